@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# skep: library, command, examples and tests, built out of tree. `make help` lists the targets.
+#
+# Sources are found by wildcard: src/cli is the command, every other folder of src/ is the library.
+# All output goes below $(O): build/, or build/san-<name> with SAN. Objects are rebuilt when their
+# flags change; WERROR does not count as a change, but with it an object that compiled with warnings
+# is compiled again.
+
+VERSION := 0.1.0
+SOMAJOR := 0
+
+PREFIX ?= /usr/local
+libdir ?= $(PREFIX)/lib
+includedir ?= $(PREFIX)/include
+bindir ?= $(PREFIX)/bin
+mandir ?= $(PREFIX)/share/man
+compdir ?= $(PREFIX)/share/bash-completion/completions
+exampledir ?= $(PREFIX)/share/doc/skep/examples
+
+BUILD ?= build
+SAN ?=
+WERROR ?= 0
+V ?= 0
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+TESTS ?=
+FUZZ_SECONDS ?= 20
+FUZZ_ONLY ?=
+
+comma := ,
+O := $(BUILD)$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang-19
+CFLAGS ?= -O2 -g
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$(patsubst $(O)/%,%,$2)';)
+
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+BPF_ARCH := $(or $(patsubst x86_64%,x86,$(filter x86_64%,$(MULTIARCH))),\
+		$(patsubst aarch64%,arm64,$(filter aarch64%,$(MULTIARCH))),x86)
+LIB_LIBS := -Wl,--as-needed $(shell pkg-config --libs libpcap 2>/dev/null || echo -lpcap) -lpthread
+CMD_CFLAGS := $(shell pkg-config --cflags jansson smartcols 2>/dev/null)
+CMD_LIBS := $(shell pkg-config --libs jansson smartcols 2>/dev/null || echo -ljansson -lsmartcols)
+
+WARN := -Wall -Wextra -Wshadow -Wswitch-enum -Wmissing-prototypes -Wvla
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
+	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined)
+BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -fPIC -fvisibility=hidden $(WARN) $(SAN_FLAGS)
+STRICT := $(if $(filter 1,$(WERROR)),-Werror) $(if $(MAKE_TERMERR),-fdiagnostics-color=always)
+BPF_CFLAGS := -O2 -g -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Iexamples \
+	$(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
+
+LIB_SRC := $(filter-out src/cli/%,$(sort $(wildcard src/*/*.c src/*/*/*.c)))
+CMD_SRC := $(sort $(wildcard src/cli/*.c))
+HEADERS := $(sort $(wildcard include/skep/*.h))
+UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
+FUZZ_SRC := $(sort $(wildcard fuzz/*_fuzz.c))
+BENCH_SRC := $(filter-out %.bpf.c,$(sort $(wildcard bench/*.c)))
+BPF_SRC := $(sort $(wildcard examples/*.bpf.c bench/*.bpf.c tests/bpf/*.bpf.c))
+EXAMPLES := $(sort $(wildcard examples/*.c examples/*.h))
+MAN := $(sort $(wildcard man/*.[1-9]))
+
+LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$(O)/obj/%.o)
+UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
+REPLAY_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/replay/%)
+FUZZ_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/bin/%)
+BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
+BPF_OBJ := $(BPF_SRC:%.c=$(O)/%.o)
+EXAMPLE_OBJ := $(filter $(O)/examples/%,$(BPF_OBJ))
+TEST_OBJ := $(filter-out $(O)/bench/%,$(BPF_OBJ))
+LIB := $(O)/libskep.a
+SHLIB := $(O)/libskep.so.$(SOMAJOR)
+CMD := $(if $(CMD_SRC),$(O)/skep)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo check check-run check-san headers-check lint bench bench-run fuzz fuzz-run docs \
+	install uninstall clean help FORCE
+
+all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) $(O)/skep.pc ## library, command and examples
+
+# Compiling.
+
+define stamp
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(strip $1)' | cmp -s - $@ || printf '%s\n' '$(strip $1)' >$@
+endef
+
+$(O)/flags: FORCE
+	$(call stamp,$(CC) $(CFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) $(CMD_CFLAGS) $(LDFLAGS))
+$(O)/objects: FORCE
+	$(call stamp,$(LIB_OBJ) $(CMD_OBJ))
+$(O)/bpfflags: FORCE
+	$(call stamp,$(CLANG) $(BPF_CFLAGS))
+
+# $1: flags of this kind of object. Warnings are kept beside the object.
+define compile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(BASE_CFLAGS) $(STRICT) $(CPPFLAGS) $(CFLAGS) $1 -MMD -MP -c -o $@ $< \
+		2>$@.warn; r=$$?; cat $@.warn >&2; exit $$r
+endef
+
+ifeq ($(WERROR),1)
+WARNED := $(shell find $(O) -name '*.o.warn' -size +0 2>/dev/null)
+$(if $(WARNED),$(shell rm -f $(WARNED:.warn=) $(WARNED)))
+endif
+
+$(O)/obj/src/cli/%.o: src/cli/%.c $(O)/flags
+	$(call compile,$(CMD_CFLAGS))
+$(O)/obj/src/%.o: src/%.c $(O)/flags
+	$(call compile)
+$(O)/obj/tests/unit/%.o: tests/unit/%.c $(O)/flags
+	$(call compile,-Itests/unit)
+$(O)/obj/bench/%.o: bench/%.c $(O)/flags
+	$(call compile,-Ibench)
+$(O)/obj/fuzz/%.o: fuzz/%.c $(O)/flags
+	$(call compile,-Ifuzz -Wno-missing-prototypes)
+
+$(O)/%.bpf.o: %.bpf.c $(O)/bpfflags
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)$(CLANG) $(BPF_CFLAGS) $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
+
+# Linking.
+
+$(LIB): $(LIB_OBJ) $(O)/objects
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call say,AR,$@)$(AR) rcs $@ $(LIB_OBJ)
+
+$(SHLIB): $(LIB_OBJ) $(O)/objects src/skep.map
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -shared -o $@ $(LIB_OBJ) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) \
+		-Wl,-soname,$(@F) -Wl,--version-script=src/skep.map -Wl,-z,defs $(LIB_LIBS)
+	@ln -sf $(@F) $(O)/libskep.so
+
+link = $(CC) -o $@ $(filter %.o,$^) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) $(LIB) $(LIB_LIBS)
+
+$(O)/skep: $(CMD_OBJ) $(LIB) $(O)/objects
+	$(call say,LD,$@)$(link) $(CMD_LIBS)
+$(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link)
+$(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link)
+$(O)/replay/%: $(O)/obj/fuzz/%.o $(O)/obj/fuzz/driver.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link)
+$(O)/bin/%: $(O)/obj/fuzz/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link) -fsanitize=fuzzer
+
+$(O)/skep.pc: skep.pc.in Makefile FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|@prefix@|$(PREFIX)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@version@|$(VERSION)|g' \
+		-e 's|@includedir@|$(includedir)|g' $< >$@
+
+# Checking. What installs packages runs a second make, which then finds them.
+
+demo: ## build, then show skep at work on real programs and packets
+	@tools/deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@SKEP=$(abspath $(O)/skep) SKEP_BUILD=$(abspath $(O)) tools/demo
+
+check: ## every test that needs no special machine (TESTS='pattern ...' selects)
+	@tools/deps
+	@$(MAKE) --no-print-directory -j$(JOBS) check-run
+
+check-run: all $(TEST_OBJ) $(UNIT_BIN) $(REPLAY_BIN)
+	@CC='$(CC)' CLANG='$(CLANG)' MAKE='$(MAKE)' tests/run -j $(JOBS) -b $(O) $(TESTS)
+
+check-san: ## the tests under address, undefined and thread sanitizers
+	@$(MAKE) --no-print-directory check SAN=address,undefined
+	@$(MAKE) --no-print-directory check SAN=thread \
+		TESTS='$(or $(TESTS),$(THREADED))'
+THREADED = $(patsubst tests/%.c,%,$(shell grep -l pthread_create $(UNIT_SRC)))
+
+headers-check: ## each public header compiles alone, as C11 and C++17
+	@CC='$(CC)' tests/sh/headers.sh
+
+lint: ## layers, limits, bans, formatting, warnings
+	@tools/lint
+	@tools/deps --for=lint
+	@clang-format-14 --dry-run -Werror $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+	@$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
+
+bench: ## measure; prints a table and writes bench.json
+	@tools/deps
+	@$(MAKE) --no-print-directory -j$(JOBS) bench-run
+bench-run: all $(BENCH_BIN) $(BPF_OBJ)
+	@SKEP=$(abspath $(O)/skep) SKEP_BUILD=$(abspath $(O)) bench/run $(O)/bench.json
+
+fuzz: ## FUZZ_SECONDS for each fuzz target (FUZZ_ONLY=name)
+	@tools/deps
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/fuzz CC=$(CLANG) \
+		SAN=fuzzer-no-link,address,undefined fuzz-run
+fuzz-run: $(FUZZ_BIN)
+	@tools/fuzz $(O) $(FUZZ_SECONDS) $(FUZZ_ONLY)
+
+docs: ## man pages as text and HTML, list of errors
+	@tools/docs $(O)/docs $(MAN)
+
+# Installing.
+
+D = $(DESTDIR)
+install: all ## into PREFIX (/usr/local), below DESTDIR
+	install -d $(D)$(bindir) $(D)$(libdir)/pkgconfig $(D)$(includedir)/skep $(D)$(compdir) \
+		$(D)$(exampledir)
+	install -m 755 $(O)/skep $(D)$(bindir)/skep
+	install -m 644 $(LIB) $(D)$(libdir)/libskep.a
+	install -m 755 $(SHLIB) $(D)$(libdir)/libskep.so.$(VERSION)
+	ln -sf libskep.so.$(VERSION) $(D)$(libdir)/libskep.so.$(SOMAJOR)
+	ln -sf libskep.so.$(SOMAJOR) $(D)$(libdir)/libskep.so
+	install -m 644 $(O)/skep.pc $(D)$(libdir)/pkgconfig/skep.pc
+	install -m 644 $(HEADERS) $(D)$(includedir)/skep
+	install -m 644 completions/skep.bash $(D)$(compdir)/skep
+	install -m 644 $(EXAMPLES) $(D)$(exampledir)
+	for m in $(MAN); do \
+		install -D -m 644 $$m $(D)$(mandir)/man$${m##*.}/$${m##*/} || exit 1; \
+	done
+
+uninstall: ## remove what install put there
+	rm -f $(D)$(bindir)/skep $(D)$(libdir)/libskep.a $(D)$(libdir)/pkgconfig/skep.pc \
+		$(addprefix $(D)$(libdir)/,libskep.so libskep.so.$(SOMAJOR) libskep.so.$(VERSION)) \
+		$(addprefix $(D)$(includedir)/skep/,$(notdir $(HEADERS))) $(D)$(compdir)/skep \
+		$(addprefix $(D)$(exampledir)/,$(notdir $(EXAMPLES)))
+	for m in $(MAN); do rm -f $(D)$(mandir)/man$${m##*.}/$${m##*/}; done
+	-rmdir $(D)$(includedir)/skep $(D)$(exampledir) $(dir $(D)$(exampledir)) 2>/dev/null
+
+clean: ## remove the build directory
+	@case '$(BUILD)' in ''|/|.|..|*/.|*/..) echo "BUILD='$(BUILD)' is no build directory" >&2; exit 2;; esac
+	rm -rf -- '$(BUILD)'
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  Variables: BUILD SAN=address,undefined|thread WERROR=1 V=1 JOBS PREFIX DESTDIR libdir'
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/obj/%.d) $(BENCH_SRC:%.c=$(O)/obj/%.d) \
+	$(FUZZ_SRC:%.c=$(O)/obj/%.d) $(BPF_OBJ:=.d)
