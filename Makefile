@@ -183,10 +183,11 @@ headers-check: ## each public header compiles alone, as C11 and C++17
 	@CC='$(CC)' tests/sh/headers.sh
 
 lint: ## layers, limits, bans, formatting, warnings
-	@tools/lint
 	@tools/deps --for=lint
-	@clang-format-14 --dry-run -Werror $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
-	@$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all
+	@r=0; tools/lint || r=1; \
+	tools/format || r=1; \
+	$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 all || exit 1; \
+	tools/lint --objects $(LIB_OBJ) || r=1; exit $$r
 
 bench: ## measure; prints a table and writes bench.json
 	@tools/deps

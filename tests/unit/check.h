@@ -183,9 +183,9 @@ static inline int check_main(const struct check_test *tests, size_t count, int a
 #define CHECK_CASE(...) check_case(__VA_ARGS__)
 
 /* Each check is true if it held, so that a test can stop before using what is not there. */
-#define CHECK(cond)	      check_true(!!(cond), __FILE__, __LINE__, "%s is false", #cond)
-#define CHECK_MSG(cond, ...)  check_true(!!(cond), __FILE__, __LINE__, __VA_ARGS__)
-#define CHECK_EQ_STR(a, b)    check_str((a), (b), #a, __FILE__, __LINE__)
+#define CHECK(cond) check_true(!!(cond), __FILE__, __LINE__, "%s is false", #cond)
+#define CHECK_MSG(cond, ...) check_true(!!(cond), __FILE__, __LINE__, __VA_ARGS__)
+#define CHECK_EQ_STR(a, b) check_str((a), (b), #a, __FILE__, __LINE__)
 #define CHECK_EQ_MEM(a, b, n) check_mem((a), (b), (n), #a, __FILE__, __LINE__)
 /* A struct skep_error, which stays the caller's; id NULL means that there must be no error. */
 #define CHECK_ERR(err, id)                                                                         \
