@@ -78,7 +78,7 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check check-run check-san headers-check lint bench bench-run fuzz fuzz-run docs \
+.PHONY: all demo check check-run check-san check-threads headers-check lint bench bench-run fuzz fuzz-run docs \
 	install uninstall clean help FORCE
 
 all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) $(O)/skep.pc ## library, command and examples
@@ -173,11 +173,14 @@ check: ## every test that needs no special machine (TESTS='pattern ...' selects)
 check-run: all $(TEST_OBJ) $(UNIT_BIN) $(REPLAY_BIN)
 	@CC='$(CC)' CLANG='$(CLANG)' MAKE='$(MAKE)' tests/run -j $(JOBS) -b $(O) $(TESTS)
 
-check-san: ## the tests under address, undefined and thread sanitizers
+check-san: ## the tests under address and undefined, then check-threads
 	@$(MAKE) --no-print-directory check SAN=address,undefined
-	@$(MAKE) --no-print-directory check SAN=thread \
-		TESTS='$(or $(TESTS),$(THREADED))'
-THREADED = $(patsubst tests/%.c,%,$(shell grep -l pthread_create $(UNIT_SRC)))
+	@$(MAKE) --no-print-directory check-threads
+
+THREADED = $(patsubst tests/%.c,%,$(if $(UNIT_SRC),$(shell grep -l pthread_create $(UNIT_SRC))))
+check-threads: ## the unit tests that start threads, under the thread sanitizer
+	@$(if $(THREADED),$(MAKE) --no-print-directory check SAN=thread TESTS='$(THREADED)',\
+		echo 'no unit test starts a thread')
 
 headers-check: ## each public header compiles alone, as C11 and C++17
 	@CC='$(CC)' tests/sh/headers.sh
@@ -202,7 +205,7 @@ fuzz: ## FUZZ_SECONDS for each fuzz target (FUZZ_ONLY=name)
 fuzz-run: $(FUZZ_BIN)
 	@tools/fuzz $(O) $(FUZZ_SECONDS) $(FUZZ_ONLY)
 
-docs: ## man pages as text and HTML, list of errors
+docs: ## man pages as text and the list of errors, in build/docs
 	@tools/docs $(O)/docs $(MAN)
 
 # Installing.

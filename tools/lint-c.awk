@@ -143,6 +143,18 @@ code ~ /\(/ && FILENAME !~ /\.bpf\.c$/ {
 		    "the library never prints and never exits")
 }
 
+# Error rows: one meaning an id, wording as people read it.
+base == "errors.def" && /^ERR\(/ {
+	count = split($0, part, "\"")
+	if (count < 5 || part[2] !~ /^[A-Z][0-9][0-9][0-9][0-9]$/)
+		problem(FNR, "a row is ERR(NAME, \"X0000\", ERRNO, \"problem\")")
+	if (part[2] in id_of)
+		problem(FNR, part[2] " is taken by " id_of[part[2]])
+	id_of[part[2]] = FILENAME ":" FNR
+	if (part[4] ~ /^[A-Z][a-z]|\.$|^$/)
+		problem(FNR, "the problem starts in lower case and has no full stop")
+}
+
 # Function lengths. The name is the last word before a parenthesis in the lines since the last body.
 code ~ /^[A-Za-z_].*\(/ && !body {
 	name = code
