@@ -7,9 +7,9 @@
 #include <bpf/bpf_helpers.h>
 #include "model.h"
 
-#define ARG_SIZE  64
+#define ARG_SIZE 64
 #define ARGS_SIZE 512
-#define MAX_ARGS  24
+#define MAX_ARGS 24
 
 enum what {
 	STARTED,
