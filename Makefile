@@ -79,9 +79,9 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo check check-run check-san check-threads headers-check lint bench bench-run fuzz fuzz-run docs \
-	install uninstall clean help FORCE
+	install install-files uninstall clean help FORCE
 
-all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) $(O)/skep.pc ## library, command and examples
+all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) ## library, command and examples
 
 # Compiling.
 
@@ -154,11 +154,6 @@ $(O)/bin/%: $(O)/obj/fuzz/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -fsanitize=fuzzer
 
-$(O)/skep.pc: skep.pc.in Makefile FORCE
-	@mkdir -p $(@D)
-	@sed -e 's|@prefix@|$(PREFIX)|g' -e 's|@libdir@|$(libdir)|g' -e 's|@version@|$(VERSION)|g' \
-		-e 's|@includedir@|$(includedir)|g' $< >$@
-
 # Checking. What installs packages runs a second make, which then finds them.
 
 demo: ## build, then show skep at work on real programs and packets
@@ -212,6 +207,10 @@ docs: ## man pages as text and the list of errors, in build/docs
 
 D = $(DESTDIR)
 install: all ## into PREFIX (/usr/local), below DESTDIR
+	@$(MAKE) --no-print-directory install-files
+
+# Copies what is built, so that the test of it builds nothing anew.
+install-files:
 	install -d $(D)$(bindir) $(D)$(libdir)/pkgconfig $(D)$(includedir)/skep $(D)$(compdir) \
 		$(D)$(exampledir)
 	install -m 755 $(O)/skep $(D)$(bindir)/skep
@@ -219,7 +218,8 @@ install: all ## into PREFIX (/usr/local), below DESTDIR
 	install -m 755 $(SHLIB) $(D)$(libdir)/libskep.so.$(VERSION)
 	ln -sf libskep.so.$(VERSION) $(D)$(libdir)/libskep.so.$(SOMAJOR)
 	ln -sf libskep.so.$(SOMAJOR) $(D)$(libdir)/libskep.so
-	install -m 644 $(O)/skep.pc $(D)$(libdir)/pkgconfig/skep.pc
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
+		-e 's|@version@|$(VERSION)|' skep.pc.in >$(D)$(libdir)/pkgconfig/skep.pc
 	install -m 644 $(HEADERS) $(D)$(includedir)/skep
 	install -m 644 completions/skep.bash $(D)$(compdir)/skep
 	install -m 644 $(EXAMPLES) $(D)$(exampledir)
@@ -233,7 +233,7 @@ uninstall: ## remove what install put there
 		$(addprefix $(D)$(includedir)/skep/,$(notdir $(HEADERS))) $(D)$(compdir)/skep \
 		$(addprefix $(D)$(exampledir)/,$(notdir $(EXAMPLES)))
 	for m in $(MAN); do rm -f $(D)$(mandir)/man$${m##*.}/$${m##*/}; done
-	-rmdir $(D)$(includedir)/skep $(D)$(exampledir) $(dir $(D)$(exampledir)) 2>/dev/null
+	rmdir $(D)$(includedir)/skep $(D)$(exampledir) $(dir $(D)$(exampledir)) 2>/dev/null || true
 
 clean: ## remove the build directory
 	@case '$(BUILD)' in ''|/|.|..|*/.|*/..) echo "BUILD='$(BUILD)' is no build directory" >&2; exit 2;; esac
