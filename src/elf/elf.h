@@ -2,18 +2,20 @@
 /*
  * Contract of the ELF64 reader: checked views into bytes that the caller keeps alive. Both byte
  * orders. After elf_open() succeeds every section's data lies inside the file, every name is
- * NUL-terminated inside its string table, every symbol's section index is valid or special, and every
- * relocation that elf_rel_each() yields has a valid symbol and lies inside its target section.
+ * NUL-terminated inside its string table, and every symbol's section index is valid or special; every
+ * relocation that elf_rel_get() yields has a valid symbol and lies inside its target section.
  * System V ABI (gABI) chapters 4 and 5.
  */
 #ifndef ELF_ELF_H
 #define ELF_ELF_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 
+#define ELF_SHT_NULL 0
 #define ELF_SHT_PROGBITS 1
 #define ELF_SHT_SYMTAB 2
 #define ELF_SHT_STRTAB 3
@@ -25,8 +27,9 @@
 #define ELF_SHF_COMPRESSED 0x800
 #define ELF_EM_BPF 247
 #define ELF_SHN_UNDEF 0
-#define ELF_SHN_ABS 0xfff1
-#define ELF_SHN_COMMON 0xfff2
+/* Not the file's 16-bit values, which are valid indices of files with very many sections. */
+#define ELF_SHN_ABS 0xfffffff1u
+#define ELF_SHN_COMMON 0xfffffff2u
 
 enum elf_bind { ELF_LOCAL = 0, ELF_GLOBAL = 1, ELF_WEAK = 2 };
 enum elf_sym_type { ELF_NOTYPE = 0, ELF_OBJECT = 1, ELF_FUNC = 2, ELF_SECTION = 3, ELF_FILE = 4 };
@@ -41,7 +44,7 @@ struct elf_section {
 struct elf_symbol {
 	const char *name; /* "" when it has none; a section symbol keeps its section's name */
 	uint64_t value, size;
-	uint32_t section; /* index, or ELF_SHN_UNDEF / _ABS / _COMMON */
+	uint32_t section;		/* index, or ELF_SHN_UNDEF / _ABS / _COMMON */
 	uint8_t bind, type, visibility; /* enum elf_bind, enum elf_sym_type, STV_* */
 };
 
@@ -54,9 +57,12 @@ struct elf {
 	uint16_t type, machine;
 	uint32_t flags;
 	struct elf_section *sections; /* [0] is the null section */
-	size_t nsections;
-	struct elf_symbol *symbols; /* [0] is the null symbol */
-	size_t nsymbols;
+	size_t nsections;	      /* at least 1 */
+	struct elf_symbol *symbols;   /* [0] is the null symbol */
+	size_t nsymbols;	      /* at least 1 */
+	uint32_t symtab;	      /* section of the symbol table; 0 when there is none */
+	uint32_t *rel_first; /* by section: the first relocation section that applies to it */
+	uint32_t *rel_next;  /* by relocation section: the next for the same section */
 	struct arena arena;
 };
 
@@ -83,8 +89,8 @@ const struct elf_section *elf_section(const struct elf *elf, const char *name);
 const struct elf_section *elf_rel_section(const struct elf *elf, uint32_t index, uint32_t after);
 /* Number of entries of a relocation section, and entry i; an error for a bad symbol or offset. */
 size_t elf_rel_count(const struct elf_section *rel);
-int elf_rel_get(const struct elf *elf, const struct elf_section *rel, size_t i,
-		struct elf_rel *ret, struct skep_error **reterr);
+int elf_rel_get(const struct elf *elf, const struct elf_section *rel, size_t i, struct elf_rel *ret,
+		struct skep_error **reterr);
 /* R_BPF_* name ("R_BPF_64_64"), or NULL. Constants from the kernel's llvm_reloc document. */
 const char *elf_rel_name(uint32_t type);
 #define ELF_R_BPF_NONE 0
