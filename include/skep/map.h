@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Maps of an object, as user space sees them through bpf(2): values of per-CPU maps are arrays of
+ * `round_up(value_size, 8)` bytes a CPU. Errors are the kernel's errno values. Functions other than
+ * skep_map_info() need a loaded object (-EINVAL before). Safe from any thread. Source: bpf(2), bpf/map_*.rst.
+ */
+#ifndef SKEP_MAP_H
+#define SKEP_MAP_H
+
+#include "skep/object.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct skep_map_info {
+	const char *name;
+	uint32_t type;
+	const char *type_name; /**< "hash" */
+	const char *section;   /**< ".maps", ".rodata" */
+	bool internal;	       /**< a data section of the object */
+	bool read_only;	       /**< internal and constant for programs (.rodata, .kconfig) */
+	bool per_cpu;
+	uint32_t key_size, value_size, max_entries, flags, numa_node;
+	uint64_t map_extra;
+	bool pinned;
+	const char *inner;	       /**< type name of the inner maps, or NULL */
+	uint32_t key_type, value_type; /**< type ids (btf.h), 0 none */
+	uint32_t ncpus;		       /**< of per-CPU values; 1 for others */
+	uint32_t user_value_size;      /**< bytes that lookup and update exchange */
+	const void *initial;	       /**< initial contents of an internal map, or NULL: zeros */
+};
+SKEP_API void skep_map_info(const struct skep_map *map, struct skep_map_info *ret);
+
+/** -ENOENT when there is no such key, -EOPNOTSUPP for types without look-up. */
+SKEP_API int skep_map_lookup(struct skep_map *map, const void *key, void *value);
+/** @flags: 0 any, 1 only new (-EEXIST), 2 only existing (-ENOENT). -E2BIG when full. */
+SKEP_API int skep_map_update(struct skep_map *map, const void *key, const void *value,
+			     uint64_t flags);
+SKEP_API int skep_map_delete(struct skep_map *map, const void *key);
+/** The key after @key (NULL: the first) into @next; -ENOENT at the end. */
+SKEP_API int skep_map_next_key(struct skep_map *map, const void *key, void *next);
+
+struct skep_map_stats {
+	uint64_t entries, full, lost, lost_bytes, evicted, memory;
+};
+/** Counters: entries now, updates refused because full, records lost, LRU evictions, bytes. */
+SKEP_API void skep_map_stats(const struct skep_map *map, struct skep_map_stats *ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All of libskep. */
+#ifndef SKEP_SKEP_H
+#define SKEP_SKEP_H
+
+#include "skep/btf.h"
+#include "skep/error.h"
+#include "skep/insn.h"
+#include "skep/map.h"
+#include "skep/object.h"
+#include "skep/run.h"
+#include "skep/version.h"
+#include "skep/vm.h"
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A list of chunks, each twice the last up to 1 MiB; large requests get a chunk of their own.
+ * Invariant: `used` never exceeds `limit` when there is one.
+ */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CHUNK 4096
+#define LARGEST_CHUNK ((size_t)1 << 20)
+#define ALIGN 16
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	size_t size, used;
+	_Alignas(ALIGN) unsigned char data[];
+};
+
+void arena_init(struct arena *a, size_t limit)
+{
+	*a = (struct arena){ .limit = limit };
+}
+
+void arena_done(struct arena *a)
+{
+	struct arena_chunk *c, *next;
+
+	for (c = a->top; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	a->top = NULL;
+	a->used = 0;
+}
+
+static struct arena_chunk *chunk_new(struct arena *a, size_t need)
+{
+	size_t size = a->top ? a->top->size * 2 : FIRST_CHUNK;
+	struct arena_chunk *c;
+
+	if (size > LARGEST_CHUNK)
+		size = LARGEST_CHUNK;
+	if (size < need)
+		size = need;
+	c = calloc(1, sizeof(*c) + size);
+	if (!c)
+		return NULL;
+	c->size = size;
+	c->next = a->top;
+	a->top = c;
+	return c;
+}
+
+void *arena_alloc(struct arena *a, size_t n, size_t size)
+{
+	struct arena_chunk *c = a->top;
+	size_t len;
+	void *p;
+
+	if (__builtin_mul_overflow(n, size, &len) || len > SIZE_MAX / 2)
+		return NULL;
+	len = (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	if (!len)
+		len = ALIGN;
+	if (a->limit && (len > a->limit || a->used > a->limit - len))
+		return NULL;
+	if (!c || c->size - c->used < len) {
+		c = chunk_new(a, len);
+		if (!c)
+			return NULL;
+	}
+	p = c->data + c->used;
+	c->used += len;
+	a->used += len;
+	return p;
+}
+
+void *arena_dup(struct arena *a, const void *src, size_t len)
+{
+	void *p = arena_alloc(a, len, 1);
+
+	if (p && len)
+		memcpy(p, src, len);
+	return p;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t len)
+{
+	char *p = arena_alloc(a, len + 1, 1);
+
+	if (p)
+		memcpy(p, s, len);
+	return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	p = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1, 1);
+	if (!p)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return p;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bump allocation: what lives together dies together. Memory is zeroed and aligned to 16 bytes. An
+ * arena may carry a limit, so that a hostile file cannot make its reader allocate more than a small
+ * multiple of itself. Not thread-safe.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena_chunk;
+
+struct arena {
+	struct arena_chunk *top;
+	size_t used;  /* bytes handed out */
+	size_t limit; /* 0: none */
+};
+
+/* @limit 0 means no limit. Needs no memory; cannot fail. */
+void arena_init(struct arena *a, size_t limit);
+void arena_done(struct arena *a);
+/* Zeroed memory, or NULL when out of memory, over the limit, or n * size overflows. n or size 0 gives
+ * a valid pointer. */
+void *arena_alloc(struct arena *a, size_t n, size_t size);
+void *arena_dup(struct arena *a, const void *src, size_t len);
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_strndup(struct arena *a, const char *s, size_t len);
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define ARENA_NEW(a, type) ((type *)arena_alloc((a), 1, sizeof(type)))
+#define ARENA_ARRAY(a, type, n) ((type *)arena_alloc((a), (n), sizeof(type)))
+
+#endif

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Rendering of an error for people. One error, one text: problem, place, source excerpt, what was
+ * needed and known, what to try. Tests elsewhere assert ids and places; only this file's tests
+ * assert wording.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* A bounded sink that keeps counting past its end, as snprintf does. */
+struct sink {
+	char *buf;
+	size_t size, len;
+};
+
+static void put(struct sink *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct sink *s, const char *fmt, ...)
+{
+	size_t room = s->len < s->size ? s->size - s->len : 0;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(room ? s->buf + s->len : NULL, room, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		s->len += (size_t)n;
+}
+
+static const char *or_q(const char *s)
+{
+	return s ? s : "?";
+}
+
+static void put_source(struct sink *s, const struct skep_place *at)
+{
+	const char *text = at->text;
+
+	if (at->src)
+		put(s, " (%s:%u:%u)", at->src, at->line, at->col);
+	put(s, "\n");
+	if (!text || !at->line)
+		return;
+	while (*text == ' ' || *text == '\t')
+		text++;
+	put(s, "%5u | %s\n", at->line, text);
+}
+
+static void put_place(struct sink *s, const struct skep_place *at)
+{
+	switch (at->kind) {
+	case SKEP_PLACE_NONE:
+		return;
+	case SKEP_PLACE_FILE:
+		put(s, "  --> %s, offset %" PRIu64 "\n", or_q(at->name), at->at);
+		return;
+	case SKEP_PLACE_TEXT:
+		put(s, "  --> %s:%u:%u\n", or_q(at->name), at->line, at->col);
+		return;
+	case SKEP_PLACE_ELF:
+		put(s, "  --> %s, section '%s', offset %" PRIu64 "\n", or_q(at->name),
+		    or_q(at->part), at->at);
+		return;
+	case SKEP_PLACE_BTF:
+		put(s, "  --> %s, BTF type %" PRIu64 " '%s'\n", or_q(at->name), at->at,
+		    or_q(at->part));
+		return;
+	case SKEP_PLACE_INSN:
+		put(s, "  --> %s, program '%s', instruction %" PRIu64, or_q(at->name),
+		    or_q(at->part), at->at);
+		put_source(s, at);
+		return;
+	case SKEP_PLACE_MAP:
+		put(s, "  --> %s, map '%s'\n", or_q(at->name), or_q(at->part));
+		return;
+	}
+}
+
+size_t skep_error_text(const struct skep_error *err, char *buf, size_t size)
+{
+	struct sink s = { .buf = buf, .size = size };
+	const char *more;
+
+	put(&s, "error[%s]: %s\n", skep_error_id(err), skep_error_message(err));
+	put_place(&s, skep_error_place(err));
+	if ((more = skep_error_needed(err)))
+		put(&s, "  needed: %s\n", more);
+	if ((more = skep_error_known(err)))
+		put(&s, "  known:  %s\n", more);
+	if ((more = skep_error_help(err)))
+		put(&s, "  help:   %s\n", more);
+	for (size_t i = 0; (more = skep_error_context(err, i)); i++)
+		put(&s, "  while:  %s\n", more);
+	return s.len;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contract of the runtime objects: a loaded description (load) becomes maps and runnable programs. A program
+ * that this engine refuses keeps its reason; the others still run.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include "base/error.h"
+#include "exec/exec.h"
+#include "map/map.h"
+#include "spec/spec.h"
+
+struct load_obj;
+struct load_prog;
+struct core_obj;
+
+struct core_prog {
+	struct core_obj *obj;
+	const char *name, *section;
+	const struct spec_section *def; /* NULL only when unusable */
+	const char *target;		/* behind the section's '/', or NULL */
+	const struct load_prog *spec;
+	uint32_t index;
+	struct exec_prog *exec;	    /* NULL: refused or not asked for */
+	struct skep_error *refused; /* why, owned; NULL when it runs or was never asked for */
+	/* what happened, counted by core_run() */
+	uint64_t runs, faults, insns;
+};
+
+struct core_opts {
+	uint32_t ncpus;	       /* of per-CPU maps; 0: the machine's */
+	uint64_t memory_limit; /* a map's bytes; 0: default */
+};
+
+/* Creates maps and prepares every program with autoload. @spec stays the caller's and must outlive it. */
+int core_new(const struct load_obj *spec, const struct core_opts *opts, struct core_obj **ret,
+	     struct skep_error **reterr);
+void core_free(struct core_obj *obj);
+size_t core_nprogs(const struct core_obj *obj);
+struct core_prog *core_prog(struct core_obj *obj, size_t i);
+size_t core_nmaps(const struct core_obj *obj);
+struct map *core_map(struct core_obj *obj, size_t i);
+/* The first ring or perf buffer with something to read, for a cheap look after each run. */
+bool core_pending(const struct core_obj *obj);
+
+/* exec() plus statistics, plus discarding reservations that a fault left open. */
+int core_run(struct core_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
+	     struct skep_error **reterr);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contract of the checking interpreter and of the call ABI between programs and helpers.
+ *
+ * Pointers in programs are host addresses. Every access is checked against the regions that a run
+ * may touch: its own list (context, packet, ring reservations, hook memory), its stack, and the map memory of its
+ * `exec_space`. So an unverified program can do no harm, and this engine is the oracle of verifier and JIT.
+ * Programs (struct exec_prog) and spaces are immutable while they run and may be shared by threads; an
+ * exec_run belongs to one thread.
+ */
+#ifndef EXEC_EXEC_H
+#define EXEC_EXEC_H
+
+#include "base/error.h"
+#include "isa/isa.h"
+#include "spec/spec.h"
+
+struct exec_prog;
+struct exec_run;
+
+#define EXEC_DEFAULT_BUDGET 10000000ull
+#define EXEC_MAX_REGIONS 32
+
+enum exec_region_kind {
+	REGION_CTX,
+	REGION_STACK,
+	REGION_PACKET,
+	REGION_MAP_VALUE,
+	REGION_RING, /* a reservation */
+	REGION_RODATA,
+	REGION_KERNEL, /* read-only memory of the hook: pt_regs, model structs */
+	REGION_MEM,    /* memory that an embedder gave */
+	REGION_KIND_COUNT,
+};
+
+struct exec_region {
+	uint64_t base, size;
+	enum exec_region_kind kind;
+	bool writable;
+	const char *name;	    /* of the map or structure; may be NULL */
+	const struct spec_ctx *ctx; /* REGION_CTX with a table: accesses are converted */
+	void *backing;		    /* of that context (struct ctx_xdp ...) */
+};
+
+/* A map as exec needs to know it. `map` is the value of a map pointer in a register. */
+struct exec_map {
+	void *map;
+	const char *name;
+	uint32_t type, key_size, value_size;
+};
+
+/* The maps of one loaded object. Implemented by core. */
+struct exec_space_ops {
+	/* The map whose pointer is @addr, or NULL. */
+	const struct exec_map *(*map)(void *space, uint64_t addr);
+	/* The one map value (of this or that CPU) that holds @addr: fills base, size, writable, kind, name. */
+	bool (*value)(void *space, uint64_t addr, struct exec_region *ret);
+	/* The program in slot @index of a prog array, or NULL. */
+	const struct exec_prog *(*tail)(void *space, void *map, uint32_t index);
+};
+
+typedef uint64_t (*exec_helper_fn)(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3,
+				   uint64_t a4, uint64_t a5);
+
+struct exec_line {
+	uint32_t insn;
+	const char *file, *text;
+	uint32_t line, col;
+};
+
+struct exec_poison {
+	uint32_t insn;
+	const char *reason;
+};
+
+struct exec_prog_opts {
+	const char *object, *name; /* for errors */
+	const struct skep_insn *insns;
+	uint32_t ninsns;
+	int prog_type; /* enum spec_prog_type, or -1: no gate on helpers */
+	/* Helper bodies by id; NULL entries and ids beyond are refused by name when the program is made. */
+	const exec_helper_fn *helpers;
+	size_t nhelpers;
+	/* Value of map i's pointer and of the start of its value, for ISA_PSEUDO_MAP_IDX(_VALUE). */
+	const uint64_t *map_ptr, *map_value;
+	size_t nmaps;
+	const struct exec_line *lines; /* sorted; copied, strings too */
+	size_t nlines;
+	const struct exec_poison *poisons; /* copied */
+	size_t npoisons;
+	void *space;
+	const struct exec_space_ops *space_ops; /* may be NULL: no maps */
+	void *owner;				/* for exec_prog_owner(): core's program */
+};
+
+/*
+ * Decodes and checks what needs no verifier: valid instructions, jump and call targets inside, no jump into the
+ * middle of a wide one or across functions, no fall off the end, known helpers that this engine serves and this
+ * program type may call. Copies what it keeps.
+ */
+int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,
+		  struct skep_error **reterr);
+void exec_prog_free(struct exec_prog *prog);
+void *exec_prog_owner(const struct exec_prog *prog);
+const char *exec_prog_name(const struct exec_prog *prog);
+
+/* What the hook knows about the moment of the event. All may be NULL: then 0, or -EINVAL as the kernel would. */
+struct exec_host {
+	uint64_t (*pid_tgid)(void *ctx); /* tgid << 32 | pid */
+	uint64_t (*uid_gid)(void *ctx);	 /* gid << 32 | uid */
+	void (*comm)(void *ctx, char out[16]);
+	uint64_t (*cgroup_id)(void *ctx);
+	uint32_t (*cpu)(void *ctx);
+	/* Reads user memory of the current task: 0, or -EFAULT (nothing promised about @out). */
+	int (*read_user)(void *ctx, void *out, uint64_t addr, size_t len);
+	/* One formatted trace_printk line, without newline. */
+	void (*trace)(void *ctx, const char *line, size_t len);
+	/* XDP/TC redirect target was chosen by the program. */
+	void (*redirect)(void *ctx, uint32_t ifindex, uint64_t flags);
+};
+
+struct exec_frame; /* private */
+
+/* State of one run. exec_run_init() once, then exec_run_start() + exec() for each event. */
+struct exec_run {
+	const struct exec_prog *prog;
+	const struct exec_host *host;
+	void *host_ctx;
+	void *ctx_backing; /* struct ctx_xdp, struct ctx_skb, or NULL */
+	uint64_t ctx;	   /* r1 */
+	uint64_t budget;   /* instructions left */
+	uint64_t budget_start;
+	uint32_t tail_calls;
+	struct exec_region regions[EXEC_MAX_REGIONS];
+	uint32_t nregions;
+	const uint8_t *packet; /* for LD_ABS / LD_IND; NULL: none */
+	uint32_t packet_len;
+	struct skep_error *fault; /* set by exec_fault(); taken by exec() */
+	uint64_t callback_depth;
+	uint8_t *stack; /* ISA_MAX_FRAMES * ISA_STACK_SIZE, owned */
+	uint32_t depth;
+	uint64_t prandom;    /* state of get_prandom_u32, seeded by exec_run_init */
+	const uint64_t *now; /* time of the event when the hook replays a capture: NULL = now */
+	void *user;	     /* core's */
+};
+
+int exec_run_init(struct exec_run *run, struct skep_error **reterr);
+void exec_run_done(struct exec_run *run);
+/* Forgets regions, fault, depth; sets the budget (0: default). */
+void exec_run_start(struct exec_run *run, uint64_t budget);
+/* Adds a region; -ENOSPC when there are too many. */
+int exec_region_add(struct exec_run *run, const struct exec_region *region);
+/* Removes the region that starts at @base; -ENOENT. */
+int exec_region_remove(struct exec_run *run, enum exec_region_kind kind, uint64_t base);
+/* Changes bounds of the (first) region of a kind, after adjust_head and the like. */
+void exec_region_move(struct exec_run *run, enum exec_region_kind kind, uint64_t base,
+		      uint64_t size);
+
+/*
+ * Runs @prog with r1 = @ctx. 0 and *ret_r0; or -errno and the error of the access, budget, depth... that ended
+ * it. Ring reservations that it left open end the run with an error that names them; the caller discards them.
+ */
+int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
+	 struct skep_error **reterr);
+
+/* For helper bodies ------------------------------------------------------------------------------ */
+
+/* May the program access [addr, addr + len)? */
+bool exec_may_access(struct exec_run *run, uint64_t addr, uint64_t len, bool write);
+/* Region that holds addr, for messages and for string length; false: none. */
+bool exec_region_find(struct exec_run *run, uint64_t addr, struct exec_region *ret);
+/* Calls a callback of the running program (the value of an ISA_PSEUDO_FUNC load). 0, or -errno with the fault set. */
+int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], uint64_t *ret);
+/* Ends the run after the helper returns, with this error placed at the call. Returns 0 for `return exec_fault(...)`. */
+uint64_t exec_fault(struct exec_run *run, const struct err_def *def, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The map behind a map pointer (already checked by the call), as the map layer's pointer. */
+const struct exec_map *exec_map_of(struct exec_run *run, uint64_t addr);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contract of helper bodies. A body is `uint64_t h_<name>(run, a1..a5)`, in one file a family; exec has
+ * already checked the arguments against the row of spec/helpers.def. Semantics: bpf-helpers(7).
+ */
+#ifndef HELPER_HELPER_H
+#define HELPER_HELPER_H
+
+#include "exec/exec.h"
+#include "map/map.h"
+
+/* The table for struct exec_prog_opts: indexed by helper id, NULL where not served. Constant. */
+const exec_helper_fn *helper_table(size_t *ret_n);
+
+#endif

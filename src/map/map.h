@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contract of maps. Programs see pointers to values that stay mapped and in place until the map goes, so a
+ * pointer kept across a delete reads old data and never faults. Memory is bounded by what the map declares.
+ * errno values, flag rules and per-CPU layout are the kernel's (bpf(2), bpf/map_*.rst). Every operation is
+ * safe to call from any thread.
+ */
+#ifndef MAP_MAP_H
+#define MAP_MAP_H
+
+#include "base/error.h"
+#include "btf/btf.h"
+#include "spec/spec.h"
+
+/* Update flags of the UAPI. */
+#define MAP_ANY 0
+#define MAP_NOEXIST 1
+#define MAP_EXIST 2
+#define MAP_LOCK 4
+
+struct map;
+
+struct map_attr {
+	const char *name; /* copied */
+	uint32_t type, key_size, value_size, max_entries, flags, numa_node;
+	uint64_t map_extra;
+	uint32_t ncpus; /* 0: the machine's possible CPUs */
+	/* BTF for display; referenced. Ids 0 when none. */
+	struct btf *btf;
+	uint32_t key_type, value_type;
+	const struct map_attr *inner; /* template of map-in-map, else NULL */
+	uint64_t memory_limit; /* bytes; 0: the default of 1 GiB. More gets -E2BIG / -ENOMEM and an error that says so */
+};
+
+struct map_stats {
+	uint64_t entries; /* now; arrays: max_entries */
+	uint64_t full;	  /* updates refused with E2BIG, ENOSPC or EAGAIN for want of room */
+	uint64_t lost;	  /* records dropped by a ring or perf buffer */
+	uint64_t lost_bytes;
+	uint64_t evicted; /* LRU */
+	uint64_t memory;  /* bytes */
+};
+
+int map_new(const struct map_attr *attr, struct map **ret, struct skep_error **reterr);
+struct map *map_ref(struct map *map);
+struct map *map_unref(struct map *map);
+const struct map_attr *map_attr(const struct map *map);
+void map_stats(const struct map *map, struct map_stats *ret);
+/* Programs and user space may no longer (user space: update) it; .rodata after load. */
+int map_freeze(struct map *map);
+
+/* As a program does: @key of key_size bytes; this CPU's value. @cpu is the current CPU. */
+void *map_lookup(struct map *map, const void *key, uint32_t cpu);
+int map_update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu);
+int map_delete(struct map *map, const void *key);
+void *map_lookup_percpu(struct map *map, const void *key, uint32_t cpu);
+/* push, pop, peek of queue and stack maps are a later family. */
+
+/* As user space does through bpf(2): values of per-CPU maps are round_up(value_size, 8) * ncpus. */
+uint32_t map_user_value_size(const struct map *map);
+int map_user_lookup(struct map *map, const void *key, void *value);
+int map_user_update(struct map *map, const void *key, const void *value, uint64_t flags);
+int map_user_delete(struct map *map, const void *key);
+/* @key NULL: the first. -ENOENT at the end. @next of key_size bytes may be @key. */
+int map_next_key(struct map *map, const void *key, void *next);
+
+/* Value memory for exec: range of addresses, and the one value that holds an address. */
+void map_value_range(const struct map *map, uint64_t *ret_base, uint64_t *ret_size);
+bool map_value_at(const struct map *map, uint64_t addr, uint64_t *ret_base, uint32_t *ret_size);
+bool map_prog_may_write(const struct map *map);
+/* Start of an array map's value 0 (ISA_PSEUDO_MAP_IDX_VALUE), or 0. */
+uint64_t map_direct_value(const struct map *map);
+
+/* Objects in slots: programs (prog array) and maps (map-in-map). Slots hold what core gives; `put` releases it. */
+int map_slot_set(struct map *map, uint32_t index, void *obj, void (*put)(void *obj));
+void *map_slot_get(struct map *map, uint32_t index);
+
+/* Ring buffer: producer side. */
+#define MAP_RING_BUSY (1u << 31)
+#define MAP_RING_DISCARD (1u << 30)
+void *map_ring_reserve(struct map *map, uint64_t size, uint64_t flags);
+void map_ring_submit(struct map *map, void *sample, uint64_t flags);
+void map_ring_discard(struct map *map, void *sample, uint64_t flags);
+uint64_t map_ring_sample_size(struct map *map, const void *sample);
+int map_ring_output(struct map *map, const void *data, uint64_t size, uint64_t flags);
+uint64_t map_ring_query(struct map *map, uint64_t flags);
+/* Consumer: calls @fn for each committed record; stops when it returns non-zero. Returns records, or that value if < 0. */
+typedef int (*map_record_fn)(void *ctx, uint32_t cpu, const void *data, size_t len);
+int64_t map_ring_drain(struct map *map, map_record_fn fn, void *ctx);
+bool map_ring_pending(const struct map *map);
+
+/* Perf event array. A CPU's slot must be opened (with a buffer of @pages pages, a power of two) before output, else -ENOENT. */
+int map_perf_open(struct map *map, uint32_t cpu, uint32_t pages);
+/* @tail: packet bytes that the BPF_F_CTXLEN part of flags asked for, may be NULL. */
+int map_perf_output(struct map *map, uint32_t cpu, uint64_t flags, const void *data, uint64_t size,
+		    const void *tail, uint64_t tail_len);
+int64_t map_perf_drain(struct map *map, map_record_fn fn, void *ctx,
+		       void (*lost)(void *ctx, uint32_t cpu, uint64_t n));
+
+#endif
