@@ -7,7 +7,7 @@
 # flags change; WERROR does not count as a change, but with it an object that compiled with warnings
 # is compiled again.
 
-VERSION := 0.1.0
+VERSION := $(shell sed -n 's/^.define SKEP_VERSION "\(.*\)"/\1/p' include/skep/version.h)
 SOMAJOR := 0
 
 PREFIX ?= /usr/local
