@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a program may ask for, as data: helpers, program, attach and map types, section names, context
+ * layouts, and the model kernel's types. One X-macro table each; load, exec, map, helper, core (and
+ * later the verifier and the JIT) read the same rows. Facts are from the UAPI header linux/bpf.h, the
+ * kernel's bpf/libbpf/program_types.rst and bpf-helpers(7). Everything here is constant data.
+ */
+#ifndef SPEC_SPEC_H
+#define SPEC_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "btf/btf.h"
+
+/* PROG_TYPE(id, value, "name", ctx, since, served): names as bpftool spells them */
+enum spec_prog_type {
+#define PROG_TYPE(id, value, ...) PROG_##id = value,
+#include "spec/prog_types.def"
+#undef PROG_TYPE
+	PROG_TYPE_COUNT,
+};
+
+/* ATTACH_TYPE(id, value, "name", since) */
+enum spec_attach_type {
+#define ATTACH_TYPE(id, value, ...) ATTACH_##id = value,
+#include "spec/attach_types.def"
+#undef ATTACH_TYPE
+	ATTACH_TYPE_COUNT,
+	ATTACH_NONE = -1,
+};
+
+/* MAP_ROW(id, value, "name", since, served); not MAP_TYPE, which sys/mman.h defines */
+enum spec_map_type {
+#define MAP_ROW(id, value, ...) MAP_##id = value,
+#include "spec/map_types.def"
+#undef MAP_ROW
+	MAP_TYPE_COUNT,
+};
+
+/* Map flags of the UAPI. */
+#define MAP_F_NO_PREALLOC (1u << 0)
+#define MAP_F_NO_COMMON_LRU (1u << 1)
+#define MAP_F_NUMA_NODE (1u << 2)
+#define MAP_F_RDONLY (1u << 3)
+#define MAP_F_WRONLY (1u << 4)
+#define MAP_F_STACK_BUILD_ID (1u << 5)
+#define MAP_F_ZERO_SEED (1u << 6)
+#define MAP_F_RDONLY_PROG (1u << 7)
+#define MAP_F_WRONLY_PROG (1u << 8)
+#define MAP_F_CLONE (1u << 9)
+#define MAP_F_MMAPABLE (1u << 10)
+#define MAP_F_PRESERVE_ELEMS (1u << 11)
+#define MAP_F_INNER_MAP (1u << 12)
+
+const char *spec_prog_type_name(int type);   /* "xdp", or NULL */
+const char *spec_attach_type_name(int type); /* "cgroup_inet_ingress", or NULL */
+const char *spec_map_type_name(int type);    /* "hash", or NULL */
+int spec_map_type_find(const char *name);    /* value, or -1 */
+/* Does the user engine have it? */
+bool spec_prog_type_served(int type);
+bool spec_map_type_served(int type);
+
+/* Helpers ------------------------------------------------------------------------------------- */
+
+/* What a helper argument must be. exec checks them at run time, the verifier will before. */
+enum spec_arg {
+	ARG_NONE,
+	ARG_ANY,	      /* any scalar (or a pointer that the helper treats as a number) */
+	ARG_CTX,	      /* the program's context */
+	ARG_MAP,	      /* a map */
+	ARG_MAP_KEY,	      /* key_size readable bytes, of the map in an earlier argument */
+	ARG_MAP_VALUE,	      /* value_size readable bytes */
+	ARG_MAP_VALUE_OUT,    /* value_size writable bytes */
+	ARG_MEM,	      /* readable, its size is the next argument */
+	ARG_MEM_OR_NULL,
+	ARG_MEM_OUT,	      /* writable, its size is the next argument */
+	ARG_MEM_OUT_OR_NULL,
+	ARG_SIZE,	      /* > 0 */
+	ARG_SIZE_OR_ZERO,
+	ARG_STR,	      /* NUL-terminated, readable */
+	ARG_FUNC,	      /* a callback of this program */
+	ARG_STACK_OR_NULL,    /* pointer that is handed to the callback */
+	ARG_RING_MEM,	      /* what a reserve returned */
+	ARG_LONG_OUT,	      /* 8 writable bytes */
+	ARG_INT_OUT,	      /* 4 writable bytes */
+	ARG_OTHER,	      /* an object that no engine part serves yet (sock, dynptr, kptr, timer) */
+};
+
+enum spec_ret {
+	RET_INT,
+	RET_VOID,
+	RET_MAP_VALUE_OR_NULL,
+	RET_RING_MEM_OR_NULL,
+	RET_OTHER,
+};
+
+/*
+ * HELPER(name, id, since, served, gate, ret, a1, a2, a3, a4, a5): every helper of the kernel; served
+ * is Y when the user engine has a body (helper/ then must define h_<name>), N when not.
+ */
+enum spec_helper_id {
+#define HELPER(name, id, ...) HELPER_##name = id,
+#include "spec/helpers.def"
+#undef HELPER
+	HELPER_COUNT,
+};
+
+struct spec_helper {
+	const char *name; /* without "bpf_" */
+	int id;
+	const char *since;
+	bool served;
+	uint64_t gate; /* bit n: program type n may call it */
+	enum spec_ret ret;
+	enum spec_arg args[5];
+};
+
+const struct spec_helper *spec_helper(int64_t id); /* NULL: no such helper */
+const struct spec_helper *spec_helper_find(const char *name);
+bool spec_helper_allowed(const struct spec_helper *h, int prog_type);
+
+/* Contexts -------------------------------------------------------------------------------------- */
+
+enum spec_field_kind {
+	FIELD_SCALAR,	 /* a number; narrower loads are allowed */
+	FIELD_PKT,	 /* start of the packet: a 4-byte load gives the pointer */
+	FIELD_PKT_END,
+	FIELD_PKT_META,
+	FIELD_ARRAY,	 /* an array of 4-byte scalars (cb[]), read and written by index */
+	FIELD_ABSENT,	 /* the kernel has it, this engine does not serve it */
+};
+
+/* How an access of [off, off + size) of the context is served from its backing struct. */
+struct spec_field {
+	const char *name;
+	uint16_t off, size;	  /* as the program sees it */
+	uint16_t back_off, back_size; /* in the backing struct of ctx.h */
+	uint8_t kind;		  /* enum spec_field_kind */
+	bool writable;
+};
+
+struct spec_ctx {
+	const char *name; /* "xdp_md" */
+	uint32_t size;	  /* as the program sees it; 0: plain memory of the size that the hook gives */
+	const struct spec_field *fields;
+	size_t nfields;
+};
+
+/* NULL: the context is plain memory (tracepoint records, pt_regs, raw_tp argument arrays). */
+const struct spec_ctx *spec_ctx_of(int prog_type);
+/* The field that holds the whole access, or NULL (straddling, hole, outside). */
+const struct spec_field *spec_ctx_field(const struct spec_ctx *ctx, uint32_t off, uint32_t size);
+
+/* Backing structs: what the hook fills and helpers change. Pointers are host addresses. */
+struct ctx_xdp {
+	uint64_t data, data_end, data_meta;
+	uint32_t ingress_ifindex, rx_queue_index, egress_ifindex;
+	uint64_t hard_start, frame_end; /* room for adjust_head / adjust_tail */
+};
+
+struct ctx_skb {
+	uint64_t data, data_end, data_meta;
+	uint32_t len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto;
+	uint32_t priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, napi_id;
+	uint32_t family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port, local_port;
+	uint64_t tstamp, hwtstamp;
+	uint32_t wire_len, gso_segs, gso_size;
+	uint8_t tstamp_type;
+	uint64_t hard_start, frame_end;
+};
+
+/* Sections ----------------------------------------------------------------------------------------- */
+
+enum spec_section_flag {
+	SECTION_EXACT = 1,     /* the whole name must match; else "name/extra" and "name" as rows say */
+	SECTION_EXTRA = 2,     /* "name/..." names the target */
+	SECTION_EXTRA_OPT = 4, /* both "name" and "name/..." */
+	SECTION_SLEEPABLE = 8,
+	SECTION_ATTACH_BTF = 16, /* the target is a BTF function or type */
+	SECTION_FRAGS = 32,	 /* xdp.frags */
+};
+
+struct spec_section {
+	const char *prefix; /* "tracepoint", "xdp.frags/devmap" */
+	int prog_type;	    /* enum spec_prog_type */
+	int attach_type;    /* enum spec_attach_type or ATTACH_NONE */
+	unsigned int flags;
+};
+
+/* Every section name that libbpf documents. @name without a leading '?'. *ret_extra points behind the
+ * '/' ("syscalls/sys_enter_openat") or is NULL. NULL: no such section name. */
+const struct spec_section *spec_section_find(const char *name, const char **ret_extra);
+size_t spec_section_count(void);
+const struct spec_section *spec_section_at(size_t i);
+
+/* The model kernel ------------------------------------------------------------------------------------ */
+
+/*
+ * BTF of the structs, enums and functions that the user engine really has: pt_regs, tracepoint records
+ * (trace_entry, trace_event_raw_sys_enter, ...), UAPI contexts, enum bpf_func_id with just the served
+ * helpers, enum bpf_map_type and bpf_prog_type with just the served types, typedefs btf_trace_*. CO-RE relocates
+ * against it. The caller unrefs.
+ */
+int spec_model_btf(struct btf **ret, struct skep_error **reterr);
+
+/* System calls of the host's CPU by number; NULL / -1 when unknown. */
+const char *spec_syscall_name(int nr);
+int spec_syscall_find(const char *name);
+size_t spec_syscall_limit(void); /* largest number + 1 */
+
+#endif
