@@ -143,6 +143,10 @@ code ~ /\(/ && FILENAME !~ /\.bpf\.c$/ {
 		    "the library never prints and never exits")
 }
 
+layer != "" && layer != "isa" && code ~ /(->|\.)(code|opcode)[ \t]*[=!&|]+[ \t]*0[xX][0-9a-fA-F]+/ {
+	problem(FNR, "an opcode as a number: isa.def names them all")
+}
+
 # Error rows: one meaning an id, wording as people read it.
 base == "errors.def" && /^ERR\(/ {
 	count = split($0, part, "\"")
