@@ -35,7 +35,7 @@ enum skep_insn_style {
  * Prints the instruction at @insns[0] (looking at @insns[1] when it is wide and @n > 1) into @buf as
  * snprintf(3) would; an invalid one prints as `invalid` and its bytes.
  * Returns the number of slots that it takes (1 or 2), or -EINVAL for an invalid one (text is still
- * printed; treat it as one slot). @n counts slots and must be at least 1. Thread-safe.
+ * printed; treat it as one slot), or -ENOMEM. @n counts slots and must be at least 1. Thread-safe.
  */
 SKEP_API int skep_insn_print(const struct skep_insn *insns, size_t n, enum skep_insn_style style,
 			     char *buf, size_t size);

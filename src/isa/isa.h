@@ -21,10 +21,10 @@ enum isa_op {
 };
 
 /* Register numbers and facts of RFC 9669, section 2 and the kernel's calling convention. */
-#define ISA_REGS	   11
-#define ISA_REG_FP	   10
-#define ISA_STACK_SIZE	   512
-#define ISA_MAX_FRAMES	   8
+#define ISA_REGS 11
+#define ISA_REG_FP 10
+#define ISA_STACK_SIZE 512
+#define ISA_MAX_FRAMES 8
 #define ISA_MAX_TAIL_CALLS 33
 
 /* Values of src in a wide load (RFC 9669 section 5.4; linux/bpf.h BPF_PSEUDO_*). */
@@ -53,6 +53,7 @@ enum isa_group {
 
 /* What an instruction does: the families that readers of isa.def tell apart. */
 enum isa_kind {
+	ISA_KIND_NONE, /* of ISA_INVALID */
 	ISA_KIND_ALU,
 	ISA_KIND_CAST,	   /* between address spaces */
 	ISA_KIND_JUMP,	   /* unconditional, or decided by the machine (may_goto) */
@@ -104,7 +105,8 @@ enum isa_kind isa_kind(enum isa_op op);
 const char *isa_since(enum isa_op op);	/* kernel version that first took it, "3.18"; or "none" */
 unsigned int isa_slots(enum isa_op op); /* 1 or 2 */
 bool isa_is_jump(enum isa_op op);	/* has a target in this program (not call, not exit) */
-/* Target of a jump or local call, relative to the next instruction (off or imm as the op says). */
+/* Target of a jump, local call or function pointer (LD_FUNC), relative to the next slot: off or imm as
+ * the op says; 0 for others. */
 int32_t isa_jump_delta(enum isa_op op, const struct skep_insn *in);
 bool isa_is_local_call(enum isa_op op);
 bool isa_is_helper_call(enum isa_op op);
