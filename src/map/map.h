@@ -41,6 +41,7 @@ struct map_stats {
 	uint64_t memory;  /* bytes */
 };
 
+/* -EOPNOTSUPP: a type that this engine does not have; other errors concern the declaration. */
 int map_new(const struct map_attr *attr, struct map **ret, struct skep_error **reterr);
 struct map *map_ref(struct map *map);
 struct map *map_unref(struct map *map);
@@ -87,7 +88,10 @@ uint64_t map_ring_query(struct map *map, uint64_t flags);
 /* Consumer: calls @fn for each committed record; stops when it returns non-zero. Returns records, or that value if < 0. */
 typedef int (*map_record_fn)(void *ctx, uint32_t cpu, const void *data, size_t len);
 int64_t map_ring_drain(struct map *map, map_record_fn fn, void *ctx);
-bool map_ring_pending(const struct map *map);
+/* Is there something to drain? Ring and perf maps. */
+bool map_pending(const struct map *map);
+/* Does a sample at @addr lie in this ring? */
+bool map_ring_owns(const struct map *map, uint64_t addr);
 
 /* Perf event array. A CPU's slot must be opened (with a buffer of @pages pages, a power of two) before output, else -ENOENT. */
 int map_perf_open(struct map *map, uint32_t cpu, uint32_t pages);

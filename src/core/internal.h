@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared inside core/: the object and its space (what its programs may touch). */
+#ifndef CORE_INTERNAL_H
+#define CORE_INTERNAL_H
+
+#include "base/arena.h"
+#include "core/core.h"
+#include "load/load.h"
+
+#define ERR(name, ident, errnum, text) \
+	static const struct err_def ERR_##name __attribute__((unused)) = { ident, errnum, text };
+#include "core/errors.def"
+#undef ERR
+
+struct core_map {
+	struct map *map;	    /* NULL: refused */
+	struct skep_error *refused; /* then why */
+	struct exec_map ref;	    /* as exec knows it */
+};
+
+/* Address range of one map's values; space.c keeps them sorted by base. */
+struct core_range {
+	uint64_t base, size;
+	uint32_t map;
+};
+
+struct core_obj {
+	const struct load_obj *spec;
+	struct core_map *maps;
+	size_t nmaps;
+	struct core_prog *progs;
+	size_t nprogs;
+	struct core_range *ranges;
+	size_t nranges;
+	uint32_t *buffers; /* indexes of ring and perf maps */
+	size_t nbuffers;
+	struct arena arena;
+};
+
+/* What exec asks of this object's maps; the space is the struct core_obj. */
+extern const struct exec_space_ops core_space_ops;
+/* Fills ranges[] from the maps; call once, after all maps exist. */
+int core_space_init(struct core_obj *obj, struct skep_error **reterr);
+
+int core_maps_init(struct core_obj *obj, const struct core_opts *opts, struct skep_error **reterr);
+/* Fills prog arrays and map-in-map slots, once the programs are prepared. */
+int core_maps_slots(struct core_obj *obj, struct skep_error **reterr);
+void core_maps_done(struct core_obj *obj);
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An object at run time: maps first, then programs against them, then the slots that refer to programs.
+ * Invariant: a core_prog has either `exec`, or `refused`, or autoload off.
+ */
+#include <stdlib.h>
+
+#include "core/internal.h"
+#include "helper/helper.h"
+
+struct prepared {
+	uint64_t *ptr, *value; /* by map index */
+	struct exec_line *lines;
+	struct exec_poison *poisons;
+};
+
+static int check_maps(const struct core_obj *obj, const struct load_prog *p,
+		      struct skep_error **reterr)
+{
+	for (uint32_t i = 0; i < p->ninsns; i++) {
+		const struct skep_insn *in = &p->insns[i];
+		enum isa_op op = isa_decode(in, p->ninsns - i);
+		unsigned int src = insn_src(in);
+		const struct core_map *m;
+
+		if (!isa_is_wide_load(op))
+			continue;
+		i++;
+		if (src != ISA_PSEUDO_MAP_IDX && src != ISA_PSEUDO_MAP_IDX_VALUE)
+			continue;
+		if ((uint32_t)in->imm >= obj->nmaps)
+			continue; /* exec refuses it with its place */
+		m = &obj->maps[in->imm];
+		if (!m->map)
+			return skep_fail(reterr, &ERR_MAP_REFUSED,
+					 SKEP_AT_INSN(obj->spec->name, p->name, i - 1), "'%s': %s",
+					 m->ref.name, skep_error_message(m->refused));
+	}
+	return 0;
+}
+
+static void collect(const struct core_obj *obj, const struct load_prog *p, struct prepared *x)
+{
+	for (size_t i = 0; i < obj->nmaps; i++) {
+		struct map *map = obj->maps[i].map;
+
+		x->ptr[i] = (uint64_t)(uintptr_t)map;
+		x->value[i] = map ? map_direct_value(map) : 0;
+	}
+	for (uint32_t i = 0; i < p->nlines; i++)
+		x->lines[i] = (struct exec_line){ .insn = p->lines[i].insn,
+						  .file = p->lines[i].file,
+						  .text = p->lines[i].text,
+						  .line = p->lines[i].line,
+						  .col = p->lines[i].col };
+	for (uint32_t i = 0; i < p->npoisons; i++)
+		x->poisons[i] = (struct exec_poison){ p->poisons[i].insn, p->poisons[i].reason };
+}
+
+static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_error **reterr)
+{
+	const struct load_prog *p = prog->spec;
+	struct arena scratch;
+	struct prepared x;
+	struct exec_prog_opts o;
+	int r;
+
+	r = check_maps(obj, p, reterr);
+	if (r < 0)
+		return r;
+	arena_init(&scratch, 0);
+	x.ptr = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
+	x.value = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
+	x.lines = ARENA_ARRAY(&scratch, struct exec_line, p->nlines);
+	x.poisons = ARENA_ARRAY(&scratch, struct exec_poison, p->npoisons);
+	if (!x.ptr || !x.value || !x.lines || !x.poisons) {
+		arena_done(&scratch);
+		return skep_fail_nomem(reterr);
+	}
+	collect(obj, p, &x);
+	o = (struct exec_prog_opts){ .object = obj->spec->name,
+				     .name = p->name,
+				     .insns = p->insns,
+				     .ninsns = p->ninsns,
+				     .prog_type = p->def->prog_type,
+				     .map_ptr = x.ptr,
+				     .map_value = x.value,
+				     .nmaps = obj->nmaps,
+				     .lines = x.lines,
+				     .nlines = p->nlines,
+				     .poisons = x.poisons,
+				     .npoisons = p->npoisons,
+				     .space = obj,
+				     .space_ops = &core_space_ops,
+				     .owner = prog };
+	o.helpers = helper_table(&o.nhelpers);
+	r = exec_prog_new(&o, &prog->exec, reterr);
+	arena_done(&scratch);
+	return r;
+}
+
+static int make_progs(struct core_obj *obj, struct skep_error **reterr)
+{
+	obj->progs = ARENA_ARRAY(&obj->arena, struct core_prog, obj->spec->nprogs);
+	if (!obj->progs)
+		return skep_fail_nomem(reterr);
+	for (uint32_t i = 0; i < obj->spec->nprogs; i++) {
+		const struct load_prog *spec = &obj->spec->progs[i];
+		struct core_prog *prog = &obj->progs[obj->nprogs++];
+		int r = 0;
+
+		*prog = (struct core_prog){ .obj = obj,
+					    .name = spec->name,
+					    .section = spec->section,
+					    .def = spec->def,
+					    .target = spec->target,
+					    .spec = spec,
+					    .index = i };
+		if (spec->unusable)
+			skep_fail(&prog->refused, &ERR_UNUSABLE,
+				  SKEP_AT_ELF(obj->spec->name, spec->section, 0), "%s",
+				  spec->unusable);
+		else if (spec->autoload)
+			r = prepare(obj, prog, &prog->refused);
+		if (r == -ENOMEM)
+			return skep_fail_nomem(reterr);
+	}
+	return 0;
+}
+
+int core_new(const struct load_obj *spec, const struct core_opts *opts, struct core_obj **ret,
+	     struct skep_error **reterr)
+{
+	struct core_obj *obj;
+	int r;
+
+	if (spec->swapped)
+		return skep_fail(reterr, &ERR_SWAPPED, SKEP_AT_FILE(spec->name, 5),
+				 "it can be inspected here, not run");
+	obj = calloc(1, sizeof(*obj));
+	if (!obj)
+		return skep_fail_nomem(reterr);
+	arena_init(&obj->arena, 0);
+	obj->spec = spec;
+	r = core_maps_init(obj, opts, reterr);
+	if (r == 0)
+		r = make_progs(obj, reterr);
+	if (r == 0)
+		r = core_maps_slots(obj, reterr);
+	if (r < 0) {
+		core_free(obj);
+		return r;
+	}
+	*ret = obj;
+	return 0;
+}
+
+void core_free(struct core_obj *obj)
+{
+	if (!obj)
+		return;
+	for (size_t i = 0; i < obj->nprogs; i++) {
+		exec_prog_free(obj->progs[i].exec);
+		skep_error_free(obj->progs[i].refused);
+	}
+	core_maps_done(obj);
+	arena_done(&obj->arena);
+	free(obj);
+}
+
+size_t core_nprogs(const struct core_obj *obj)
+{
+	return obj->nprogs;
+}
+
+struct core_prog *core_prog(struct core_obj *obj, size_t i)
+{
+	return &obj->progs[i];
+}
+
+size_t core_nmaps(const struct core_obj *obj)
+{
+	return obj->nmaps;
+}
+
+struct map *core_map(struct core_obj *obj, size_t i)
+{
+	return obj->maps[i].map;
+}
+
+bool core_pending(const struct core_obj *obj)
+{
+	for (size_t i = 0; i < obj->nbuffers; i++)
+		if (map_pending(obj->maps[obj->buffers[i]].map))
+			return true;
+	return false;
+}
