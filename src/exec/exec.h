@@ -73,6 +73,13 @@ struct exec_poison {
 	const char *reason;
 };
 
+/* A helper of an embedder: called as it is, its arguments are not checked. */
+struct exec_custom {
+	uint32_t id;
+	const char *name;
+	uint64_t (*fn)(void *ctx, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+};
+
 struct exec_prog_opts {
 	const char *object, *name; /* for errors */
 	const struct skep_insn *insns;
@@ -81,6 +88,10 @@ struct exec_prog_opts {
 	/* Helper bodies by id; NULL entries and ids beyond are refused by name when the program is made. */
 	const exec_helper_fn *helpers;
 	size_t nhelpers;
+	/* When not NULL: the only helpers, instead of the kernel's; copied. */
+	const struct exec_custom *customs;
+	size_t ncustoms;
+	void *custom_ctx;
 	/* Value of map i's pointer and of the start of its value, for ISA_PSEUDO_MAP_IDX(_VALUE). */
 	const uint64_t *map_ptr, *map_value;
 	size_t nmaps;
@@ -128,6 +139,7 @@ struct exec_run {
 	void *host_ctx;
 	void *ctx_backing; /* struct ctx_xdp, struct ctx_skb, or NULL */
 	uint64_t ctx;	   /* r1 */
+	uint64_t ctx_len;	     /* r2 at the start, for programs over bare memory */
 	uint64_t budget;   /* instructions left */
 	uint64_t budget_start;
 	uint32_t tail_calls;

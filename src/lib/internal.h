@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is behind the opaque handles of the public API: inside lib/ only. */
+#ifndef LIB_INTERNAL_H
+#define LIB_INTERNAL_H
+
+#include "base/arena.h"
+#include "core/core.h"
+#include "hook/hook.h"
+#include "load/load.h"
+#include "skep/skep.h"
+
+#define ERR(name, ident, errnum, text) \
+	static const struct err_def ERR_##name __attribute__((unused)) = { ident, errnum, text };
+#include "lib/errors.def"
+#undef ERR
+
+struct skep_prog {
+	struct skep_obj *obj;
+	uint32_t index; /* into spec->progs and core's */
+};
+
+struct skep_map {
+	struct skep_obj *obj;
+	uint32_t index;
+};
+
+struct lib_reloc {
+	const char *section, *symbol, *type;
+	uint64_t offset;
+};
+
+struct skep_obj {
+	struct load_obj *spec;
+	struct core_obj *core; /* NULL until skep_obj_load() */
+	struct btf *target;    /* what CO-RE relocated against */
+	struct skep_prog *progs;
+	struct skep_map *maps;
+	struct lib_reloc *relocs;
+	size_t nrelocs;
+	struct core_opts core_opts;
+	struct arena arena;
+	/* of the last run */
+	struct hook_verdicts *verdicts;
+	size_t nverdicts;
+};
+
+/* The field of an options struct, or a default where the caller's struct is older than the field. */
+#define OPT(opts, field, fallback)                                                                \
+	((opts) && (opts)->size >= offsetof(__typeof__(*(opts)), field) + sizeof((opts)->field) ? \
+		 (opts)->field :                                                                  \
+		 (fallback))
+
+const struct load_prog *lib_prog_spec(const struct skep_prog *prog);
+struct core_prog *lib_prog_core(const struct skep_prog *prog); /* NULL before load */
+struct map *lib_map(const struct skep_map *map);	       /* NULL before load, or refused */
+/* snprintf's answer for a finished buffer: copies, NUL-terminates, returns the full length. */
+size_t lib_copy_out(const char *text, size_t len, char *buf, size_t size);
+
+#endif
