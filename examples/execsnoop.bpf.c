@@ -93,6 +93,7 @@ static __always_inline void read_args(struct attempt *a, const char *const *argv
 		a->args[(at - 1) & (ARGS_SIZE - 1)] = 0;
 }
 
+/* Read at entry, for after a success they are gone; the kernel skips what is not in memory. */
 static __always_inline int enter(unsigned long name, unsigned long argv)
 {
 	__u32 tid = bpf_get_current_pid_tgid();

@@ -3,8 +3,8 @@
 // Run: skep run build/examples/tc_rewrite.bpf.o --pcap mixed.pcap --write out.pcap
 // Look at: out.pcap, where every checksum is still right; `rewrites`, what was changed how often.
 //
-// On a live interface the packet must hold its checksum, not leave it to the card:
-// ethtool -K DEV tx off.
+// On a live interface attach it at ingress: what the machine itself sends has no checksum yet when
+// it passes egress, and only a checksum that is in the packet is corrected here.
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

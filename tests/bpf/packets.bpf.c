@@ -12,8 +12,8 @@
 //
 //	ethertypes  BPF_MAP_TYPE_HASH, key __u32 EtherType as read from the frame, value struct traffic
 //	lengths     BPF_MAP_TYPE_PERCPU_ARRAY, key __u32 length / 64 (31: more), value __u64 frames
-//	sums        BPF_MAP_TYPE_ARRAY, key __u32, value __u64: 0 frames, 1 bytes, 2 sum of bpf_csum_diff
-//	            over the first 32 bytes, 3 FNV-1a over the first 64 bytes of all frames added up,
+//	sums        BPF_MAP_TYPE_ARRAY, key __u32, value __u64: 0 frames, 1 bytes, 2 sum of folded
+//	            bpf_csum_diff over the first 32 bytes, 3 sum of FNV-1a over the first 64 bytes,
 //	            4 frames that a helper refused to change, 5 sum of __sk_buff.protocol (network order)
 //	verdicts    BPF_MAP_TYPE_ARRAY, key __u32 XDP_*, value __u64 frames judged so
 
@@ -109,6 +109,13 @@ static __always_inline __u32 hash_frame(__u8 *data, __u8 *end)
 	return hash;
 }
 
+/* Linux 6.18 returns 16 bits, earlier ones 32 that fold to the same. */
+static __always_inline __u32 folded(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
 static __always_inline void count_frame(void *data, void *end)
 {
 	struct ethhdr *eth = data;
@@ -119,7 +126,7 @@ static __always_inline void count_frame(void *data, void *end)
 	add(&lengths, bytes / 64 < LENGTHS ? bytes / 64 : LENGTHS - 1, 1);
 	add(&sums, HASHES, hash_frame(data, end));
 	if (data + SUMMED <= end)
-		add(&sums, CHECKSUMS, bpf_csum_diff(NULL, 0, data, SUMMED, 0) & 0xffffffff);
+		add(&sums, CHECKSUMS, folded(bpf_csum_diff(NULL, 0, data, SUMMED, 0)));
 	if ((void *)(eth + 1) <= end)
 		count_ethertype(bpf_ntohs(eth->h_proto), bytes);
 }
