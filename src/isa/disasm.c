@@ -55,6 +55,15 @@ static void put_helper(struct printer *p)
 	buf_printf(p->out, "%s#%d", name ? name : "unknown", p->in->imm);
 }
 
+static void put_kfunc(struct printer *p)
+{
+	const char *name = NULL;
+
+	if (p->names && p->names->kfunc)
+		name = p->names->kfunc(p->names->ctx, p->in);
+	buf_printf(p->out, "%s#%d", name ? name : "kernel-function", p->in->imm);
+}
+
 static void put_object(struct printer *p)
 {
 	const char *name = NULL;
@@ -105,7 +114,7 @@ static void put_directive(struct printer *p, char directive)
 		put_helper(p);
 		break;
 	case 'k':
-		buf_printf(p->out, "kernel-function#%d", in->imm);
+		put_kfunc(p);
 		break;
 	case 'u':
 		buf_printf(p->out, "%d", in[1].imm);

@@ -116,13 +116,15 @@ unsigned int isa_reads(enum isa_op op); /* enum isa_use */
 unsigned int isa_writes(enum isa_op op);
 unsigned int isa_access_size(enum isa_op op); /* bytes of memory touched: 1, 2, 4, 8; 0: none */
 
-/* Text; both styles of insn.h. @names may be NULL: turns helper ids and map references into names. */
+/* Text; both styles of insn.h. @names, used by the kernel style, may be NULL, and so may its members: turn
+ * helper and kfunc ids, functions and map references into names. */
 struct isa_names {
 	const char *(*helper)(void *ctx, int32_t id);
 	/* the object of a wide load's pseudo source, e.g. "map 'counts'"; NULL: unknown */
 	const char *(*pseudo)(void *ctx, const struct skep_insn *in);
 	/* the function that a local call or a function pointer reaches; NULL: unknown */
 	const char *(*func)(void *ctx, int64_t target);
+	const char *(*kfunc)(void *ctx, const struct skep_insn *in);
 	void *ctx;
 };
 /* Returns slots consumed, or -EINVAL (text is the raw bytes). @at is the instruction's index. */
