@@ -68,25 +68,25 @@ bool spec_map_type_served(int type);
 /* What a helper argument must be. exec checks them at run time, the verifier will before. */
 enum spec_arg {
 	ARG_NONE,
-	ARG_ANY,	      /* any scalar (or a pointer that the helper treats as a number) */
-	ARG_CTX,	      /* the program's context */
-	ARG_MAP,	      /* a map */
-	ARG_MAP_KEY,	      /* key_size readable bytes, of the map in an earlier argument */
-	ARG_MAP_VALUE,	      /* value_size readable bytes */
-	ARG_MAP_VALUE_OUT,    /* value_size writable bytes */
-	ARG_MEM,	      /* readable, its size is the next argument */
+	ARG_ANY,	   /* any scalar (or a pointer that the helper treats as a number) */
+	ARG_CTX,	   /* the program's context */
+	ARG_MAP,	   /* a map */
+	ARG_MAP_KEY,	   /* key_size readable bytes, of the map in an earlier argument */
+	ARG_MAP_VALUE,	   /* value_size readable bytes */
+	ARG_MAP_VALUE_OUT, /* value_size writable bytes */
+	ARG_MEM,	   /* readable, its size is the next argument */
 	ARG_MEM_OR_NULL,
-	ARG_MEM_OUT,	      /* writable, its size is the next argument */
+	ARG_MEM_OUT, /* writable, its size is the next argument */
 	ARG_MEM_OUT_OR_NULL,
-	ARG_SIZE,	      /* > 0 */
+	ARG_SIZE, /* > 0 */
 	ARG_SIZE_OR_ZERO,
-	ARG_STR,	      /* NUL-terminated, readable */
-	ARG_FUNC,	      /* a callback of this program */
-	ARG_STACK_OR_NULL,    /* pointer that is handed to the callback */
-	ARG_RING_MEM,	      /* what a reserve returned */
-	ARG_LONG_OUT,	      /* 8 writable bytes */
-	ARG_INT_OUT,	      /* 4 writable bytes */
-	ARG_OTHER,	      /* an object that no engine part serves yet (sock, dynptr, kptr, timer) */
+	ARG_STR,	   /* NUL-terminated, readable */
+	ARG_FUNC,	   /* a callback of this program */
+	ARG_STACK_OR_NULL, /* pointer that is handed to the callback */
+	ARG_RING_MEM,	   /* what a reserve returned */
+	ARG_LONG_OUT,	   /* 8 writable bytes */
+	ARG_INT_OUT,	   /* 4 writable bytes */
+	ARG_OTHER, /* an object that no engine part serves yet (sock, dynptr, kptr, timer) */
 };
 
 enum spec_ret {
@@ -125,29 +125,33 @@ bool spec_helper_allowed(const struct spec_helper *h, int prog_type);
 /* Contexts -------------------------------------------------------------------------------------- */
 
 enum spec_field_kind {
-	FIELD_SCALAR,	 /* a number; narrower loads are allowed */
-	FIELD_PKT,	 /* start of the packet: a 4-byte load gives the pointer */
+	FIELD_SCALAR, /* a number; narrower loads are allowed */
+	FIELD_PKT,    /* start of the packet: a 4-byte load gives the pointer */
 	FIELD_PKT_END,
 	FIELD_PKT_META,
-	FIELD_ARRAY,	 /* an array of 4-byte scalars (cb[]), read and written by index */
-	FIELD_ABSENT,	 /* the kernel has it, this engine does not serve it */
+	FIELD_ARRAY,  /* bytes, the same in the backing struct (cb[], remote_ip6[]) */
+	FIELD_ABSENT, /* the kernel has it, this engine does not serve it */
+	FIELD_DENIED, /* programs of this type may not touch it */
 };
 
 /* How an access of [off, off + size) of the context is served from its backing struct. */
 struct spec_field {
 	const char *name;
-	uint16_t off, size;	  /* as the program sees it */
+	uint16_t off, size;	      /* as the program sees it */
 	uint16_t back_off, back_size; /* in the backing struct of ctx.h */
-	uint8_t kind;		  /* enum spec_field_kind */
+	uint8_t kind;		      /* enum spec_field_kind */
 	bool writable;
 };
 
 struct spec_ctx {
 	const char *name; /* "xdp_md" */
-	uint32_t size;	  /* as the program sees it; 0: plain memory of the size that the hook gives */
+	uint32_t size; /* as the program sees it; 0: plain memory of the size that the hook gives */
 	const struct spec_field *fields;
 	size_t nfields;
 };
+
+#define SPEC_XDP_SIZE 24
+#define SPEC_SKB_SIZE 192
 
 /* NULL: the context is plain memory (tracepoint records, pt_regs, raw_tp argument arrays). */
 const struct spec_ctx *spec_ctx_of(int prog_type);
@@ -165,7 +169,8 @@ struct ctx_skb {
 	uint64_t data, data_end, data_meta;
 	uint32_t len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto;
 	uint32_t priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, napi_id;
-	uint32_t family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port, local_port;
+	uint32_t family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port,
+		local_port;
 	uint64_t tstamp, hwtstamp;
 	uint32_t wire_len, gso_segs, gso_size;
 	uint8_t tstamp_type;
@@ -175,18 +180,18 @@ struct ctx_skb {
 /* Sections ----------------------------------------------------------------------------------------- */
 
 enum spec_section_flag {
-	SECTION_EXACT = 1,     /* the whole name must match; else "name/extra" and "name" as rows say */
-	SECTION_EXTRA = 2,     /* "name/..." names the target */
-	SECTION_EXTRA_OPT = 4, /* both "name" and "name/..." */
-	SECTION_SLEEPABLE = 8,
-	SECTION_ATTACH_BTF = 16, /* the target is a BTF function or type */
-	SECTION_FRAGS = 32,	 /* xdp.frags */
+	SECTION_EXACT = 1, /* the whole name must match */
+	SECTION_EXTRA = 2, /* "name" alone, or "name/target" */
+	SECTION_SLEEPABLE = 4,
+	SECTION_ATTACH_BTF = 8, /* the target is a BTF function or type */
+	SECTION_FRAGS = 16,	/* packets in several pieces (xdp.frags) */
 };
 
 struct spec_section {
-	const char *prefix; /* "tracepoint", "xdp.frags/devmap" */
-	int prog_type;	    /* enum spec_prog_type */
-	int attach_type;    /* enum spec_attach_type or ATTACH_NONE */
+	const char
+		*prefix; /* the name, or what stands before "/target": "tracepoint", "xdp/devmap" */
+	int prog_type;	 /* enum spec_prog_type */
+	int attach_type; /* enum spec_attach_type or ATTACH_NONE */
 	unsigned int flags;
 };
 
