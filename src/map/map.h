@@ -41,6 +41,9 @@ struct map_stats {
 	uint64_t memory;  /* bytes */
 };
 
+/* Does this engine have maps of this type? */
+bool map_type_served(uint32_t type);
+uint32_t map_possible_cpus(void);
 /* -EOPNOTSUPP: a type that this engine does not have; other errors concern the declaration. */
 int map_new(const struct map_attr *attr, struct map **ret, struct skep_error **reterr);
 struct map *map_ref(struct map *map);
@@ -55,7 +58,10 @@ void *map_lookup(struct map *map, const void *key, uint32_t cpu);
 int map_update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu);
 int map_delete(struct map *map, const void *key);
 void *map_lookup_percpu(struct map *map, const void *key, uint32_t cpu);
-/* push, pop, peek of queue and stack maps are a later family. */
+/* Queues, stacks, Bloom filters (peek: is the value in?). -EOPNOTSUPP for other types. */
+int map_push(struct map *map, const void *value, uint64_t flags);
+int map_pop(struct map *map, void *value);
+int map_peek(struct map *map, void *value);
 
 /* As user space does through bpf(2): values of per-CPU maps are round_up(value_size, 8) * ncpus. */
 uint32_t map_user_value_size(const struct map *map);
@@ -69,12 +75,23 @@ int map_next_key(struct map *map, const void *key, void *next);
 void map_value_range(const struct map *map, uint64_t *ret_base, uint64_t *ret_size);
 bool map_value_at(const struct map *map, uint64_t addr, uint64_t *ret_base, uint32_t *ret_size);
 bool map_prog_may_write(const struct map *map);
+bool map_prog_may_read(const struct map *map);
 /* Start of an array map's value 0 (ISA_PSEUDO_MAP_IDX_VALUE), or 0. */
 uint64_t map_direct_value(const struct map *map);
 
-/* Objects in slots: programs (prog array) and maps (map-in-map). Slots hold what core gives; `put` releases it. */
+/*
+ * Objects in slots: programs (prog array) and maps (map-in-map). Slots hold what core gives; `put` releases it as
+ * soon as it is replaced or removed, so it must not free what a run on another thread may still use. @obj NULL
+ * empties the slot. map_lookup() on a map of maps gives the object.
+ */
 int map_slot_set(struct map *map, uint32_t index, void *obj, void (*put)(void *obj));
 void *map_slot_get(struct map *map, uint32_t index);
+/* The same by key, also for hash_of_maps; flags are those of an update. */
+int map_slot_update(struct map *map, const void *key, void *obj, void (*put)(void *obj),
+		    uint64_t flags);
+void *map_slot_find(struct map *map, const void *key);
+/* May @inner go into @outer? 0 or -EINVAL: type, sizes, flags, and max_entries of an array, must be the template's. */
+int map_inner_fits(const struct map *outer, const struct map *inner);
 
 /* Ring buffer: producer side. */
 #define MAP_RING_BUSY (1u << 31)
@@ -85,7 +102,10 @@ void map_ring_discard(struct map *map, void *sample, uint64_t flags);
 uint64_t map_ring_sample_size(struct map *map, const void *sample);
 int map_ring_output(struct map *map, const void *data, uint64_t size, uint64_t flags);
 uint64_t map_ring_query(struct map *map, uint64_t flags);
-/* Consumer: calls @fn for each committed record; stops when it returns non-zero. Returns records, or that value if < 0. */
+/*
+ * Consumer: calls @fn for each committed record; stops after the one for which it returns non-zero. Returns the number
+ * of records, or that value if < 0. -EBUSY while another drain is under way.
+ */
 typedef int (*map_record_fn)(void *ctx, uint32_t cpu, const void *data, size_t len);
 int64_t map_ring_drain(struct map *map, map_record_fn fn, void *ctx);
 /* Is there something to drain? Ring and perf maps. */

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Hash and per-CPU hash maps (kernel document bpf/map_hash.rst) on the table of map_table.c. */
+#include "map/internal.h"
+
+static void *lookup(struct map *map, const void *key, uint32_t cpu)
+{
+	const struct table *t = (const struct table *)map;
+	struct table_elem *e = table_find(t, key);
+
+	(void)cpu;
+	return e ? table_value(t, e, 0) : NULL;
+}
+
+static int update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)
+{
+	struct table_write w = { .value = value, .flags = flags };
+
+	(void)cpu;
+	return table_update(map, key, &w);
+}
+
+const struct map_ops map_hash_ops = {
+	.size = sizeof(struct table),
+	.check = map_check_hash,
+	.init = table_init,
+	.done = table_done,
+	.lookup = lookup,
+	.update = update,
+	.remove = table_remove,
+	.next_key = table_next_key,
+	.user_lookup = table_user_lookup,
+	.user_update = table_user_update,
+};
+
+static void *percpu_lookup(struct map *map, const void *key, uint32_t cpu)
+{
+	const struct table *t = (const struct table *)map;
+	struct table_elem *e = cpu < map->ncpus ? table_find(t, key) : NULL;
+
+	return e ? table_value(t, e, cpu) : NULL;
+}
+
+static int percpu_update(struct map *map, const void *key, const void *value, uint64_t flags,
+			 uint32_t cpu)
+{
+	struct table_write w = { .value = value, .flags = flags, .cpu = cpu };
+
+	return table_update(map, key, &w);
+}
+
+const struct map_ops map_percpu_hash_ops = {
+	.size = sizeof(struct table),
+	.check = map_check_hash,
+	.init = table_init,
+	.done = table_done,
+	.lookup = percpu_lookup,
+	.update = percpu_update,
+	.remove = table_remove,
+	.next_key = table_next_key,
+	.user_lookup = table_user_lookup,
+	.user_update = table_user_update,
+	.lookup_percpu = percpu_lookup,
+};

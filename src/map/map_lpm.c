@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Longest-prefix match (kernel document bpf/map_lpm_trie.rst): a binary trie in which a node stands for a whole prefix,
+ * so a path has no node that neither holds an entry nor branches. An inner node without entry has two children. n
+ * entries need at most 2n - 1 nodes. Nodes are named by number, values lie in a block of their own.
+ *
+ * Writers hold the lock and make the sequence number odd meanwhile; readers take no lock, walk, and walk again if the
+ * number changed. A walk over a trie in change sees wrong nodes but only valid numbers, and
+ * its steps are bounded. As in the kernel a replaced value keeps its bytes for who still looks at them.
+ */
+#include "map/internal.h"
+
+struct node {
+	uint32_t child[2]; /* 1 + number, 0: none */
+	uint32_t len;	   /* bits of the prefix */
+	uint32_t value;	   /* 1 + number, 0: no entry */
+	uint64_t data[];   /* bytes of the key, filled up with zeroes */
+};
+
+struct lpm {
+	struct map map;
+	struct map_lock lock;
+	uint32_t sequence;
+	uint32_t root;
+	uint32_t bits; /* of the longest prefix */
+	uint32_t words;
+	uint8_t *nodes;
+	uint64_t nodes_size, node_stride;
+	uint32_t free_node, fresh_node;
+	uint32_t free_value, fresh_value;
+	uint32_t *value_link; /* of free values */
+};
+
+/* A key taken apart. */
+struct prefix {
+	uint32_t len;
+	const uint8_t *data;
+};
+
+static struct prefix prefix_of(const void *key)
+{
+	return (struct prefix){ bytes_u32(key, false), (const uint8_t *)key + 4 };
+}
+
+static struct node *node_at(const struct lpm *t, uint32_t number)
+{
+	return (struct node *)(t->nodes + (number - 1) * t->node_stride);
+}
+
+static unsigned int bit_of(const uint8_t *data, uint32_t i)
+{
+	return data[i / 8] >> (7 - i % 8) & 1;
+}
+
+static uint64_t key_word(const struct lpm *t, const uint8_t *data, uint32_t i)
+{
+	uint32_t left = t->bits / 8 - i * 8;
+	uint64_t word = 0;
+
+	memcpy(&word, data + i * 8, left < 8 ? left : 8);
+	return word;
+}
+
+/* Bits that node and key have in common, at most the shorter of them. */
+static uint32_t common(const struct lpm *t, const struct node *n, struct prefix key)
+{
+	uint32_t limit = __atomic_load_n(&n->len, __ATOMIC_RELAXED);
+
+	if (key.len < limit)
+		limit = key.len;
+	for (uint32_t i = 0; i * 64 < limit; i++) {
+		uint64_t diff = __atomic_load_n(&n->data[i], __ATOMIC_RELAXED) ^
+				key_word(t, key.data, i);
+
+		if (diff) {
+			uint32_t at = i * 64 + (uint32_t)__builtin_clzll(__builtin_bswap64(diff));
+
+			return at < limit ? at : limit;
+		}
+	}
+	return limit;
+}
+
+static uint32_t walk(const struct lpm *t, struct prefix key)
+{
+	uint32_t at = __atomic_load_n(&t->root, __ATOMIC_ACQUIRE), best = 0;
+
+	for (uint32_t steps = 0; at && steps <= t->bits; steps++) {
+		const struct node *n = node_at(t, at);
+		uint32_t len = __atomic_load_n(&n->len, __ATOMIC_RELAXED), value;
+
+		if (common(t, n, key) < len)
+			break;
+		value = __atomic_load_n(&n->value, __ATOMIC_RELAXED);
+		if (value)
+			best = value;
+		if (len >= t->bits || len >= key.len)
+			break;
+		at = __atomic_load_n(&n->child[bit_of(key.data, len)], __ATOMIC_ACQUIRE);
+	}
+	return best;
+}
+
+static void *lookup(struct map *map, const void *key, uint32_t cpu)
+{
+	const struct lpm *t = (const struct lpm *)map;
+	struct prefix prefix = prefix_of(key);
+	uint32_t before, after, best;
+
+	(void)cpu;
+	if (prefix.len > t->bits)
+		return NULL;
+	do {
+		before = __atomic_load_n(&t->sequence, __ATOMIC_ACQUIRE);
+		best = walk(t, prefix);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&t->sequence, __ATOMIC_RELAXED);
+		if (before & 1 || before != after)
+			sched_yield();
+	} while (before & 1 || before != after);
+	return best ? map->values + (best - 1) * map->stride : NULL;
+}
+
+/* Writing: under the lock ------------------------------------------------------------------------------ */
+
+static void write_lock(struct lpm *t)
+{
+	map_lock(&t->lock);
+	__atomic_fetch_add(&t->sequence, 1, __ATOMIC_ACQ_REL);
+}
+
+static void write_unlock(struct lpm *t)
+{
+	__atomic_fetch_add(&t->sequence, 1, __ATOMIC_ACQ_REL);
+	map_unlock(&t->lock);
+}
+
+static void set(uint32_t *at, uint32_t to)
+{
+	__atomic_store_n(at, to, __ATOMIC_RELEASE);
+}
+
+static uint32_t new_node(struct lpm *t, uint32_t len, const uint8_t *data, uint32_t value)
+{
+	uint32_t number = t->free_node;
+	struct node *n;
+
+	if (number)
+		t->free_node = node_at(t, number)->child[0];
+	else
+		number = ++t->fresh_node;
+	n = node_at(t, number);
+	set(&n->child[0], 0);
+	set(&n->child[1], 0);
+	set(&n->len, len);
+	set(&n->value, value);
+	for (uint32_t i = 0; i < t->words; i++)
+		__atomic_store_n(&n->data[i], key_word(t, data, i), __ATOMIC_RELAXED);
+	return number;
+}
+
+static void free_node(struct lpm *t, uint32_t number)
+{
+	set(&node_at(t, number)->child[0], t->free_node);
+	t->free_node = number;
+}
+
+static uint32_t new_value(struct lpm *t, const void *value)
+{
+	uint32_t number = t->free_value;
+
+	if (number)
+		t->free_value = t->value_link[number - 1];
+	else
+		number = ++t->fresh_value;
+	memcpy(t->map.values + (number - 1) * t->map.stride, value, t->map.attr.value_size);
+	return number;
+}
+
+static void free_value(struct lpm *t, uint32_t number)
+{
+	t->value_link[number - 1] = t->free_value;
+	t->free_value = number;
+}
+
+/* Where in the trie the key belongs: *ret_match are the bits that the node there has in common with it. */
+static uint32_t *find_place(struct lpm *t, struct prefix key, uint32_t *ret_match)
+{
+	uint32_t *where = &t->root;
+
+	*ret_match = 0;
+	while (*where) {
+		struct node *n = node_at(t, *where);
+
+		*ret_match = common(t, n, key);
+		if (*ret_match < n->len || n->len == key.len)
+			break;
+		where = &n->child[bit_of(key.data, n->len)];
+	}
+	return where;
+}
+
+/* The node at @where becomes one of exactly @key with a new value. */
+static void put_entry(struct lpm *t, uint32_t *where, struct prefix key, uint32_t match,
+		      const void *value)
+{
+	uint32_t old = *where, number, branch;
+	struct node *n = old ? node_at(t, old) : NULL;
+
+	number = new_node(t, key.len, key.data, new_value(t, value));
+	if (!n) {
+		set(where, number);
+	} else if (match == n->len && n->len == key.len) {
+		set(&node_at(t, number)->child[0], n->child[0]);
+		set(&node_at(t, number)->child[1], n->child[1]);
+		if (n->value)
+			free_value(t, n->value);
+		set(where, number);
+		free_node(t, old);
+	} else if (match == key.len) {
+		set(&node_at(t, number)->child[bit_of((const uint8_t *)n->data, match)], old);
+		set(where, number);
+	} else {
+		unsigned int side = bit_of(key.data, match);
+
+		branch = new_node(t, match, key.data, 0);
+		set(&node_at(t, branch)->child[side], number);
+		set(&node_at(t, branch)->child[!side], old);
+		set(where, branch);
+	}
+}
+
+static int update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)
+{
+	struct lpm *t = (struct lpm *)map;
+	struct prefix prefix = prefix_of(key);
+	uint32_t *where, match;
+	int r = map_check_update(flags);
+	bool present;
+
+	(void)cpu;
+	if (r < 0)
+		return r;
+	if (prefix.len > t->bits)
+		return -EINVAL;
+	write_lock(t);
+	where = find_place(t, prefix, &match);
+	present = *where && node_at(t, *where)->len == prefix.len && match == prefix.len &&
+		  node_at(t, *where)->value;
+	if (present && flags == MAP_NOEXIST) {
+		r = -EEXIST;
+	} else if (!present && flags == MAP_EXIST) {
+		r = -ENOENT;
+	} else if (!present && map->entries >= map->attr.max_entries) {
+		map_count(&map->full, 1);
+		r = -ENOSPC;
+	} else {
+		put_entry(t, where, prefix, match, value);
+		map_count(&map->entries, !present);
+	}
+	write_unlock(t);
+	return r;
+}
+
+/* Takes the entry out of the node at @where; @above is where its parent stands, or NULL. */
+static void take_entry(struct lpm *t, uint32_t *where, uint32_t *above)
+{
+	uint32_t old = *where, parent, child;
+	struct node *n = node_at(t, old);
+
+	free_value(t, n->value);
+	set(&n->value, 0);
+	if (n->child[0] && n->child[1])
+		return;
+	child = n->child[0] ? n->child[0] : n->child[1];
+	parent = above ? *above : 0;
+	if (!child && parent && !node_at(t, parent)->value) {
+		struct node *p = node_at(t, parent);
+
+		set(above, where == &p->child[0] ? p->child[1] : p->child[0]);
+		free_node(t, parent);
+	} else {
+		set(where, child);
+	}
+	free_node(t, old);
+}
+
+static int lpm_remove(struct map *map, const void *key)
+{
+	struct lpm *t = (struct lpm *)map;
+	struct prefix prefix = prefix_of(key);
+	uint32_t *where = &t->root, *above = NULL;
+	int r = -ENOENT;
+
+	if (prefix.len > t->bits)
+		return -EINVAL;
+	write_lock(t);
+	while (*where) {
+		struct node *n = node_at(t, *where);
+
+		if (common(t, n, prefix) < n->len || n->len == prefix.len)
+			break;
+		above = where;
+		where = &n->child[bit_of(prefix.data, n->len)];
+	}
+	if (*where && node_at(t, *where)->len == prefix.len && node_at(t, *where)->value &&
+	    common(t, node_at(t, *where), prefix) == prefix.len) {
+		take_entry(t, where, above);
+		map_count(&map->entries, -1);
+		r = 0;
+	}
+	write_unlock(t);
+	return r;
+}
+
+/* User space --------------------------------------------------------------------------------------------- */
+
+static int user_update(struct map *map, const void *key, const void *value, uint64_t flags)
+{
+	return update(map, key, value, flags, 0);
+}
+
+static int user_lookup(struct map *map, const void *key, void *value)
+{
+	struct lpm *t = (struct lpm *)map;
+	void *at;
+
+	map_lock(&t->lock);
+	at = lookup(map, key, 0);
+	if (at)
+		memcpy(value, at, map->attr.value_size);
+	map_unlock(&t->lock);
+	return at ? 0 : -ENOENT;
+}
+
+/* The first node below @number in an order that gives children before parents. */
+static uint32_t first_below(const struct lpm *t, uint32_t number)
+{
+	for (;;) {
+		const struct node *n = node_at(t, number);
+
+		if (n->child[0])
+			number = n->child[0];
+		else if (n->child[1])
+			number = n->child[1];
+		else
+			return number;
+	}
+}
+
+/* The node of exactly @key and the nodes above it in @path; 0: none. */
+static uint32_t find_path(const struct lpm *t, struct prefix key, uint32_t *path, uint32_t *ret_n)
+{
+	uint32_t at = t->root;
+
+	*ret_n = 0;
+	while (at) {
+		const struct node *n = node_at(t, at);
+
+		if (common(t, n, key) < n->len)
+			return 0;
+		if (n->len == key.len)
+			return n->value ? at : 0;
+		path[(*ret_n)++] = at;
+		at = n->child[bit_of(key.data, n->len)];
+	}
+	return 0;
+}
+
+static uint32_t node_after(const struct lpm *t, uint32_t at, const uint32_t *path, uint32_t n)
+{
+	while (n) {
+		uint32_t above = path[--n];
+		const struct node *p = node_at(t, above);
+
+		if (at == p->child[0] && p->child[1])
+			return first_below(t, p->child[1]);
+		if (p->value)
+			return above;
+		at = above;
+	}
+	return 0;
+}
+
+/* More specific keys come before less specific ones; an unknown key starts again. */
+static int next_key(struct map *map, const void *key, void *next)
+{
+	struct lpm *t = (struct lpm *)map;
+	struct prefix prefix = { 0, NULL };
+	uint32_t path[8 * 256 + 1], n = 0, at = 0;
+	int r = -ENOENT;
+
+	if (key)
+		prefix = prefix_of(key);
+	map_lock(&t->lock);
+	if (key && prefix.len <= t->bits)
+		at = find_path(t, prefix, path, &n);
+	if (at)
+		at = node_after(t, at, path, n);
+	else if (t->root)
+		at = first_below(t, t->root);
+	if (at) {
+		memcpy(next, &node_at(t, at)->len, 4);
+		memcpy((uint8_t *)next + 4, node_at(t, at)->data, map->attr.key_size - 4);
+		r = 0;
+	}
+	map_unlock(&t->lock);
+	return r;
+}
+
+/* Life ---------------------------------------------------------------------------------------------------- */
+
+static int init(struct map *map, struct skep_error **reterr)
+{
+	struct lpm *t = (struct lpm *)map;
+	uint64_t entries = map->attr.max_entries, values = entries + 1, bytes;
+	void *mem;
+	int r;
+
+	t->bits = (map->attr.key_size - 4) * 8;
+	t->words = (map->attr.key_size - 4 + 7) / 8;
+	t->node_stride = sizeof(struct node) + t->words * 8ull;
+	/* one more of each: a replacement stands beside what it replaces */
+	t->nodes_size = map_bytes(0, entries * 2 + 2, t->node_stride);
+	bytes = map_bytes(t->nodes_size, values, num_align(map->attr.value_size, 8) + 4);
+	r = map_over_limit(map, bytes, reterr);
+	if (r < 0)
+		return r;
+	r = map_take(map, t->nodes_size, &mem, reterr);
+	if (r < 0)
+		return r;
+	t->nodes = mem;
+	r = map_take(map, values * 4, &mem, reterr);
+	if (r < 0)
+		return r;
+	t->value_link = mem;
+	return map_take_values(map, values, 0, reterr);
+}
+
+static void done(struct map *map)
+{
+	struct lpm *t = (struct lpm *)map;
+
+	map_give(t->nodes, t->nodes_size);
+	map_give(t->value_link, ((uint64_t)map->attr.max_entries + 1) * 4);
+}
+
+const struct map_ops map_lpm_ops = {
+	.size = sizeof(struct lpm),
+	.check = map_check_lpm,
+	.init = init,
+	.done = done,
+	.lookup = lookup,
+	.update = update,
+	.remove = lpm_remove,
+	.next_key = next_key,
+	.user_lookup = user_lookup,
+	.user_update = user_update,
+};

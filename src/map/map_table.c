@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The hash table under hash, LRU and hash-of-maps. Elements lie in one block and are named by number; a bucket
+ * is a chain of numbers. Readers take no lock. Elements are never unmapped, but a freed one may be used again
+ * for another key while a reader stands on it; so a chain ends with a mark that names its bucket,
+ * and a reader that arrives at the mark of another bucket starts again. Writers of a bucket hold its stripe's lock.
+ *
+ * A present key is replaced by a new element, as in the kernel, so that a program that holds the old value keeps
+ * seeing it whole; each stripe keeps one spare element for that. Per-CPU values are written in place.
+ *
+ * LRU: one stripe, and a clock (second chance) over the elements. A look-up marks its element, the hand
+ * clears marks and evicts the first element without one, after at most CLOCK_STEPS steps any: O(1).
+ */
+#include "map/internal.h"
+
+#include <stdlib.h>
+
+#define END_MARK 0x80000000u
+#define MAX_STRIPES 64u
+#define CLOCK_STEPS 128u
+#define MAX_RETRIES 64u
+
+/* Hashing: multiply and fold 64 bits to 128 and back. The constants are odd and random. */
+
+#define FOLD_A 0x8f7a6d1be93c5421ull
+#define FOLD_B 0xd2b4c693a75f1e8bull
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t tail_word(const uint8_t *key, uint32_t len)
+{
+	uint64_t word = 0;
+
+	if (len == 4)
+		return bytes_u32(key, false);
+	memcpy(&word, key, len);
+	return word;
+}
+
+static inline uint32_t finish(uint64_t h)
+{
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static inline uint32_t hash_word(uint64_t word, uint64_t seed)
+{
+	return finish(fold(word ^ seed ^ FOLD_A, FOLD_B));
+}
+
+uint64_t map_hash_bytes(const void *bytes, uint32_t len, uint64_t seed)
+{
+	const uint8_t *key = bytes;
+	uint64_t h = seed ^ len;
+
+	for (; len >= 16; len -= 16, key += 16)
+		h = fold(bytes_u64(key, false) ^ FOLD_A ^ h, bytes_u64(key + 8, false) ^ FOLD_B);
+	if (len >= 8) {
+		h = fold(bytes_u64(key, false) ^ FOLD_A ^ h, FOLD_B);
+		len -= 8;
+		key += 8;
+	}
+	if (len)
+		h = fold(tail_word(key, len) ^ FOLD_B ^ h, FOLD_A);
+	return fold(h ^ FOLD_B, FOLD_A);
+}
+
+static inline uint32_t hash_key(const struct table *t, const void *key)
+{
+	uint32_t size = t->map.attr.key_size;
+
+	if (size == 4)
+		return hash_word(bytes_u32(key, false), t->seed);
+	if (size == 8)
+		return hash_word(bytes_u64(key, false), t->seed);
+	return finish(map_hash_bytes(key, size, t->seed));
+}
+
+/* Keys are kept in whole words, filled up with zeroes, and read and written by words: a reader may stand
+ * on an element whose key is being written, and must then see some key, not undefined behaviour. */
+
+static inline uint64_t load_word(const uint64_t *at)
+{
+	return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+
+static inline bool same_key(const struct table *t, const struct table_elem *e, const uint8_t *key)
+{
+	uint32_t size = t->map.attr.key_size, i;
+
+	for (i = 0; size >= 8; i++, size -= 8, key += 8)
+		if (load_word(&e->key[i]) != bytes_u64(key, false))
+			return false;
+	return !size || load_word(&e->key[i]) == tail_word(key, size);
+}
+
+static void store_key(const struct table *t, struct table_elem *e, const uint8_t *key)
+{
+	uint32_t size = t->map.attr.key_size, i;
+
+	for (i = 0; size >= 8; i++, size -= 8, key += 8)
+		__atomic_store_n(&e->key[i], bytes_u64(key, false), __ATOMIC_RELAXED);
+	if (size)
+		__atomic_store_n(&e->key[i], tail_word(key, size), __ATOMIC_RELAXED);
+}
+
+static inline struct table_elem *elem_at(const struct table *t, uint32_t number)
+{
+	return (struct table_elem *)(t->map.values + (number - 1) * t->map.stride);
+}
+
+static inline bool is_end(uint32_t number)
+{
+	return !number || number & END_MARK;
+}
+
+static inline uint32_t end_of(uint32_t bucket)
+{
+	return END_MARK | (bucket & ~END_MARK);
+}
+
+/* Looking up ----------------------------------------------------------------------------------------- */
+
+static struct table_stripe *stripe_of(const struct table *t, uint32_t hash)
+{
+	return &t->stripes[hash & t->mask & (t->nstripes - 1)];
+}
+
+/* The element of @key in its chain, and where its number stands; the stripe is locked. */
+static struct table_elem *find_locked(const struct table *t, const void *key, uint32_t hash,
+				      uint32_t **ret_where)
+{
+	uint32_t *where = &t->buckets[hash & t->mask];
+
+	while (!is_end(*where)) {
+		struct table_elem *e = elem_at(t, *where);
+
+		if (e->hash == hash && same_key(t, e, key)) {
+			*ret_where = where;
+			return e;
+		}
+		where = &e->next;
+	}
+	return NULL;
+}
+
+static struct table_elem *find_slowly(const struct table *t, const void *key, uint32_t hash)
+{
+	struct table_stripe *stripe = stripe_of(t, hash);
+	struct table_elem *e;
+	uint32_t *where;
+
+	map_lock(&stripe->lock);
+	e = find_locked(t, key, hash, &where);
+	map_unlock(&stripe->lock);
+	return e;
+}
+
+struct table_elem *table_find(const struct table *t, const void *key)
+{
+	uint32_t hash = hash_key(t, key), bucket = hash & t->mask, number;
+
+	for (unsigned int tries = 0; tries < MAX_RETRIES; tries++) {
+		number = __atomic_load_n(&t->buckets[bucket], __ATOMIC_ACQUIRE);
+		while (!is_end(number)) {
+			struct table_elem *e = elem_at(t, number);
+
+			if (__atomic_load_n(&e->hash, __ATOMIC_RELAXED) == hash &&
+			    same_key(t, e, key))
+				return e;
+			number = __atomic_load_n(&e->next, __ATOMIC_ACQUIRE);
+		}
+		if (!number || number == end_of(bucket))
+			return NULL;
+	}
+	return find_slowly(t, key, hash);
+}
+
+/* Elements: free, spare, evicted --------------------------------------------------------------------- */
+
+static uint32_t pop_free(struct table *t)
+{
+	uint32_t number;
+
+	map_lock(&t->free_lock);
+	number = t->free_top;
+	if (number)
+		t->free_top = elem_at(t, number)->link;
+	else if (t->fresh < t->limit)
+		number = ++t->fresh;
+	map_unlock(&t->free_lock);
+	return number;
+}
+
+static void push_free(struct table *t, uint32_t number)
+{
+	map_lock(&t->free_lock);
+	elem_at(t, number)->link = t->free_top;
+	t->free_top = number;
+	map_unlock(&t->free_lock);
+}
+
+static void unlink_elem(struct table *t, uint32_t *where)
+{
+	__atomic_store_n(where, elem_at(t, *where)->next, __ATOMIC_RELEASE);
+}
+
+/* LRU only, its one stripe locked, the map full. */
+static void evict(struct table *t)
+{
+	for (uint32_t steps = 0;; steps++) {
+		uint32_t number = t->hand >= t->fresh ? 1 : t->hand + 1, *where;
+		struct table_elem *e = elem_at(t, number);
+
+		t->hand = number;
+		if (e->link != TABLE_LIVE)
+			continue;
+		if (steps < CLOCK_STEPS && __atomic_load_n(&e->used, __ATOMIC_RELAXED)) {
+			__atomic_store_n(&e->used, 0, __ATOMIC_RELAXED);
+			continue;
+		}
+		if (!find_locked(t, e->key, e->hash, &where))
+			continue;
+		unlink_elem(t, where);
+		push_free(t, number);
+		map_count(&t->map.entries, -1);
+		map_count(&t->map.evicted, 1);
+		return;
+	}
+}
+
+/* Counts one entry more if there is room. */
+static int claim(struct table *t)
+{
+	uint64_t now = __atomic_load_n(&t->map.entries, __ATOMIC_RELAXED);
+
+	do {
+		if (now >= t->map.attr.max_entries) {
+			if (!t->lru) {
+				map_count(&t->map.full, 1);
+				return -E2BIG;
+			}
+			evict(t);
+			now = __atomic_load_n(&t->map.entries, __ATOMIC_RELAXED);
+		}
+	} while (!__atomic_compare_exchange_n(&t->map.entries, &now, now + 1, true,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return 0;
+}
+
+/* Writing -------------------------------------------------------------------------------------------- */
+
+static void write_value(struct table *t, struct table_elem *e, const struct table_write *w,
+			bool fresh)
+{
+	uint64_t all = (uint64_t)t->map.vstride * t->map.ncpus;
+	uint8_t *values = table_value(t, e, 0);
+
+	if (w->all_cpus && t->map.ncpus > 1) {
+		memcpy(values, w->value, all);
+		return;
+	}
+	if (fresh && t->map.ncpus > 1)
+		memset(values, 0, all);
+	memcpy(values + (uint64_t)w->cpu * t->map.vstride, w->value, t->map.attr.value_size);
+}
+
+static int insert(struct table *t, const void *key, uint32_t hash, const struct table_write *w)
+{
+	uint32_t *bucket = &t->buckets[hash & t->mask], number;
+	struct table_elem *e;
+	int r = claim(t);
+
+	if (r < 0)
+		return r;
+	number = pop_free(t);
+	e = elem_at(t, number);
+	store_key(t, e, key);
+	__atomic_store_n(&e->hash, hash, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->used, 0, __ATOMIC_RELAXED);
+	e->link = TABLE_LIVE;
+	write_value(t, e, w, true);
+	__atomic_store_n(&e->next, is_end(*bucket) ? end_of(hash & t->mask) : *bucket,
+			 __ATOMIC_RELEASE);
+	__atomic_store_n(bucket, number, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void replace(struct table *t, struct table_stripe *stripe, uint32_t *where,
+		    const struct table_write *w)
+{
+	uint32_t old = *where, number = stripe->spare ? stripe->spare : pop_free(t);
+	struct table_elem *from = elem_at(t, old), *e = elem_at(t, number);
+
+	for (uint32_t i = 0; i < t->words; i++)
+		__atomic_store_n(&e->key[i], from->key[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&e->hash, from->hash, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
+	e->link = TABLE_LIVE;
+	write_value(t, e, w, true);
+	__atomic_store_n(&e->next, from->next, __ATOMIC_RELEASE);
+	__atomic_store_n(where, number, __ATOMIC_RELEASE);
+	from->link = 0;
+	stripe->spare = old;
+}
+
+int table_update(struct map *map, const void *key, const struct table_write *w)
+{
+	struct table *t = (struct table *)map;
+	uint32_t hash = hash_key(t, key), *where;
+	struct table_stripe *stripe = stripe_of(t, hash);
+	struct table_elem *e;
+	int r = map_check_update(w->flags);
+
+	if (r < 0)
+		return r;
+	if (w->cpu >= map->ncpus)
+		return -EINVAL;
+	map_lock(&stripe->lock);
+	e = find_locked(t, key, hash, &where);
+	if (e && w->flags == MAP_NOEXIST) {
+		r = -EEXIST;
+	} else if (!e && w->flags == MAP_EXIST) {
+		r = -ENOENT;
+	} else if (!e) {
+		r = insert(t, key, hash, w);
+	} else if (map_is_percpu(map->attr.type)) {
+		__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
+		write_value(t, e, w, false);
+	} else {
+		replace(t, stripe, where, w);
+	}
+	map_unlock(&stripe->lock);
+	return r;
+}
+
+int table_remove(struct map *map, const void *key)
+{
+	struct table *t = (struct table *)map;
+	uint32_t hash = hash_key(t, key), *where, number;
+	struct table_stripe *stripe = stripe_of(t, hash);
+	struct table_elem *e;
+
+	map_lock(&stripe->lock);
+	e = find_locked(t, key, hash, &where);
+	if (e) {
+		number = *where;
+		unlink_elem(t, where);
+		push_free(t, number);
+		map_count(&map->entries, -1);
+	}
+	map_unlock(&stripe->lock);
+	return e ? 0 : -ENOENT;
+}
+
+/* User space ------------------------------------------------------------------------------------------- */
+
+int table_user_lookup(struct map *map, const void *key, void *value)
+{
+	struct table *t = (struct table *)map;
+	uint32_t hash = hash_key(t, key), *where;
+	struct table_stripe *stripe = stripe_of(t, hash);
+	struct table_elem *e;
+
+	map_lock(&stripe->lock);
+	e = find_locked(t, key, hash, &where);
+	if (e)
+		memcpy(value, table_value(t, e, 0), map_user_value_size(map));
+	map_unlock(&stripe->lock);
+	return e ? 0 : -ENOENT;
+}
+
+int table_user_update(struct map *map, const void *key, const void *value, uint64_t flags)
+{
+	struct table_write w = { .value = value, .flags = flags, .all_cpus = true };
+
+	return table_update(map, key, &w);
+}
+
+/* The first key in buckets [bucket, end): locks one bucket at a time. */
+static int first_from(const struct table *t, uint64_t bucket, void *next)
+{
+	for (; bucket <= t->mask; bucket++) {
+		struct table_stripe *stripe;
+		uint32_t number;
+
+		if (is_end(__atomic_load_n(&t->buckets[bucket], __ATOMIC_RELAXED)))
+			continue;
+		stripe = stripe_of(t, (uint32_t)bucket);
+		map_lock(&stripe->lock);
+		number = t->buckets[bucket];
+		if (!is_end(number))
+			memcpy(next, elem_at(t, number)->key, t->map.attr.key_size);
+		map_unlock(&stripe->lock);
+		if (!is_end(number))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+int table_next_key(struct map *map, const void *key, void *next)
+{
+	const struct table *t = (const struct table *)map;
+	struct table_stripe *stripe;
+	struct table_elem *e;
+	uint32_t hash, *where;
+	bool found = false;
+
+	if (!key)
+		return first_from(t, 0, next);
+	hash = hash_key(t, key);
+	stripe = stripe_of(t, hash);
+	map_lock(&stripe->lock);
+	e = find_locked(t, key, hash, &where);
+	if (e && !is_end(e->next)) {
+		memcpy(next, elem_at(t, e->next)->key, map->attr.key_size);
+		found = true;
+	}
+	map_unlock(&stripe->lock);
+	if (found)
+		return 0;
+	return first_from(t, e ? (uint64_t)(hash & t->mask) + 1 : 0, next);
+}
+
+/* Life ------------------------------------------------------------------------------------------------- */
+
+static uint32_t buckets_for(uint32_t entries)
+{
+	uint32_t n = 1;
+
+	while (n < entries && n < 1u << 30)
+		n <<= 1;
+	return n;
+}
+
+int table_init(struct map *map, struct skep_error **reterr)
+{
+	struct table *t = (struct table *)map;
+	uint32_t nbuckets = buckets_for(map->attr.max_entries);
+	uint64_t head, bytes;
+	void *mem;
+	int r;
+
+	t->nstripes = t->lru ? 1 : (uint32_t)num_min(MAX_STRIPES, nbuckets);
+	t->mask = nbuckets - 1;
+	t->words = (map->attr.key_size + 7) / 8;
+	t->seed = map_random_seed(map);
+	head = sizeof(struct table_elem) + t->words * 8ull;
+	bytes = map_bytes((uint64_t)nbuckets * 4, (uint64_t)map->attr.max_entries + t->nstripes,
+			  head + num_align(map->attr.value_size, 8) * map->ncpus);
+	r = map_over_limit(map, bytes, reterr);
+	if (r < 0)
+		return r;
+	if (map->attr.max_entries > END_MARK - 1 - MAX_STRIPES)
+		return skep_fail(reterr, &ERR_TOO_MANY, map_place(&map->attr),
+				 "'%s' has %u entries, at most %u", map->attr.name,
+				 map->attr.max_entries, END_MARK - 1 - MAX_STRIPES);
+	t->limit = map->attr.max_entries + t->nstripes;
+	t->stripes = aligned_alloc(64, t->nstripes * sizeof(*t->stripes));
+	if (!t->stripes)
+		return skep_fail_nomem(reterr);
+	memset(t->stripes, 0, t->nstripes * sizeof(*t->stripes));
+	r = map_take(map, (uint64_t)nbuckets * 4, &mem, reterr);
+	if (r < 0)
+		return r;
+	t->buckets = mem;
+	return map_take_values(map, t->limit, (uint32_t)head, reterr);
+}
+
+void table_done(struct map *map)
+{
+	struct table *t = (struct table *)map;
+
+	map_give(t->buckets, ((uint64_t)t->mask + 1) * 4);
+	free(t->stripes);
+}
