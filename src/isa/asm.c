@@ -47,6 +47,7 @@ struct match {
 	bool label_in_imm;
 	const char *wanted; /* for ASM_OPERANDS */
 	int wanted_len;
+	bool literal;		   /* wanted as it stands, so shown in quotes */
 	const struct err_def *why; /* what is wrong with *t; NULL while it matches */
 };
 
@@ -194,12 +195,17 @@ static bool match_directive(struct match *m, char directive, const struct isa_sh
 	}
 }
 
+/* Of the words in isa.def. */
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 static size_t word_length(const char *p)
 {
 	size_t len = 0;
 
-	while ((p[len] >= 'a' && p[len] <= 'z') || (p[len] >= '0' && p[len] <= '9') ||
-	       p[len] == '_')
+	while (is_word(p[len]))
 		len++;
 	return len;
 }
@@ -207,15 +213,13 @@ static size_t word_length(const char *p)
 /* A word or a mark of @text as it stands. */
 static bool match_literal(struct match *m, const char *text, size_t len)
 {
-	static const char *const marks[] = { "','", "'['", "']'" };
-
-	if (m->t->len == len && !memcmp(m->t->text, text, len))
-		return m->t++;
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (*text == marks[i][1])
-			return fail_match(m, &ERR_ASM_OPERANDS, marks[i]);
+	if (m->t->len == len && !memcmp(m->t->text, text, len)) {
+		m->t++;
+		return true;
+	}
 	fail_match(m, &ERR_ASM_OPERANDS, text);
 	m->wanted_len = (int)len;
+	m->literal = true;
 	return false;
 }
 
@@ -252,13 +256,20 @@ static bool match_op(struct match *m, enum isa_op op)
 	return true;
 }
 
+static void quote_wanted(const struct match *m, char *buf, size_t size)
+{
+	const char *quote = m->literal ? "'" : "";
+
+	snprintf(buf, size, "%s%.*s%s", quote, m->wanted_len, m->wanted, quote);
+}
+
 /* The error of the best failed match, and of another that got as far but wanted something else:
  * "expected a number or a register". */
 static int fail_line(struct assembler *a, const struct match *best, const struct match *other)
 {
 	const struct asm_token *t = best->t;
 	struct skep_place at = SKEP_AT_TEXT(NULL, a->line.number, t->col);
-	char found[64];
+	char found[64], wanted[64], or_wanted[64];
 
 	if (best->why == &ERR_ASM_READ_ONLY)
 		return skep_fail(a->reterr, best->why, at, "%%r%" PRIu64 " cannot be written",
@@ -274,12 +285,12 @@ static int fail_line(struct assembler *a, const struct match *best, const struct
 		snprintf(found, sizeof(found), "the end of the line");
 	else
 		snprintf(found, sizeof(found), "'%.*s'", shown(t), t->text);
-	if (other->wanted)
-		return skep_fail(a->reterr, best->why, at, "expected %.*s or %.*s, found %s",
-				 best->wanted_len, best->wanted, other->wanted_len, other->wanted,
-				 found);
-	return skep_fail(a->reterr, best->why, at, "expected %.*s, found %s", best->wanted_len,
-			 best->wanted, found);
+	quote_wanted(best, wanted, sizeof(wanted));
+	if (!other->wanted)
+		return skep_fail(a->reterr, best->why, at, "expected %s, found %s", wanted, found);
+	quote_wanted(other, or_wanted, sizeof(or_wanted));
+	return skep_fail(a->reterr, best->why, at, "expected %s or %s, found %s", wanted, or_wanted,
+			 found);
 }
 
 /* Keeps the failed match that got furthest, and beside it one that wanted something else there. */
@@ -303,9 +314,9 @@ static enum isa_op match_line(struct assembler *a, const struct asm_token *first
 	for (unsigned int op = ISA_INVALID + 1; op < ISA_COUNT; op++) {
 		const char *text = isa_text((enum isa_op)op, SKEP_INSN_ASM);
 
-		*m = (struct match){ .t = first };
-		if (first->len != word_length(text) || memcmp(first->text, text, first->len) != 0)
+		if (strncmp(text, first->text, first->len) != 0 || is_word(text[first->len]))
 			continue;
+		*m = (struct match){ .t = first };
 		if (match_op(m, (enum isa_op)op))
 			return (enum isa_op)op;
 		keep_match(&best, &other, m);
@@ -363,7 +374,7 @@ static int add_line(struct assembler *a)
 		if (r < 0)
 			return r;
 	}
-	if (a->n + 2 > MAX_SLOTS)
+	if (a->n + isa_slots(op) > MAX_SLOTS)
 		return skep_fail(a->reterr, &ERR_ASM_TOO_MANY,
 				 SKEP_AT_TEXT(NULL, a->line.number, t->col),
 				 "at most %d instructions", MAX_SLOTS);
