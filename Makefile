@@ -57,6 +57,7 @@ LIB_SRC := $(filter-out src/cli/%,$(sort $(wildcard src/*/*.c src/*/*/*.c)))
 CMD_SRC := $(sort $(wildcard src/cli/*.c))
 HEADERS := $(sort $(wildcard include/skep/*.h))
 UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
+TOOL_SRC := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC := $(sort $(wildcard fuzz/*_fuzz.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(sort $(wildcard bench/*.c)))
 BPF_SRC := $(sort $(wildcard examples/*.bpf.c bench/*.bpf.c tests/bpf/*.bpf.c))
@@ -66,6 +67,7 @@ MAN := $(sort $(wildcard man/*.[1-9]))
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(O)/obj/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
+TOOL_BIN := $(TOOL_SRC:%.c=$(O)/%)
 REPLAY_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/bin/%)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
@@ -115,6 +117,8 @@ $(O)/obj/src/%.o: src/%.c $(O)/flags
 	$(call compile)
 $(O)/obj/tests/unit/%.o: tests/unit/%.c $(O)/flags
 	$(call compile,-Itests/unit)
+$(O)/obj/tests/tools/%.o: tests/tools/%.c $(O)/flags
+	$(call compile)
 $(O)/obj/bench/%.o: bench/%.c $(O)/flags
 	$(call compile,-Ibench)
 $(O)/obj/fuzz/%.o: fuzz/%.c $(O)/flags
@@ -144,6 +148,9 @@ $(O)/skep: $(CMD_OBJ) $(LIB) $(O)/objects
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
+$(O)/tests/tools/%: $(O)/obj/tests/tools/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link) -lbpf -lelf -lz
 $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
@@ -165,7 +172,7 @@ check: ## every test that needs no special machine (TESTS='pattern ...' selects)
 	@tools/deps
 	@$(MAKE) --no-print-directory -j$(JOBS) check-run
 
-check-run: all $(TEST_OBJ) $(UNIT_BIN) $(REPLAY_BIN)
+check-run: all $(TEST_OBJ) $(UNIT_BIN) $(TOOL_BIN) $(REPLAY_BIN)
 	@CC='$(CC)' CLANG='$(CLANG)' MAKE='$(MAKE)' tests/run -j $(JOBS) -b $(O) $(TESTS)
 
 check-san: ## the tests under address and undefined, then check-threads
@@ -243,5 +250,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  Variables: BUILD SAN=address,undefined|thread WERROR=1 V=1 JOBS PREFIX DESTDIR libdir'
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/obj/%.d) $(BENCH_SRC:%.c=$(O)/obj/%.d) \
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/obj/%.d) \
+	$(TOOL_SRC:%.c=$(O)/obj/%.d) $(BENCH_SRC:%.c=$(O)/obj/%.d) \
 	$(FUZZ_SRC:%.c=$(O)/obj/%.d) $(BPF_OBJ:=.d)

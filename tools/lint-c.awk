@@ -135,9 +135,9 @@ function ban(names, why,    rest, found)
 	}
 }
 
-code ~ /\(/ && FILENAME !~ /\.bpf\.c$/ {
+code ~ /\(/ && layer != "" {
 	ban("strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|strncpy|strncat|atoi|atol|atoll",
-	    "banned everywhere: it cannot be used safely")
+	    "banned: it cannot be used safely")
 	if (library)
 		ban("printf|vprintf|fprintf|vfprintf|dprintf|puts|fputs|putchar|perror|exit|abort|err|errx|warn|warnx",
 		    "the library never prints and never exits")
