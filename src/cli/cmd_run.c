@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `skep run`: options, the run itself, its exit code. */
+#include "cli/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum key {
+	KEY_PCAP = 256,
+	KEY_IFACE,
+	KEY_FILTER,
+	KEY_WRITE,
+	KEY_EVENT,
+	KEY_JSON,
+	KEY_STATUS,
+	KEY_STRICT,
+	KEY_SPREAD,
+	KEY_BUDGET,
+	KEY_SECONDS,
+	KEY_ROWS,
+	KEY_ALL_MAPS,
+	KEY_BTF,
+	KEY_KCONFIG,
+};
+
+static const struct argp_option options[] = {
+	{ "pcap", KEY_PCAP, "FILE", 0, "packets from a capture (pcap, pcapng; - is standard input)",
+	  1 },
+	{ "iface", KEY_IFACE, "NAME", 0, "packets from a network interface (needs CAP_NET_RAW)",
+	  1 },
+	{ "filter", KEY_FILTER, "EXPR", 0, "only packets that a libpcap expression takes", 1 },
+	{ "write", KEY_WRITE, "FILE", 0, "keep the packets that passed, as rewritten", 1 },
+	{ "count", 'c', "N", 0, "stop after N packets", 1 },
+	{ "seconds", KEY_SECONDS, "S", 0, "stop after S seconds", 2 },
+	{ "status", KEY_STATUS, 0, 0, "exit with the command's status", 2 },
+	{ "spread", KEY_SPREAD, 0, 0, "do not place command and supervisor on one CPU", 2 },
+	{ "strict", KEY_STRICT, 0, 0, "a program that cannot run is an error", 3 },
+	{ "budget", KEY_BUDGET, "N", 0, "instructions one program run may take (10000000)", 3 },
+	{ "btf", KEY_BTF, "FILE", 0, "relocate against these kernel types, not the model kernel's",
+	  3 },
+	{ "kconfig", KEY_KCONFIG, "NAME=VALUE", 0, "value of a .kconfig extern (CONFIG_HZ=250)",
+	  3 },
+	{ "event", KEY_EVENT, "MAP=TYPE", 0, "records of MAP are of TYPE (events='struct event')",
+	  4 },
+	{ "json", KEY_JSON, 0, 0, "one JSON object a line", 4 },
+	{ "output", 'o', "FILE", 0, "write there, not to standard output", 4 },
+	{ "quiet", 'q', 0, 0, "no summary and no maps at the end", 4 },
+	{ "rows", KEY_ROWS, "N", 0, "rows of a table at the end (20; 0 all)", 4 },
+	{ "all-maps", KEY_ALL_MAPS, 0, 0, "show maps that did not change, too", 4 },
+	{ 0 },
+};
+
+#define MAX_KCONFIG 64
+
+struct args {
+	const char *object, *output, *btf;
+	bool json, status;
+	struct skep_run_opts run_opts;
+	struct skep_kconfig kconfig[MAX_KCONFIG + 1];
+	size_t nkconfig;
+	struct run run;
+};
+
+static volatile int stop_flag;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop_flag++;
+}
+
+static uint64_t number(const char *text, const char *what, struct argp_state *state)
+{
+	char *end;
+	unsigned long long v;
+
+	errno = 0;
+	v = strtoull(text, &end, 0);
+	if (errno || *end || end == text || *text == '-')
+		argp_error(state, "%s '%s' is not a number", what, text);
+	return v;
+}
+
+static double seconds(const char *text, struct argp_state *state)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (*end || end == text || !(v > 0))
+		argp_error(state, "--seconds '%s' is not a positive number", text);
+	return v;
+}
+
+/* Cuts "a=b" in place. */
+static char *split(char *text, const char *what, struct argp_state *state)
+{
+	char *eq = strchr(text, '=');
+
+	if (!eq || eq == text || !eq[1]) {
+		argp_error(state, "%s '%s' is not of the form NAME=VALUE", what, text);
+		return text;
+	}
+	*eq = '\0';
+	return eq + 1;
+}
+
+static void add_event(struct args *a, char *text, struct argp_state *state)
+{
+	char *type = split(text, "--event", state);
+
+	if (a->run.nevents == RUN_MAX_EVENTS)
+		argp_error(state, "more than %d --event options", RUN_MAX_EVENTS);
+	a->run.events[a->run.nevents++] = (struct run_event){ text, type, 0 };
+}
+
+static void add_kconfig(struct args *a, char *text, struct argp_state *state)
+{
+	char *value = split(text, "--kconfig", state);
+
+	if (a->nkconfig == MAX_KCONFIG)
+		argp_error(state, "more than %d --kconfig options", MAX_KCONFIG);
+	a->kconfig[a->nkconfig++] = (struct skep_kconfig){ text, value };
+}
+
+static void take_rest(struct args *a, struct argp_state *state)
+{
+	if (state->next > 1 && strcmp(state->argv[state->next - 1], "--") == 0 && !a->object)
+		argp_error(state, "no object before '--'");
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+	struct skep_run_opts *r = &a->run_opts;
+
+	switch (key) {
+	case KEY_PCAP:
+		r->pcap = arg;
+		return 0;
+	case KEY_IFACE:
+		r->iface = arg;
+		return 0;
+	case KEY_FILTER:
+		r->filter = arg;
+		return 0;
+	case KEY_WRITE:
+		r->write = arg;
+		return 0;
+	case 'c':
+		r->max_packets = number(arg, "--count", state);
+		return 0;
+	case KEY_SECONDS:
+		r->seconds = seconds(arg, state);
+		return 0;
+	case KEY_STATUS:
+		a->status = true;
+		return 0;
+	case KEY_SPREAD:
+		r->spread = true;
+		return 0;
+	case KEY_STRICT:
+		r->strict = true;
+		return 0;
+	case KEY_BUDGET:
+		r->budget = number(arg, "--budget", state);
+		return 0;
+	case KEY_BTF:
+		a->btf = arg;
+		return 0;
+	case KEY_KCONFIG:
+		add_kconfig(a, arg, state);
+		return 0;
+	case KEY_EVENT:
+		add_event(a, arg, state);
+		return 0;
+	case KEY_JSON:
+		a->json = true;
+		return 0;
+	case 'o':
+		a->output = arg;
+		return 0;
+	case 'q':
+		a->run.quiet = true;
+		return 0;
+	case KEY_ROWS:
+		a->run.rows = number(arg, "--rows", state);
+		return 0;
+	case KEY_ALL_MAPS:
+		a->run.all_maps = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!a->object) {
+			a->object = arg;
+			return 0;
+		}
+		r->argv = &state->argv[state->next - 1];
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_END:
+		take_rest(a, state);
+		if (!a->object)
+			argp_error(state, "which object?");
+		if (!r->argv && !r->pcap && !r->iface)
+			argp_error(state,
+				   "no source of events: give '-- COMMAND', --pcap or --iface");
+		if ((r->argv != NULL) + (r->pcap != NULL) + (r->iface != NULL) > 1)
+			argp_error(state, "more than one source of events");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "OBJECT -- COMMAND [ARGS]\nOBJECT --pcap FILE\nOBJECT --iface NAME",
+	.doc = "Runs the programs of an eBPF object on real events, without root: the system calls "
+	       "of a command and its descendants, or packets.\v"
+	       "Prints what the programs print and record, and at the end the maps that changed.\n\n"
+	       "examples:\n"
+	       "  skep run opensnoop.bpf.o -- cc -c hello.c\n"
+	       "  skep run xdp_firewall.bpf.o --pcap traffic.pcap --write passed.pcap\n\n"
+	       "Exit codes: 0 done (with --status: the command's), 1 the object or a program was "
+	       "refused, 2 usage, 3 environment.",
+};
+
+/* Ctrl-C goes to the whole foreground group: the command decides, skep stays to print. */
+static void catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	sigaction(SIGQUIT, &sa, NULL);
+}
+
+static int finish(struct args *a, const struct skep_run_stats *stats)
+{
+	if (!a->run.quiet)
+		run_show_maps(&a->run);
+	run_show_summary(&a->run, &a->run_opts, stats);
+	if (a->status && a->run_opts.argv && stats->exited)
+		return stats->status;
+	return EXIT_YES;
+}
+
+static int run_object(struct args *a)
+{
+	struct skep_run_stats stats = { .size = sizeof(stats) };
+	struct skep_error *err = NULL;
+	int code;
+
+	if (skep_obj_load(a->run.obj, &err) < 0)
+		return show_error(err, a->json);
+	code = run_resolve_events(&a->run);
+	if (code != EXIT_YES)
+		return code;
+	a->run_opts.events = &run_events;
+	a->run_opts.ctx = &a->run;
+	a->run_opts.stop = &stop_flag;
+	catch_signals();
+	if (skep_run(a->run.obj, &a->run_opts, &stats, &err) < 0) {
+		if (stats.events && !a->run.quiet)
+			run_show_summary(&a->run, &a->run_opts, &stats);
+		fflush(a->run.out.f);
+		return show_error(err, a->json);
+	}
+	return finish(a, &stats);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct args a = { .run_opts = { .size = sizeof(a.run_opts) }, .run = { .rows = 20 } };
+	struct skep_obj_opts oo = { .size = sizeof(oo) };
+	struct skep_error *err = NULL;
+	int code, closed;
+
+	argv[0] = (char *)"skep run";
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
+	oo.btf = a.btf;
+	oo.kconfig = a.kconfig;
+	if (skep_obj_open(a.object, &oo, &a.run.obj, &err) < 0)
+		return show_error(err, a.json);
+	code = out_open(&a.run.out, a.output, a.json);
+	if (code == EXIT_YES) {
+		code = run_object(&a);
+		closed = out_close(&a.run.out);
+		if (code == EXIT_YES)
+			code = closed;
+	}
+	skep_obj_close(a.run.obj);
+	return code;
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Values by type: bytes to a tree. Numbers stay numbers (what does not fit a signed 64-bit integer becomes
+ * text), char arrays and network-order types (__be16, __be32, struct in6_addr) become text that people read.
+ */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define MAX_NEST 32
+
+struct builder {
+	const struct skep_obj *obj;
+	json_t *stack[MAX_NEST];
+	int depth;
+	json_t *root;
+};
+
+static void put(struct builder *b, const char *member, json_t *value)
+{
+	json_t *top = b->depth ? b->stack[b->depth - 1] : NULL;
+
+	if (!top)
+		b->root = value;
+	else if (json_is_array(top))
+		json_array_append_new(top, value);
+	else
+		json_object_set_new(top, member ? member : "?", value);
+}
+
+static int on_begin(void *ctx, const char *member, uint32_t type, bool is_array, size_t n)
+{
+	struct builder *b = ctx;
+	json_t *node = is_array ? json_array() : json_object();
+
+	(void)type;
+	(void)n;
+	if (b->depth == MAX_NEST) {
+		json_decref(node);
+		return -1;
+	}
+	put(b, member, node);
+	b->stack[b->depth++] = node;
+	return 0;
+}
+
+static int on_end(void *ctx)
+{
+	struct builder *b = ctx;
+
+	b->depth--;
+	return 0;
+}
+
+static json_t *clean_text(const char *s, size_t len)
+{
+	char *out = malloc(len * 4 + 1), *p = out;
+	json_t *text = json_stringn(s, len);
+
+	/* valid UTF-8 stays, but for control characters; the rest is escaped byte by byte */
+	for (size_t i = 0; out && i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if ((c >= 0x20 && c < 0x7f) || (c >= 0x80 && text))
+			*p++ = (char)c;
+		else
+			p += snprintf(p, 5, "\\x%02x", c);
+	}
+	json_decref(text);
+	text = out ? json_stringn(out, (size_t)(p - out)) : NULL;
+	free(out);
+	return text ? text : json_string("?");
+}
+
+static json_t *bytes_text(const char *data, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *out = malloc(2 + len * 2 + 1);
+	json_t *text;
+
+	if (!out)
+		return json_string("?");
+	memcpy(out, "0x", 2);
+	for (size_t i = 0; i < len; i++) {
+		out[2 + i * 2] = digits[(unsigned char)data[i] >> 4];
+		out[3 + i * 2] = digits[(unsigned char)data[i] & 15];
+	}
+	text = json_stringn(out, 2 + len * 2);
+	free(out);
+	return text;
+}
+
+static json_t *uint_json(uint64_t v)
+{
+	char text[24];
+
+	if (v <= INT64_MAX)
+		return json_integer((json_int_t)v);
+	snprintf(text, sizeof(text), "%" PRIu64, v);
+	return json_string(text);
+}
+
+/* Network order by the name of the type: the compiler keeps typedefs. */
+static json_t *network_json(const struct builder *b, const struct skep_value *v)
+{
+	char name[32], text[INET_ADDRSTRLEN];
+	uint32_t addr = (uint32_t)v->u;
+
+	skep_type_name(b->obj, v->type, name, sizeof(name));
+	if (strcmp(name, "__be16") == 0)
+		return json_integer(ntohs((uint16_t)v->u));
+	if (strcmp(name, "__be32") != 0 || !inet_ntop(AF_INET, &addr, text, sizeof(text)))
+		return NULL;
+	return json_string(text);
+}
+
+static int on_scalar(void *ctx, const struct skep_value *v)
+{
+	struct builder *b = ctx;
+	json_t *node = NULL;
+	char text[24];
+
+	switch (v->kind) {
+	case SKEP_VALUE_INT:
+		node = json_integer(v->i);
+		break;
+	case SKEP_VALUE_UINT:
+		node = network_json(b, v);
+		if (!node)
+			node = uint_json(v->u);
+		break;
+	case SKEP_VALUE_BOOL:
+		node = json_boolean(v->u);
+		break;
+	case SKEP_VALUE_FLOAT:
+		node = json_real(v->f);
+		break;
+	case SKEP_VALUE_ENUM:
+		node = v->text ? json_string(v->text) : json_integer(v->i);
+		break;
+	case SKEP_VALUE_STRING:
+		node = clean_text(v->text, v->len);
+		break;
+	case SKEP_VALUE_POINTER:
+		snprintf(text, sizeof(text), "0x%" PRIx64, v->u);
+		node = json_string(text);
+		break;
+	case SKEP_VALUE_BYTES:
+		node = bytes_text(v->text, v->len);
+		break;
+	}
+	put(b, v->member, node ? node : json_null());
+	return 0;
+}
+
+json_t *value_json(const struct skep_obj *obj, uint32_t type, const void *data, size_t len)
+{
+	static const struct skep_visitor visitor = { on_begin, on_scalar, on_end };
+	struct builder b = { .obj = obj };
+
+	if (skep_type_visit(obj, type, data, len, &visitor, &b) < 0 || !b.root) {
+		json_decref(b.root);
+		return bytes_text(data, len);
+	}
+	return b.root;
+}
+
+static bool byte_array(const json_t *a)
+{
+	size_t i;
+	json_t *v;
+
+	if (json_array_size(a) < 4)
+		return false;
+	json_array_foreach((json_t *)a, i, v) if (!json_is_integer(v) ||
+						  json_integer_value(v) < 0 ||
+						  json_integer_value(v) > 255) return false;
+	return true;
+}
+
+/* A MAC address, an IPv6 address or plain hex. */
+static char *byte_array_text(const json_t *a)
+{
+	size_t n = json_array_size(a), i;
+	unsigned char raw[16];
+	char *out = malloc(n * 3 + INET6_ADDRSTRLEN), *p = out;
+	json_t *v;
+
+	if (!out)
+		return NULL;
+	*out = '\0';
+	json_array_foreach((json_t *)a, i, v)
+	{
+		unsigned int byte = (unsigned int)json_integer_value(v);
+
+		raw[i % sizeof(raw)] = (unsigned char)byte;
+		p += snprintf(p, 4, n == 6 && i ? ":%02x" : "%02x", byte);
+	}
+	if (n == sizeof(raw) && !inet_ntop(AF_INET6, raw, out, INET6_ADDRSTRLEN))
+		*out = '\0';
+	return out;
+}
+
+char *value_text(const json_t *value)
+{
+	char *text = NULL;
+
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		return strdup(json_string_value(value));
+	case JSON_INTEGER:
+		return asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) < 0 ?
+			       NULL :
+			       text;
+	case JSON_REAL:
+		return asprintf(&text, "%g", json_real_value(value)) < 0 ? NULL : text;
+	case JSON_TRUE:
+		return strdup("yes");
+	case JSON_FALSE:
+		return strdup("no");
+	case JSON_NULL:
+		return strdup("-");
+	case JSON_ARRAY:
+		if (byte_array(value))
+			return byte_array_text(value);
+		return json_dumps(value, JSON_COMPACT);
+	case JSON_OBJECT:
+		return json_dumps(value, JSON_COMPACT);
+	}
+	return NULL;
+}
+
+void value_columns(const json_t *value, const char *name, value_column_fn fn, void *ctx)
+{
+	const char *key;
+	json_t *member;
+	char *full = NULL;
+
+	if (!json_is_object(value)) {
+		fn(ctx, name, value);
+		return;
+	}
+	json_object_foreach((json_t *)value, key, member)
+	{
+		bool nested = name && *name && json_is_object(member);
+
+		if (nested && asprintf(&full, "%s.%s", name, key) < 0)
+			continue;
+		value_columns(member, nested ? full : key, fn, ctx);
+		if (nested)
+			free(full);
+	}
+}
+
+void value_sum(json_t *a, const json_t *b)
+{
+	const char *key;
+	json_t *x, *y;
+	size_t i;
+
+	if (json_is_object(a) && json_is_object(b)) {
+		json_object_foreach(a, key, x)
+		{
+			y = json_object_get(b, key);
+			if (y)
+				value_sum(x, y);
+		}
+	} else if (json_is_array(a) && json_is_array(b)) {
+		json_array_foreach(a, i, x)
+		{
+			y = json_array_get(b, i);
+			if (y)
+				value_sum(x, y);
+		}
+	} else if (json_is_integer(a) && json_is_integer(b)) {
+		json_integer_set(a, (json_int_t)((uint64_t)json_integer_value(a) +
+						 (uint64_t)json_integer_value(b)));
+	}
+}
+
+bool value_is_zero(const json_t *value)
+{
+	const char *key;
+	json_t *v;
+	size_t i;
+
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		json_object_foreach((json_t *)value, key, v) if (!value_is_zero(v)) return false;
+		return true;
+	case JSON_ARRAY:
+		json_array_foreach((json_t *)value, i, v) if (!value_is_zero(v)) return false;
+		return true;
+	case JSON_INTEGER:
+		return json_integer_value(value) == 0;
+	case JSON_REAL:
+		return json_real_value(value) == 0.0;
+	case JSON_STRING: {
+		const char *s = json_string_value(value);
+
+		return s[strspn(s, strncmp(s, "0x", 2) == 0 ? "0x" : "0.")] == '\0';
+	}
+	case JSON_TRUE:
+		return false;
+	case JSON_FALSE:
+	case JSON_NULL:
+		return true;
+	}
+	return false;
+}
