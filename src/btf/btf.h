@@ -77,6 +77,9 @@ bool btf_enum_signed(const struct btf *btf, uint32_t id); /* ENUM, ENUM64 (kind_
 struct btf_secinfo btf_secinfo(const struct btf *btf, uint32_t id, uint32_t i);
 unsigned int btf_linkage(const struct btf *btf, uint32_t id); /* VAR, FUNC */
 int32_t btf_decl_tag_index(const struct btf *btf, uint32_t id);
+/* For the loader, before the btf is shared: where the variables of a DATASEC really are. */
+void btf_set_datasec_size(struct btf *btf, uint32_t id, uint32_t size);
+void btf_set_secinfo(struct btf *btf, uint32_t id, uint32_t i, uint32_t offset, uint32_t size);
 /* A string of the string section, or NULL when @off is outside it. */
 const char *btf_string(const struct btf *btf, uint32_t off);
 unsigned int btf_pointer_size(const struct btf *btf); /* 8 */

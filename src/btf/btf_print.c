@@ -14,7 +14,7 @@
 #define MAX_NESTING 16
 #define MAX_MODIFIERS 64
 #define MAX_NAME 1024
-#define MAX_TEXT ((size_t)4 << 20)
+#define MAX_TEXT ((size_t)1 << 20)
 
 enum { Q_CONST = 1, Q_VOLATILE = 2, Q_RESTRICT = 4 };
 

@@ -610,7 +610,7 @@ static void deep(void)
 		CHECK_EQ_INT(btf_strip_all(btf, 2),
 			     rows[i] == BTF_PTR || rows[i] == BTF_ARRAY ? 2 : 1);
 		buf_init(&out);
-		for (uint32_t id = 1; id < btf_count(btf); id++) {
+		for (uint32_t id = 1; id < btf_count(btf); id += 97) {
 			buf_clear(&out);
 			btf_print_type(btf, id, &out);
 			CHECK(out.len < 4096);
@@ -649,7 +649,7 @@ static void exponential_print(void)
 	for (uint32_t i = 1; btf && i < btf_count(btf); i++) {
 		buf_clear(&out);
 		btf_print_def(btf, i, &out);
-		CHECK(out.len < 5u << 20);
+		CHECK(out.len < 2u << 20);
 	}
 	buf_done(&out);
 	btf_unref(btf);

@@ -430,7 +430,7 @@ static void mutate(const uint8_t *data, size_t size, unsigned int flips)
 	uint8_t *copy = malloc(size);
 
 	CHECK(try_bytes(data, size));
-	for (size_t n = 0; n < size; n += size < 4096 ? 1 : 7)
+	for (size_t n = 0; n < size; n++)
 		try_bytes(data, n);
 	CHECK(!try_bytes(data, size - 1 < 64 ? 0 : 63));
 	for (unsigned int i = 0; copy && i < flips; i++) {
