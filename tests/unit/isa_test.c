@@ -3,7 +3,7 @@
  * The instruction set against a second opinion: naive_op() decodes by the classes and bits of RFC 9669
  * instead of by rows, and every opcode is swept with every register pair and the offsets and
  * immediates that matter. What decodes must print, and assemble to the same bytes again. The meaning
- * of the computing instructions (alu.h) is tested in alu_test.c, the kernel's spelling in kernel_text_test.c.
+ * of the computing instructions (alu.h) is tested in alu_test.c, the kernel's spelling in isa_oracle_test.c.
  */
 #include "check.h"
 #include "isa/isa.h"
