@@ -145,6 +145,9 @@ link = $(CC) -o $@ $(filter %.o,$^) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) $(LIB) $(L
 
 $(O)/skep: $(CMD_OBJ) $(LIB) $(O)/objects
 	$(call say,LD,$@)$(link) $(CMD_LIBS)
+$(O)/tests/unit/%_oracle_test: $(O)/obj/tests/unit/%_oracle_test.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link) -lbpf -lelf -lz
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
