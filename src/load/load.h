@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Contract of the loader: ELF bytes -> a description of programs, maps and externs, with relocations
- * applied. Pure: the same bytes and options give the same answer; it creates nothing and asks the machine nothing.
+ * applied. Pure: the same bytes and options give the same answer; it creates nothing and asks the
+ * machine nothing.
  *
  * Invariant of a struct load_obj: instructions refer to maps by index (wide loads with
- * ISA_PSEUDO_MAP_IDX / _MAP_IDX_VALUE, imm = index into maps[]), to functions by ISA_PSEUDO_FUNC and local
- * calls relative within insns[], to kfuncs and ksyms by externs; every program is self-contained: the
- * subprograms that it reaches are appended to it. Byte order is the host's unless `swapped` (then it can be
+ * ISA_PSEUDO_MAP_IDX / _MAP_IDX_VALUE, imm = index into maps[]; of the latter the upper imm is the
+ * offset in the value), to functions by ISA_PSEUDO_FUNC and local calls, both relative to the next slot
+ * within insns[], to kfuncs (calls with src ISA_CALL_KFUNC) and ksyms (wide loads with
+ * ISA_PSEUDO_BTF_ID) by imm = index into externs[]. Every program is self-contained: the subprograms
+ * that it reaches are appended to it. Byte order is the host's unless `swapped` (then it can be
  * inspected and disassembled, not run).
  */
 #ifndef LOAD_LOAD_H
@@ -19,12 +22,16 @@
 #include "spec/spec.h"
 
 enum load_map_kind {
-	LOAD_MAP_USER,	  /* declared in .maps */
-	LOAD_MAP_DATA,	  /* .data, .data.* */
-	LOAD_MAP_RODATA,  /* .rodata, .rodata.*: frozen and read-only for programs */
-	LOAD_MAP_BSS,	  /* .bss, .bss.* */
-	LOAD_MAP_KCONFIG, /* .kconfig externs: frozen, read-only */
+	LOAD_MAP_USER,	     /* declared in .maps */
+	LOAD_MAP_DATA,	     /* .data, .data.* */
+	LOAD_MAP_RODATA,     /* .rodata, .rodata.*: frozen and read-only for programs */
+	LOAD_MAP_BSS,	     /* .bss, .bss.* */
+	LOAD_MAP_KCONFIG,    /* .kconfig externs: frozen, read-only */
+	LOAD_MAP_STRUCT_OPS, /* a variable of .struct_ops: always unusable */
 };
+
+/* src of a call to a kfunc (linux/bpf.h BPF_PSEUDO_KFUNC_CALL). */
+#define ISA_CALL_KFUNC 2
 
 /* An initial slot of a prog array or map-in-map (`values`). */
 struct load_slot {
@@ -45,6 +52,8 @@ struct load_map {
 	uint32_t nslots;
 	const uint8_t *data; /* initial contents (value_size bytes) of internal maps; NULL: zeros */
 	const char *section; /* where it was declared */
+	uint32_t unfilled;   /* pointers in `data` that no loader fills: they stay 0 */
+	const char *unusable; /* why it cannot be created; NULL: fine */
 };
 
 struct load_line {
@@ -77,7 +86,7 @@ struct load_core {
 
 struct load_prog {
 	const char *name, *section;
-	const struct spec_section *def; /* never NULL for a program that was kept */
+	const struct spec_section *def; /* NULL only if unusable */
 	const char *target;		/* behind the '/', or NULL */
 	bool autoload;			/* false for SEC("?...") */
 	struct skep_insn *insns;
@@ -103,7 +112,8 @@ struct load_extern {
 	uint32_t btf_id;       /* VAR or FUNC, 0 none */
 	uint32_t offset, size; /* in the .kconfig map */
 	bool resolved;
-	uint64_t value; /* of a number; for display */
+	uint64_t value; /* of a number, or the target's type id of a ksym or kfunc; for display */
+	const char *problem; /* why it is not resolved, or NULL; users of a strong one are unusable */
 };
 
 struct load_obj {
@@ -137,8 +147,9 @@ struct load_opts {
 };
 
 /*
- * Reads an object. Takes a copy of @data. An object with errors is refused whole with one error; a program whose
- * section name is unknown is kept with `unusable` set.
+ * Reads an object. Takes a copy of @data. An object with errors is refused whole with one error; a
+ * program that only this machine or this engine cannot serve (unknown section name, unresolved strong
+ * extern) is kept with `unusable` set.
  */
 int load_open(const void *data, size_t size, const char *name, const struct load_opts *opts,
 	      struct load_obj **ret, struct skep_error **reterr);
