@@ -85,7 +85,8 @@ struct exec_prog_opts {
 	const struct skep_insn *insns;
 	uint32_t ninsns;
 	int prog_type; /* enum spec_prog_type, or -1: no gate on helpers */
-	/* Helper bodies by id; NULL entries and ids beyond are refused by name when the program is made. */
+	/* Helper bodies by id; NULL entries and ids beyond are refused by name when the program is made.
+	 * tail_call is the engine's own: its entry is not looked at. */
 	const exec_helper_fn *helpers;
 	size_t nhelpers;
 	/* When not NULL: the only helpers, instead of the kernel's; copied. */
@@ -132,6 +133,11 @@ struct exec_host {
 
 struct exec_frame; /* private */
 
+struct exec_near {
+	uint64_t base, size;
+	bool writable;
+};
+
 /* State of one run. exec_run_init() once, then exec_run_start() + exec() for each event. */
 struct exec_run {
 	const struct exec_prog *prog;
@@ -149,8 +155,14 @@ struct exec_run {
 	uint32_t packet_len;
 	struct skep_error *fault; /* set by exec_fault(); taken by exec() */
 	uint64_t callback_depth;
-	uint8_t *stack; /* ISA_MAX_FRAMES * ISA_STACK_SIZE, owned */
-	uint32_t depth;
+	uint8_t *stack; /* frames and the gaps between them, owned */
+	struct exec_frame *frames;
+	uint32_t depth, max_depth;
+	uint32_t insn;		  /* of prog: the call under way, the place of a fault */
+	uint32_t packet_net;	  /* offset of the network header in the packet, for LD_ABS; 0: none */
+	struct exec_near near[2]; /* where accesses last fell: a region of the list, a map value */
+	uint64_t map_addr;	  /* the map pointer looked up last, and its map */
+	const struct exec_map *map_last;
 	uint64_t prandom;    /* state of get_prandom_u32, seeded by exec_run_init */
 	const uint64_t *now; /* time of the event when the hook replays a capture: NULL = now */
 	void *user;	     /* core's */

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Runs: their start and end, callbacks and tail calls. Invariant: between runs run->depth is 0 and
+ * the stack frames that the last run used are cleared before the next program sees them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "exec/internal.h"
+
+int exec_run_init(struct exec_run *run, struct skep_error **reterr)
+{
+	memset(run, 0, sizeof(*run));
+	run->stack = aligned_alloc(FRAME_STRIDE, STACK_BYTES);
+	run->frames = calloc(ISA_MAX_FRAMES, sizeof(*run->frames));
+	if (!run->stack || !run->frames) {
+		exec_run_done(run);
+		return skep_fail_nomem(reterr);
+	}
+	memset(run->stack, 0, STACK_BYTES);
+	if (getrandom(&run->prandom, sizeof(run->prandom), GRND_NONBLOCK) < 0)
+		run->prandom = (uint64_t)(uintptr_t)run->stack;
+	exec_run_start(run, 0);
+	return 0;
+}
+
+void exec_run_done(struct exec_run *run)
+{
+	free(run->stack);
+	free(run->frames);
+	skep_error_free(run->fault);
+	run->stack = NULL;
+	run->frames = NULL;
+	run->fault = NULL;
+}
+
+void exec_run_start(struct exec_run *run, uint64_t budget)
+{
+	skep_error_free(run->fault);
+	run->fault = NULL;
+	run->budget_start = num_min(budget ? budget : EXEC_DEFAULT_BUDGET, INT64_MAX);
+	run->budget = run->budget_start;
+	run->nregions = 0;
+	run->depth = 0;
+	run->callback_depth = 0;
+	access_forget(run);
+}
+
+static int check_open_rings(struct exec_run *run)
+{
+	for (uint32_t i = 0; i < run->nregions; i++) {
+		const struct exec_region *reg = &run->regions[i];
+
+		if (reg->kind != REGION_RING)
+			continue;
+		trap(run, &ERR_RING_OPEN, "%llu bytes of '%s'", (unsigned long long)reg->size,
+		     reg->name ? reg->name : "a ring");
+		return skep_error_code(run->fault);
+	}
+	return 0;
+}
+
+int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
+	 struct skep_error **reterr)
+{
+	const uint64_t args[5] = { ctx, run->ctx_len };
+	uint64_t r0 = 0;
+	int r;
+
+	for (uint32_t d = 0; d <= run->max_depth; d++)
+		memset(run->stack + d * FRAME_STRIDE, 0, ISA_STACK_SIZE);
+	run->max_depth = 0;
+	run->depth = 0;
+	run->tail_calls = 0;
+	run->prog = prog;
+	run->ctx = ctx;
+	access_forget(run);
+	r = interp(run, prog->ops, args, &r0);
+	if (r == 0)
+		r = check_open_rings(run);
+	run->depth = 0;
+	if (r == 0) {
+		*ret_r0 = r0;
+		return 0;
+	}
+	if (reterr)
+		*reterr = run->fault;
+	else
+		skep_error_free(run->fault);
+	run->fault = NULL;
+	return r;
+}
+
+bool func_is_valid(const struct exec_prog *prog, uint64_t func)
+{
+	uint64_t off = func - (uint64_t)(uintptr_t)prog->ops;
+
+	return off % sizeof(prog->ops[0]) == 0 && off / sizeof(prog->ops[0]) < prog->n &&
+	       prog->marks[off / sizeof(prog->ops[0])] & MARK_FUNC;
+}
+
+int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], uint64_t *ret)
+{
+	const struct exec_prog *prog = run->prog;
+	uint32_t insn = run->insn;
+	int r;
+
+	if (!func_is_valid(prog, func))
+		trap(run, &ERR_ARG_FUNC, "the callback is 0x%llx", (unsigned long long)func);
+	else if (run->depth + 1 >= ISA_MAX_FRAMES)
+		trap(run, &ERR_DEPTH, "%u frames are in use", ISA_MAX_FRAMES);
+	if (run->fault)
+		return skep_error_code(run->fault);
+	if (++run->depth > run->max_depth)
+		run->max_depth = run->depth;
+	run->callback_depth++;
+	r = interp(run, (const struct exec_op *)(uintptr_t)func, args, ret);
+	if (r < 0)
+		return r;
+	run->callback_depth--;
+	run->depth--;
+	if (run->prog != prog)
+		access_forget(run);
+	run->prog = prog;
+	run->insn = insn;
+	return 0;
+}
+
+const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uint64_t *ret_r0)
+{
+	const struct exec_prog *prog = run->prog, *next = NULL;
+	const struct exec_map *map = exec_map_of(run, r[2]);
+
+	if (!map || map->type != MAP_PROG_ARRAY) {
+		trap(run, &ERR_ARG_MAP, "argument 2 of bpf_tail_call must be a prog array");
+		return NULL;
+	}
+	if (run->tail_calls >= ISA_MAX_TAIL_CALLS) {
+		*ret_r0 = (uint64_t)-ELOOP;
+		return NULL;
+	}
+	if (prog->space_ops->tail)
+		next = prog->space_ops->tail(prog->space, map->map, (uint32_t)r[3]);
+	if (!next || next->prog_type != prog->prog_type) {
+		*ret_r0 = (uint64_t)-ENOENT;
+		return NULL;
+	}
+	run->tail_calls++;
+	access_forget(run);
+	return next;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of exec/ share: programs as the dispatch loop reads them, frames, and faults.
+ *
+ * The stack of a run is ISA_MAX_FRAMES frames of ISA_STACK_SIZE bytes, FRAME_STRIDE apart. What lies
+ * between them is never accessible, so running over either end of a frame is caught.
+ */
+#ifndef EXEC_INTERNAL_H
+#define EXEC_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/num.h"
+#include "exec/exec.h"
+
+#define ERR(name, id, code, problem) \
+	static const struct err_def ERR_##name __attribute__((unused)) = { id, code, problem };
+#include "exec/errors.def"
+#undef ERR
+
+#define MAX_INSNS    1000000 /* the kernel's limit for one program */
+#define FRAME_STRIDE 1024
+#define STACK_BYTES  (ISA_MAX_FRAMES * FRAME_STRIDE)
+_Static_assert(FRAME_STRIDE >= 2 * ISA_STACK_SIZE, "a gap as large as a frame");
+
+/* What r1 to r5 hold after a helper call: a value that is no address and easy to recognise. */
+#define SCRUBBED 0xbad0c0debad0c0deull
+
+/*
+ * One decoded instruction. Indexes are those of the instructions: the second slot of a wide one is a
+ * filler. `code` is an enum isa_op or an enum exec_code; `off` the distance of a jump from the next
+ * one, else the offset of an access; `imm` the operand, sign-extended, or a wide load's value, or an
+ * index into calls[].
+ */
+struct exec_op {
+	uint16_t code;
+	uint8_t dst, src;
+	int32_t off;
+	uint64_t imm;
+};
+_Static_assert(sizeof(struct exec_op) == 16, "four to a cache line");
+
+/* Ops beyond those of the instruction set. */
+enum exec_code {
+	OP_HELPER = ISA_COUNT, /* a helper whose arguments need checks */
+	OP_HELPER_PLAIN,       /* a helper without such arguments */
+	OP_CUSTOM,	       /* a helper of an embedder */
+	OP_TAIL_CALL,
+	OP_POISON,  /* imm: index into poisons */
+	OP_REFUSED, /* dead code that this engine could not run */
+	OP_COUNT,
+};
+
+struct exec_call {
+	const struct spec_helper *row;
+	exec_helper_fn fn;
+	const struct exec_custom *custom;
+};
+
+struct exec_prog {
+	struct arena arena;
+	const char *object, *name;
+	struct exec_op *ops;
+	struct skep_insn *insns; /* as given, for messages */
+	uint8_t *marks;		 /* enum exec_mark of each instruction */
+	uint32_t n;
+	int prog_type;
+	bool scrub; /* helper calls destroy r1 to r5 */
+	struct exec_call *calls;
+	uint32_t ncalls;
+	struct exec_custom *customs;
+	size_t ncustoms;
+	void *custom_ctx;
+	struct exec_line *lines;
+	size_t nlines;
+	struct exec_poison *poisons;
+	size_t npoisons;
+	void *space;
+	const struct exec_space_ops *space_ops;
+	void *owner;
+};
+
+enum exec_mark {
+	MARK_FILLER = 1, /* second slot of a wide instruction */
+	MARK_FUNC = 2,	 /* a function starts here */
+	MARK_JUMP = 4,	 /* a jump lands here */
+	MARK_REACHED = 8,
+};
+
+/* What a call saves; frames[d] belongs to the call from depth d to d + 1. */
+struct exec_frame {
+	const struct exec_prog *prog;
+	const struct exec_op *ret;
+	uint64_t saved[4]; /* r6 to r9 */
+};
+
+/* Marks what can be reached when branches on constants are decided; see reach.c. */
+int reach(struct exec_prog *prog, struct skep_error **reterr);
+
+/* interp.c: runs from @entry in the frame run->depth. 0, or -errno with run->fault set. */
+int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t args[5],
+	   uint64_t *ret_r0);
+
+/* access.c: what the fast paths of the loop do not decide. False: run->fault is set. */
+bool access_load(struct exec_run *run, uint64_t addr, uint32_t size, uint64_t *ret);
+bool access_store(struct exec_run *run, uint64_t addr, uint32_t size, uint64_t value);
+/* The memory of an atomic access of @size bytes, or NULL with the fault set. */
+void *access_atomic(struct exec_run *run, uint64_t addr, uint32_t size, bool write);
+/* LD_ABS and LD_IND; false: outside the packet. */
+bool access_packet(const struct exec_run *run, int32_t off, uint32_t size, uint64_t *ret);
+/* The region that holds @addr: the run's, a live stack frame, or a map value. */
+bool access_find(const struct exec_run *run, uint64_t addr, struct exec_region *ret);
+void access_forget(struct exec_run *run);
+
+/* call_check.c: the arguments r1 to r5 against the helper's row. False: run->fault is set. */
+bool call_check(struct exec_run *run, const struct exec_call *call, const uint64_t *r);
+
+/* frames.c: the program to go on with after a tail call, or NULL and the helper's return value. */
+const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uint64_t *ret_r0);
+bool func_is_valid(const struct exec_prog *prog, uint64_t func);
+
+/* trap.c: faults at run->insn of run->prog. The first fault of a run is kept. */
+struct skep_place trap_place(const struct exec_prog *prog, uint32_t insn);
+void trap(struct exec_run *run, const struct err_def *def, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* @what: "read", "write", "atomic access". */
+void trap_access(struct exec_run *run, const char *what, uint64_t addr, uint64_t size);
+/* "offset 16 of map value 'counts' (16 bytes)", "address 0x10"; for messages. */
+void trap_where(const struct exec_run *run, uint64_t addr, char *buf, size_t size);
+/* An instruction that this engine does not run. */
+void trap_refused(struct exec_run *run);
+/* "this engine has no ..." for an op that UNSERVED names. */
+const char *refused_reason(enum isa_op op);
+void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what,
+		uint32_t off, uint32_t size);
+
+#endif

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The dispatch loop. Labels are made from isa.def, so an instruction without a handler does not
+ * compile; what computing and comparing ones mean is in isa/alu.h. Dispatch is by computed goto, each
+ * handler with its own indirect jump; so here, and only here, macros contain a goto.
+ *
+ * Invariants: `op` points into run->prog; run->depth and `limit` belong to the frame in r10;
+ * instructions are charged to the budget block by block, [start, op] at each transfer of control, so
+ * a run ends at the first block end where it has used more than its budget. exec_prog_new() has
+ * proved that control stays inside the function.
+ */
+#include "base/bytes.h"
+#include "exec/internal.h"
+#include "isa/alu.h"
+
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Is [addr, addr + size) inside one live frame, or where the last accesses were? */
+static inline __attribute__((always_inline)) bool
+quick(const struct exec_run *run, uint64_t stack, uint64_t limit, uint64_t addr, uint32_t size,
+      bool write)
+{
+	uint64_t off = addr - stack;
+
+	if (off < limit)
+		return (off & (FRAME_STRIDE - 1)) <= ISA_STACK_SIZE - size;
+	for (unsigned int i = 0; i < ARRAY_SIZE(run->near); i++) {
+		const struct exec_near *near = &run->near[i];
+
+		off = addr - near->base;
+		if (off < near->size && off + size <= near->size && (!write || near->writable))
+			return true;
+	}
+	return false;
+}
+
+static inline void *pointer(uint64_t addr)
+{
+	return (void *)(uintptr_t)addr;
+}
+
+#define GO goto *labels[op->code]
+#define NEXT  \
+	op++; \
+	GO
+#define DST (r[op->dst])
+#define SRC (r[op->src])
+#define ADDR_DST (DST + (uint64_t)(int64_t)op->off)
+#define ADDR_SRC (SRC + (uint64_t)(int64_t)op->off)
+
+/* Charges the block that ends with op, and goes on at `to`. */
+#define TRANSFER(to)              \
+	left -= op + 1 - start;   \
+	op = start = (to);        \
+	if (UNLIKELY(left < 0))   \
+		goto out_of_budget; \
+	GO
+
+#define ALU(OP, fn)                                \
+	L_##OP##64_IMM:                            \
+	DST = alu_##fn##64(DST, op->imm);          \
+	NEXT;                                      \
+	L_##OP##64_REG:                            \
+	DST = alu_##fn##64(DST, SRC);              \
+	NEXT;                                      \
+	L_##OP##32_IMM:                            \
+	DST = alu_##fn##32(DST, op->imm);          \
+	NEXT;                                      \
+	L_##OP##32_REG:                            \
+	DST = alu_##fn##32(DST, SRC);              \
+	NEXT;
+
+#define UNARY(OP, fn)        \
+	L_##OP:              \
+	DST = alu_##fn(DST); \
+	NEXT;
+
+#define MOVSX(OP, fn)        \
+	L_##OP:              \
+	DST = alu_##fn(SRC); \
+	NEXT;
+
+#define BRANCH_IF(cond)                     \
+	if (cond) {                         \
+		TRANSFER(op + 1 + op->off); \
+	}                                   \
+	NEXT;
+
+#define BRANCH(OP, fn)                                   \
+	L_##OP##64_IMM:                                  \
+	BRANCH_IF(alu_##fn##64(DST, op->imm))            \
+	L_##OP##64_REG:                                  \
+	BRANCH_IF(alu_##fn##64(DST, SRC))                \
+	L_##OP##32_IMM:                                  \
+	BRANCH_IF(alu_##fn##32(DST, op->imm))            \
+	L_##OP##32_REG:                                  \
+	BRANCH_IF(alu_##fn##32(DST, SRC))
+
+#define LOAD_AS(addr, bits, cast)                                              \
+	if (quick(run, stack, limit, addr, (bits) / 8, false)) {               \
+		uint##bits##_t loaded;                                         \
+		memcpy(&loaded, pointer(addr), sizeof(loaded));                \
+		DST = (uint64_t)(cast)loaded;                                  \
+	} else {                                                               \
+		run->insn = (uint32_t)(op - run->prog->ops);                   \
+		if (!access_load(run, addr, (bits) / 8, &value))               \
+			goto faulted;                                          \
+		DST = (uint64_t)(cast)value; /* a packet pointer keeps its 64 bits */  \
+	}                                                                      \
+	NEXT;
+
+#define STORE_AS(addr, bits, what)                                              \
+	if (quick(run, stack, limit, addr, (bits) / 8, true)) {                 \
+		uint##bits##_t stored = (uint##bits##_t)(what);                 \
+		memcpy(pointer(addr), &stored, sizeof(stored));                 \
+	} else {                                                                \
+		run->insn = (uint32_t)(op - run->prog->ops);                    \
+		if (!access_store(run, addr, (bits) / 8, (uint##bits##_t)(what))) \
+			goto faulted;                                           \
+	}                                                                       \
+	NEXT;
+
+/* Sets `mem` to the checked, aligned memory of an atomic access. */
+#define ATOMIC_AT(addr, bits, write)                                        \
+	run->insn = (uint32_t)(op - run->prog->ops);                        \
+	mem = access_atomic(run, addr, (bits) / 8, write);                  \
+	if (UNLIKELY(!mem))                                                 \
+		goto faulted;
+
+#define SIZED(OP, bits)                                                                \
+	L_LDX_##OP:                                                                    \
+	LOAD_AS(ADDR_SRC, bits, uint64_t)                                              \
+	L_ST_##OP:                                                                     \
+	STORE_AS(ADDR_DST, bits, op->imm)                                              \
+	L_STX_##OP:                                                                    \
+	STORE_AS(ADDR_DST, bits, SRC)                                                  \
+	L_LOAD_ACQ_##OP:                                                               \
+	ATOMIC_AT(ADDR_SRC, bits, false)                                               \
+	DST = __atomic_load_n((uint##bits##_t *)mem, __ATOMIC_ACQUIRE);                \
+	NEXT;                                                                          \
+	L_STORE_REL_##OP:                                                              \
+	ATOMIC_AT(ADDR_DST, bits, true)                                                \
+	__atomic_store_n((uint##bits##_t *)mem, (uint##bits##_t)SRC, __ATOMIC_RELEASE); \
+	NEXT;
+
+#define FETCH(bits, fn) __atomic_fetch_##fn((uint##bits##_t *)mem, (uint##bits##_t)SRC, __ATOMIC_SEQ_CST)
+#define ATOMIC(OP, fn)                     \
+	L_ATOMIC64_##OP:                   \
+	ATOMIC_AT(ADDR_DST, 64, true)      \
+	FETCH(64, fn);                     \
+	NEXT;                              \
+	L_ATOMIC32_##OP:                   \
+	ATOMIC_AT(ADDR_DST, 32, true)      \
+	FETCH(32, fn);                     \
+	NEXT;                              \
+	L_ATOMIC64_FETCH_##OP:             \
+	ATOMIC_AT(ADDR_DST, 64, true)      \
+	SRC = FETCH(64, fn);               \
+	NEXT;                              \
+	L_ATOMIC32_FETCH_##OP:             \
+	ATOMIC_AT(ADDR_DST, 32, true)      \
+	SRC = FETCH(32, fn);               \
+	NEXT;
+
+#define ATOMIC_SWAP(bits)                                                                     \
+	L_ATOMIC##bits##_XCHG:                                                                \
+	ATOMIC_AT(ADDR_DST, bits, true)                                                       \
+	SRC = __atomic_exchange_n((uint##bits##_t *)mem, (uint##bits##_t)SRC,                 \
+				  __ATOMIC_SEQ_CST);                                          \
+	NEXT;                                                                                 \
+	L_ATOMIC##bits##_CMPXCHG:                                                             \
+	ATOMIC_AT(ADDR_DST, bits, true)                                                       \
+	{                                                                                     \
+		uint##bits##_t old = (uint##bits##_t)r[0];                                    \
+                                                                                              \
+		__atomic_compare_exchange_n((uint##bits##_t *)mem, &old, (uint##bits##_t)SRC, \
+					    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
+		r[0] = old;                                                                   \
+	}                                                                                     \
+	NEXT;
+
+/* Outside the packet the program ends with 0, as in the kernel. */
+#define PACKET_AT(off, bits)                                       \
+	if (!access_packet(run, (int32_t)(off), (bits) / 8, &r[0])) { \
+		r[0] = 0;                                          \
+		goto ended;                                        \
+	}                                                          \
+	if (run->prog->scrub)                                      \
+		scrub(r);                                          \
+	NEXT;
+#define PACKET(OP, bits)             \
+	L_LD_ABS_##OP:               \
+	PACKET_AT(op->imm, bits)     \
+	L_LD_IND_##OP:               \
+	PACKET_AT(op->imm + SRC, bits)
+
+static inline void scrub(uint64_t *r)
+{
+	for (int i = 1; i <= 5; i++)
+		r[i] = SCRUBBED;
+}
+
+/* What a helper may look at or change: the place, and the budget (through callbacks). */
+#define HELPER_ENTER                                 \
+	left -= op + 1 - start;                      \
+	start = op + 1;                              \
+	run->budget = left > 0 ? (uint64_t)left : 0; \
+	run->insn = (uint32_t)(op - run->prog->ops);
+#define HELPER_LEAVE                       \
+	left = (int64_t)run->budget;       \
+	if (UNLIKELY(run->fault != NULL))  \
+		goto faulted;              \
+	if (run->prog->scrub)              \
+		scrub(r);                  \
+	NEXT;
+
+int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t args[5],
+	   uint64_t *ret_r0)
+{
+	static const void *const labels[OP_COUNT] = {
+		[ISA_INVALID] = &&L_INVALID,
+#define INSN(id, ...) [ISA_##id] = &&L_##id,
+#include "isa/isa.def"
+#undef INSN
+		[OP_HELPER] = &&helper,	      [OP_HELPER_PLAIN] = &&helper_plain,
+		[OP_CUSTOM] = &&custom,	      [OP_TAIL_CALL] = &&tail_call,
+		[OP_POISON] = &&poison,	      [OP_REFUSED] = &&refused,
+	};
+	const uint64_t stack = (uint64_t)(uintptr_t)run->stack;
+	const uint32_t base = run->depth;
+	uint64_t r[16] = { 0, args[0], args[1], args[2], args[3], args[4] }, value;
+	uint64_t limit = (base + 1ull) * FRAME_STRIDE;
+	int64_t left = (int64_t)run->budget;
+	const struct exec_op *op = entry, *start = entry;
+	const struct exec_call *call;
+	const struct exec_prog *next;
+	void *mem;
+
+	r[ISA_REG_FP] = stack + base * FRAME_STRIDE + ISA_STACK_SIZE;
+	GO;
+
+	ALU_BINARY(ALU)
+	ALU_UNARY(UNARY)
+	ALU_MOVSX(MOVSX)
+	ALU_BRANCH(BRANCH)
+	ALU_SIZES(SIZED)
+	ALU_ATOMIC(ATOMIC)
+	ATOMIC_SWAP(64)
+	ATOMIC_SWAP(32)
+	PACKET(B, 8)
+	PACKET(H, 16)
+	PACKET(W, 32)
+
+L_LDXS_B:
+	LOAD_AS(ADDR_SRC, 8, int8_t)
+L_LDXS_H:
+	LOAD_AS(ADDR_SRC, 16, int16_t)
+L_LDXS_W:
+	LOAD_AS(ADDR_SRC, 32, int32_t)
+
+L_LD_IMM:
+L_LD_FUNC:
+L_LD_MAP_IDX:
+L_LD_MAP_IDX_VALUE:
+	DST = op->imm;
+	op += 2;
+	start++; /* two slots are one instruction */
+	GO;
+
+L_JA:
+L_JA32:
+	TRANSFER(op + 1 + op->off);
+L_MAY_GOTO:
+	/* The machine decides: the loop goes on until a quarter of the budget is left. */
+	BRANCH_IF(left - (op + 1 - start) < (int64_t)(run->budget_start / 4))
+
+L_CALL_LOCAL:
+	if (UNLIKELY(run->depth + 1 >= ISA_MAX_FRAMES))
+		goto too_deep;
+	run->frames[run->depth] =
+		(struct exec_frame){ run->prog, op + 1, { r[6], r[7], r[8], r[9] } };
+	if (++run->depth > run->max_depth)
+		run->max_depth = run->depth;
+	limit += FRAME_STRIDE;
+	r[ISA_REG_FP] += FRAME_STRIDE;
+	TRANSFER(op + 1 + op->off);
+
+L_EXIT:
+	if (run->depth == base)
+		goto ended;
+	limit -= FRAME_STRIDE;
+	r[ISA_REG_FP] -= FRAME_STRIDE;
+	run->depth--;
+	memcpy(&r[6], run->frames[run->depth].saved, sizeof(run->frames[0].saved));
+	if (UNLIKELY(run->frames[run->depth].prog != run->prog)) {
+		/* the callee was left by a tail call */
+		left -= op + 1 - start;
+		start = op + 1;
+		run->prog = run->frames[run->depth].prog;
+		access_forget(run);
+		op = start = run->frames[run->depth].ret;
+		GO;
+	}
+	TRANSFER(run->frames[run->depth].ret);
+
+helper:
+	HELPER_ENTER
+	call = &run->prog->calls[op->imm];
+	if (!call_check(run, call, r))
+		goto faulted;
+	r[0] = call->fn(run, r[1], r[2], r[3], r[4], r[5]);
+	HELPER_LEAVE
+helper_plain:
+	HELPER_ENTER
+	r[0] = run->prog->calls[op->imm].fn(run, r[1], r[2], r[3], r[4], r[5]);
+	HELPER_LEAVE
+custom:
+	HELPER_ENTER
+	call = &run->prog->calls[op->imm];
+	r[0] = call->custom->fn(run->prog->custom_ctx, r[1], r[2], r[3], r[4], r[5]);
+	HELPER_LEAVE
+
+tail_call:
+	HELPER_ENTER
+	if (!call_check(run, &run->prog->calls[op->imm], r))
+		goto faulted;
+	next = tail_target(run, r, &r[0]);
+	if (!next) {
+		HELPER_LEAVE
+	}
+	run->prog = next;
+	op = start = next->ops;
+	memset(pointer(r[ISA_REG_FP] - ISA_STACK_SIZE), 0, ISA_STACK_SIZE);
+	GO;
+
+L_INVALID:
+L_JA_REG:
+L_CAST_KERN:
+L_CAST_USER:
+L_CALL_HELPER:
+L_CALL_KFUNC:
+L_CALLX:
+L_LD_MAP_FD:
+L_LD_MAP_VALUE:
+L_LD_BTF_ID:
+refused:
+	run->insn = (uint32_t)(op - run->prog->ops);
+	trap_refused(run);
+	goto faulted;
+poison:
+	run->insn = (uint32_t)(op - run->prog->ops);
+	trap(run, &ERR_POISON, "%s", run->prog->poisons[op->imm].reason);
+	goto faulted;
+too_deep:
+	run->insn = (uint32_t)(op - run->prog->ops);
+	trap(run, &ERR_DEPTH, "%u frames are in use", ISA_MAX_FRAMES);
+	goto faulted;
+out_of_budget:
+	run->insn = (uint32_t)(op - run->prog->ops);
+	trap(run, &ERR_BUDGET, "ended after %llu instructions, the budget of this run",
+	     (unsigned long long)run->budget_start);
+	run->budget = 0;
+	return skep_error_code(run->fault);
+ended:
+	left -= op + 1 - start;
+	run->insn = (uint32_t)(op - run->prog->ops);
+	run->budget = left > 0 ? (uint64_t)left : 0;
+	if (left < 0)
+		goto out_of_budget;
+	*ret_r0 = r[0];
+	return 0;
+faulted:
+	left -= op + 1 - start;
+	run->budget = left > 0 ? (uint64_t)left : 0;
+	return skep_error_code(run->fault);
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From instructions to a program that the dispatch loop can trust: every op is an instruction, every
+ * jump and call lands on one, jumps stay in their function, and no function's end can be passed
+ * (RFC 9669 section 4.3; the rest is the kernel's rule for subprograms). A function starts at 0 and
+ * wherever a local call or a function pointer leads. What this engine cannot run is refused here, by
+ * name, unless it lies in dead code (reach.c).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/internal.h"
+
+struct maker {
+	struct exec_prog *prog;
+	const struct exec_prog_opts *opts;
+	enum isa_op *ops; /* by instruction; fillers are ISA_INVALID */
+	uint32_t *func;	  /* start of the function that holds the instruction */
+};
+
+static int refuse(const struct maker *m, uint32_t i, const struct err_def *def,
+		  struct skep_error **reterr, const char *text)
+{
+	return skep_fail(reterr, def, trap_place(m->prog, i), "%s", text);
+}
+
+static int copy_input(struct maker *m, struct skep_error **reterr)
+{
+	const struct exec_prog_opts *o = m->opts;
+	struct exec_prog *p = m->prog;
+	struct arena *a = &p->arena;
+	bool ok;
+
+	p->object = arena_strdup(a, o->object ? o->object : "program");
+	p->name = arena_strdup(a, o->name ? o->name : "program");
+	p->insns = arena_dup(a, o->insns, o->ninsns * sizeof(*o->insns));
+	p->ops = ARENA_ARRAY(a, struct exec_op, o->ninsns);
+	p->marks = ARENA_ARRAY(a, uint8_t, o->ninsns);
+	p->lines = ARENA_ARRAY(a, struct exec_line, o->nlines);
+	p->poisons = ARENA_ARRAY(a, struct exec_poison, o->npoisons);
+	ok = p->object && p->name && p->insns && p->ops && p->marks && p->lines && p->poisons;
+	for (size_t i = 0; ok && i < o->nlines; i++) {
+		const struct exec_line *from = &o->lines[i];
+		const struct exec_line *prev = i ? &o->lines[i - 1] : NULL;
+		struct exec_line *to = &p->lines[i];
+
+		*to = *from;
+		if (from->file)
+			to->file = prev && prev->file == from->file ? p->lines[i - 1].file :
+								      arena_strdup(a, from->file);
+		if (from->text)
+			to->text = arena_strdup(a, from->text);
+		ok = (!from->file || to->file) && (!from->text || to->text);
+	}
+	for (size_t i = 0; ok && i < o->npoisons; i++) {
+		p->poisons[i].insn = o->poisons[i].insn;
+		p->poisons[i].reason = arena_strdup(
+			a, o->poisons[i].reason ? o->poisons[i].reason : "nothing was found");
+		ok = p->poisons[i].reason;
+	}
+	p->n = o->ninsns;
+	p->nlines = o->nlines;
+	p->npoisons = o->npoisons;
+	return ok ? 0 : skep_fail_nomem(reterr);
+}
+
+static int decode_all(struct maker *m, struct skep_error **reterr)
+{
+	struct exec_prog *p = m->prog;
+	char why[200];
+
+	for (uint32_t i = 0; i < p->n; i += isa_slots(m->ops[i])) {
+		enum isa_op op = isa_decode(&p->insns[i], p->n - i);
+
+		m->ops[i] = op;
+		if (op == ISA_INVALID) {
+			isa_why_invalid(&p->insns[i], p->n - i, why, sizeof(why));
+			return refuse(m, i, &ERR_INVALID, reterr, why);
+		}
+		p->ops[i] = (struct exec_op){ .code = (uint16_t)op,
+					      .dst = (uint8_t)insn_dst(&p->insns[i]),
+					      .src = (uint8_t)insn_src(&p->insns[i]),
+					      .off = p->insns[i].off,
+					      .imm = (uint64_t)(int64_t)p->insns[i].imm };
+		if (isa_slots(op) == 2)
+			p->marks[i + 1] = MARK_FILLER;
+	}
+	return 0;
+}
+
+static bool has_target(enum isa_op op)
+{
+	return isa_is_jump(op) || op == ISA_CALL_LOCAL || op == ISA_LD_FUNC;
+}
+
+/* Marks targets, and puts their distance into `off`. */
+static int find_targets(struct maker *m, struct skep_error **reterr)
+{
+	struct exec_prog *p = m->prog;
+	char text[100];
+
+	p->marks[0] |= MARK_FUNC;
+	for (uint32_t i = 0; i < p->n; i++) {
+		enum isa_op op = m->ops[i];
+		int64_t delta, to;
+
+		if (!has_target(op))
+			continue;
+		delta = op == ISA_LD_FUNC ? p->insns[i].imm : isa_jump_delta(op, &p->insns[i]);
+		to = (int64_t)i + 1 + delta;
+		snprintf(text, sizeof(text), "%s to instruction %lld of %u",
+			 isa_is_jump(op) ? "jump" : "call", (long long)to, p->n);
+		if (to < 0 || to >= p->n)
+			return refuse(m, i, &ERR_TARGET, reterr, text);
+		if (p->marks[to] & MARK_FILLER)
+			return refuse(m, i, &ERR_TARGET_WIDE, reterr, text);
+		p->marks[to] |= isa_is_jump(op) ? MARK_JUMP : MARK_FUNC;
+		p->ops[i].off = (int32_t)delta;
+	}
+	return 0;
+}
+
+static int check_functions(struct maker *m, struct skep_error **reterr)
+{
+	struct exec_prog *p = m->prog;
+	char text[100];
+
+	for (uint32_t i = 0, start = 0; i < p->n; i++) {
+		if (p->marks[i] & MARK_FUNC)
+			start = i;
+		m->func[i] = start;
+	}
+	for (uint32_t i = 0; i < p->n; i++) {
+		bool last = i + 1 == p->n || p->marks[i + 1] & MARK_FUNC;
+		enum isa_op op = m->ops[i];
+		uint32_t to = (uint32_t)((int64_t)i + 1 + p->ops[i].off);
+
+		if (isa_is_jump(op) && m->func[to] != m->func[i]) {
+			snprintf(text, sizeof(text), "from the one at %u to instruction %u",
+				 m->func[i], to);
+			return refuse(m, i, &ERR_TARGET_FUNC, reterr, text);
+		}
+		if (last && op != ISA_EXIT && op != ISA_JA && op != ISA_JA32 &&
+		    op != ISA_JA_REG) {
+			snprintf(text, sizeof(text),
+				 "the one at %u must end with exit or an unconditional jump",
+				 m->func[i]);
+			return refuse(m, i, &ERR_FALL_OFF, reterr, text);
+		}
+	}
+	return 0;
+}
+
+static uint64_t wide_imm(const struct skep_insn *in)
+{
+	return (uint32_t)in[0].imm | (uint64_t)(uint32_t)in[1].imm << 32;
+}
+
+static int resolve_loads(struct maker *m, struct skep_error **reterr)
+{
+	const struct exec_prog_opts *o = m->opts;
+	struct exec_prog *p = m->prog;
+	char text[100];
+
+	for (uint32_t i = 0; i < p->n; i++) {
+		const struct skep_insn *in = &p->insns[i];
+		enum isa_op op = m->ops[i];
+		bool value = op == ISA_LD_MAP_IDX_VALUE;
+		const uint64_t *table = value ? o->map_value : o->map_ptr;
+
+		if (op == ISA_LD_IMM)
+			p->ops[i].imm = wide_imm(in);
+		if (op == ISA_LD_FUNC)
+			p->ops[i].imm = (uint64_t)(uintptr_t)&p->ops[(int64_t)i + 1 + in->imm];
+		if (op != ISA_LD_MAP_IDX && !value)
+			continue;
+		if (in->imm < 0 || (size_t)in->imm >= o->nmaps || !table || !table[in->imm]) {
+			snprintf(text, sizeof(text), "index %d of %zu maps%s", in->imm, o->nmaps,
+				 value ? ", with a value at a fixed address" : "");
+			return refuse(m, i, &ERR_MAP_INDEX, reterr, text);
+		}
+		p->ops[i].imm = table[in->imm] + (value ? (uint32_t)in[1].imm : 0);
+	}
+	return 0;
+}
+
+/* Why the helper cannot be called; NULL: it can, and *ret says how. */
+static const struct err_def *find_helper(const struct maker *m, int32_t id, struct exec_call *ret,
+					 char *text, size_t size)
+{
+	const struct exec_prog_opts *o = m->opts;
+	const struct spec_helper *row = spec_helper(id);
+	const char *type = spec_prog_type_name(o->prog_type);
+
+	for (size_t i = 0; o->customs && i < m->prog->ncustoms; i++) {
+		if (m->prog->customs[i].id != (uint32_t)id)
+			continue;
+		*ret = (struct exec_call){ .custom = &m->prog->customs[i] };
+		return NULL;
+	}
+	if (!row || o->customs) {
+		snprintf(text, size, "%d", id);
+		return &ERR_HELPER_UNKNOWN;
+	}
+	snprintf(text, size, "bpf_%s (%d)%s%s%s", row->name, id, type ? ", called by a " : "",
+		 type ? type : "", type ? " program" : "");
+	if (o->prog_type >= 0 && !spec_helper_allowed(row, o->prog_type))
+		return &ERR_HELPER_GATE;
+	*ret = (struct exec_call){ .row = row };
+	if (id == HELPER_tail_call)
+		return NULL;
+	if (id >= 0 && (size_t)id < o->nhelpers && o->helpers)
+		ret->fn = o->helpers[id];
+	return ret->fn ? NULL : &ERR_HELPER_UNSERVED;
+}
+
+static bool needs_check(const struct spec_helper *row)
+{
+	for (int i = 0; i < 5; i++)
+		if (row->args[i] != ARG_NONE && row->args[i] != ARG_ANY)
+			return true;
+	return false;
+}
+
+static uint16_t call_code(const struct exec_call *call)
+{
+	if (call->custom)
+		return OP_CUSTOM;
+	if (call->row->id == HELPER_tail_call)
+		return OP_TAIL_CALL;
+	return needs_check(call->row) ? OP_HELPER : OP_HELPER_PLAIN;
+}
+
+static int resolve_calls(struct maker *m, struct skep_error **reterr)
+{
+	struct exec_prog *p = m->prog;
+	uint32_t count = 0;
+	char text[160];
+
+	for (uint32_t i = 0; i < p->n; i++)
+		count += m->ops[i] == ISA_CALL_HELPER;
+	p->calls = ARENA_ARRAY(&p->arena, struct exec_call, count);
+	if (!p->calls)
+		return skep_fail_nomem(reterr);
+	for (uint32_t i = 0; i < p->n; i++) {
+		bool reached = p->marks[i] & MARK_REACHED;
+		const char *refused = refused_reason(m->ops[i]);
+		const struct err_def *why;
+
+		if (refused && reached) {
+			snprintf(text, sizeof(text), "%s: %s", isa_name(m->ops[i]), refused);
+			return refuse(m, i, &ERR_UNSERVED, reterr, text);
+		}
+		if (m->ops[i] != ISA_CALL_HELPER)
+			continue;
+		why = find_helper(m, p->insns[i].imm, &p->calls[p->ncalls], text, sizeof(text));
+		if (why && reached)
+			return refuse(m, i, why, reterr, text);
+		p->ops[i].code = why ? OP_REFUSED : call_code(&p->calls[p->ncalls]);
+		p->ops[i].imm = p->ncalls;
+		p->ncalls += !why;
+	}
+	return 0;
+}
+
+static int copy_customs(struct maker *m, struct skep_error **reterr)
+{
+	const struct exec_prog_opts *o = m->opts;
+	struct exec_prog *p = m->prog;
+
+	p->custom_ctx = o->custom_ctx;
+	p->ncustoms = o->customs ? o->ncustoms : 0;
+	p->customs = ARENA_ARRAY(&p->arena, struct exec_custom, p->ncustoms);
+	if (!p->customs)
+		return skep_fail_nomem(reterr);
+	if (p->ncustoms)
+		memcpy(p->customs, o->customs, p->ncustoms * sizeof(*p->customs));
+	return 0;
+}
+
+static void poison(struct exec_prog *p)
+{
+	for (size_t i = 0; i < p->npoisons; i++) {
+		uint32_t at = p->poisons[i].insn;
+
+		if (at >= p->n || p->marks[at] & MARK_FILLER)
+			continue;
+		p->ops[at].code = OP_POISON;
+		p->ops[at].imm = i;
+	}
+}
+
+static int make(struct maker *m, struct skep_error **reterr)
+{
+	int r = copy_input(m, reterr);
+
+	if (r == 0)
+		r = copy_customs(m, reterr);
+	if (r == 0)
+		r = decode_all(m, reterr);
+	if (r == 0)
+		r = find_targets(m, reterr);
+	if (r == 0)
+		r = check_functions(m, reterr);
+	if (r == 0)
+		r = resolve_loads(m, reterr);
+	if (r == 0)
+		r = reach(m->prog, reterr);
+	if (r == 0)
+		r = resolve_calls(m, reterr);
+	if (r == 0)
+		poison(m->prog);
+	return r;
+}
+
+int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,
+		  struct skep_error **reterr)
+{
+	struct exec_prog *p;
+	struct maker m = { .opts = opts };
+	struct skep_place at = SKEP_AT_INSN(opts->object, opts->name, 0);
+	int r;
+
+	if (!opts->ninsns)
+		return skep_fail(reterr, &ERR_EMPTY, at, NULL);
+	if (opts->ninsns > MAX_INSNS)
+		return skep_fail(reterr, &ERR_LARGE, at, "%u instructions, at most %u",
+				 opts->ninsns, MAX_INSNS);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return skep_fail_nomem(reterr);
+	arena_init(&p->arena, 0);
+	p->prog_type = opts->prog_type;
+	p->scrub = opts->prog_type >= 0 && !opts->customs;
+	p->space = opts->space;
+	p->space_ops = opts->space_ops;
+	p->owner = opts->owner;
+	m.prog = p;
+	m.ops = calloc(opts->ninsns, sizeof(*m.ops));
+	m.func = calloc(opts->ninsns, sizeof(*m.func));
+	r = m.ops && m.func ? make(&m, reterr) : skep_fail_nomem(reterr);
+	free(m.ops);
+	free(m.func);
+	if (r < 0) {
+		exec_prog_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void exec_prog_free(struct exec_prog *prog)
+{
+	if (!prog)
+		return;
+	arena_done(&prog->arena);
+	free(prog);
+}
+
+void *exec_prog_owner(const struct exec_prog *prog)
+{
+	return prog->owner;
+}
+
+const char *exec_prog_name(const struct exec_prog *prog)
+{
+	return prog->name;
+}
