@@ -7,7 +7,7 @@
  * Invariant of a struct load_obj: instructions refer to maps by index (wide loads with
  * ISA_PSEUDO_MAP_IDX / _MAP_IDX_VALUE, imm = index into maps[]; of the latter the upper imm is the
  * offset in the value), to functions by ISA_PSEUDO_FUNC and local calls, both relative to the next slot
- * within insns[], to kfuncs (calls with src ISA_CALL_KFUNC) and ksyms (wide loads with
+ * within insns[], to kfuncs (calls with src LOAD_CALL_KFUNC) and ksyms (wide loads with
  * ISA_PSEUDO_BTF_ID) by imm = index into externs[]. Every program is self-contained: the subprograms
  * that it reaches are appended to it. Byte order is the host's unless `swapped` (then it can be
  * inspected and disassembled, not run).
@@ -31,7 +31,7 @@ enum load_map_kind {
 };
 
 /* src of a call to a kfunc (linux/bpf.h BPF_PSEUDO_KFUNC_CALL). */
-#define ISA_CALL_KFUNC 2
+#define LOAD_CALL_KFUNC 2
 
 /* An initial slot of a prog array or map-in-map (`values`). */
 struct load_slot {

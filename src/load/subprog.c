@@ -170,7 +170,7 @@ static int patch_extern(struct build *b, const struct ref *ref, uint32_t at, str
 	}
 	if (e->resolved) {
 		*in = (struct skep_insn){ .code = in->code,
-					  .regs = insn_regs(0, ISA_CALL_KFUNC),
+					  .regs = insn_regs(0, LOAD_CALL_KFUNC),
 					  .imm = (int32_t)ref->index };
 		return 0;
 	}
