@@ -42,7 +42,7 @@ static int update(struct map *map, const void *key, const void *value, uint64_t 
 	int r = check_slot(map, map_index(key), flags);
 
 	if (r == 0)
-		memcpy(lookup(map, key, cpu), value, map->attr.value_size);
+		memmove(lookup(map, key, cpu), value, map->attr.value_size);
 	return r;
 }
 
@@ -98,7 +98,7 @@ static int percpu_update(struct map *map, const void *key, const void *value, ui
 		return r;
 	if (cpu >= map->ncpus)
 		return -EINVAL;
-	memcpy(percpu_lookup(map, key, cpu), value, map->attr.value_size);
+	memmove(percpu_lookup(map, key, cpu), value, map->attr.value_size);
 	return 0;
 }
 
@@ -118,7 +118,7 @@ static int percpu_user_update(struct map *map, const void *key, const void *valu
 	int r = check_slot(map, index, flags);
 
 	if (r == 0)
-		memcpy(element(map, index), value, map->stride);
+		memmove(element(map, index), value, map->stride);
 	return r;
 }
 

@@ -261,12 +261,12 @@ static void write_value(struct table *t, struct table_elem *e, const struct tabl
 	uint8_t *values = table_value(t, e, 0);
 
 	if (w->all_cpus && t->map.ncpus > 1) {
-		memcpy(values, w->value, all);
+		memmove(values, w->value, all);
 		return;
 	}
 	if (fresh && t->map.ncpus > 1)
 		memset(values, 0, all);
-	memcpy(values + (uint64_t)w->cpu * t->map.vstride, w->value, t->map.attr.value_size);
+	memmove(values + (uint64_t)w->cpu * t->map.vstride, w->value, t->map.attr.value_size);
 }
 
 static int insert(struct table *t, const void *key, uint32_t hash, const struct table_write *w)

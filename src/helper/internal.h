@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of helper/ share: the bodies' prototypes, errors, maps and memory of a run. */
+#ifndef HELPER_INTERNAL_H
+#define HELPER_INTERNAL_H
+
+#include <string.h>
+
+#include "base/num.h"
+#include "helper/helper.h"
+
+#define ERR(name, ident, errnum, text) \
+	static const struct err_def ERR_##name __attribute__((unused)) = { ident, errnum, text };
+#include "helper/errors.def"
+#undef ERR
+
+/* h_<name>() of every served helper. */
+#define BODY_Y(name)                                                                   \
+	uint64_t h_##name(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, \
+			  uint64_t a4, uint64_t a5);
+#define BODY_N(name)
+#define HELPER(name, id, since, served, ...) BODY_##served(name)
+#include "spec/helpers.def"
+#undef HELPER
+#undef BODY_N
+#undef BODY_Y
+
+/* Defines a body; the arguments that it has no use for are silenced by name. */
+#define BODY(name)                                                                                 \
+	uint64_t h_##name(                                                                         \
+		struct exec_run *run __attribute__((unused)), uint64_t a1 __attribute__((unused)), \
+		uint64_t a2 __attribute__((unused)), uint64_t a3 __attribute__((unused)),          \
+		uint64_t a4 __attribute__((unused)), uint64_t a5 __attribute__((unused)))
+
+/* The kernel's ENOTSUPP, which libc does not know. */
+#define HELPER_ENOTSUPP 524
+
+static inline uint64_t fail(int error)
+{
+	return (uint64_t)(int64_t)-error;
+}
+
+static inline uint64_t result(int64_t r)
+{
+	return (uint64_t)r;
+}
+
+static inline void *pointer(uint64_t addr)
+{
+	return (void *)(uintptr_t)addr;
+}
+
+static inline struct map *map_of(struct exec_run *run, uint64_t addr)
+{
+	const struct exec_map *m = exec_map_of(run, addr);
+
+	return m ? m->map : NULL;
+}
+
+static inline uint32_t cpu_of(const struct exec_run *run)
+{
+	return run->host && run->host->cpu ? run->host->cpu(run->host_ctx) : 0;
+}
+
+/* h_mem.c: reads of memory that may not be there. Both give 0 or -EFAULT and promise nothing about @out then. */
+int mem_read_user(struct exec_run *run, void *out, uint64_t addr, uint64_t len);
+int mem_read_kernel(struct exec_run *run, void *out, uint64_t addr, uint64_t len);
+enum mem_from { MEM_KERNEL, MEM_USER, MEM_EITHER };
+/* A string into @out of @size bytes, cut if need be; its length with the NUL, or -EFAULT. */
+int64_t mem_read_str(struct exec_run *run, enum mem_from from, char *out, uint64_t size,
+		     uint64_t addr);
+
+/* h_xdp.c: the packet of the context, if it has one. */
+enum packet_kind { PACKET_NONE, PACKET_XDP, PACKET_SKB };
+enum packet_kind packet_of(struct exec_run *run, const uint8_t **ret_data, uint64_t *ret_len);
+
+/* format.c: formatting with the rules of the kernel's bpf_trace_printk and bpf_snprintf. */
+#define FORMAT_MAX_ARGS 12
+/* @fmt is NUL-terminated within @fmt_size. Length of the whole text without NUL, or -EINVAL, -ENOSPC. */
+int64_t format_text(struct exec_run *run, char *out, uint64_t size, const char *fmt,
+		    uint64_t fmt_size, const uint64_t *args, uint32_t nargs);
+
+#endif
