@@ -150,7 +150,7 @@ $(O)/tests/unit/%_oracle_test: $(O)/obj/tests/unit/%_oracle_test.o $(LIB)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(link)
+	$(call say,LD,$@)$(link) -lbpf -lelf -lz
 $(O)/tests/tools/%: $(O)/obj/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz

@@ -174,7 +174,7 @@ code ~ /^[A-Za-z_].*\(/ && !body {
 /^\{/ { body = FNR }
 /^\}/ && body {
 	long = FNR - body - 1
-	most = name in function_limit ? function_limit[name] : 60
+	most = (FILENAME ":" name) in function_limit ? function_limit[FILENAME ":" name] : 60
 	if (long > most)
 		problem(body, "the function '" name "' has " long " lines, at most " most)
 	body = 0

@@ -18,7 +18,9 @@ function finish()
 
 FNR == 1 { finish(); last = FILENAME; licensed = 0; markdown = FILENAME ~ /\.md$/ }
 FNR <= 3 && /SPDX-License-Identifier: Apache-2\.0/ { licensed = 1 }
-/\/wor[k]\/|\/hom[e]\// || (/\/tm[p]\/[A-Za-z0-9_]/ && !/XXXXXX/) { problem("a path of one machine") }
+/(^|[^A-Za-z0-9_.}])\/(wor[k]|hom[e])\// || (/(^|[^A-Za-z0-9_.}])\/tm[p]\/[A-Za-z0-9_]/ && !/XXXXXX/) {
+	problem("a path of one machine")
+}
 /TOD[O]|FIXM[E]|(^|[^X])XX[X]([^X]|$)/ && FILENAME !~ /^tests\/cases/ { problem("a leftover note") }
 /[ \t]$/ && !markdown && FILENAME !~ /^tests\/cases/ { problem("blanks at the end of the line") }
 END { finish(); exit bad }
