@@ -248,6 +248,8 @@ static int resolve_calls(struct maker *m, struct skep_error **reterr)
 		const char *refused = refused_reason(m->ops[i]);
 		const struct err_def *why;
 
+		if (p->ops[i].code == OP_POISON)
+			continue;
 		if (refused && reached) {
 			snprintf(text, sizeof(text), "%s: %s", isa_name(m->ops[i]), refused);
 			return refuse(m, i, &ERR_UNSERVED, reterr, text);
@@ -307,11 +309,10 @@ static int make(struct maker *m, struct skep_error **reterr)
 		r = resolve_loads(m, reterr);
 	if (r == 0)
 		r = reach(m->prog, reterr);
-	if (r == 0)
-		r = resolve_calls(m, reterr);
-	if (r == 0)
-		poison(m->prog);
-	return r;
+	if (r < 0)
+		return r;
+	poison(m->prog);
+	return resolve_calls(m, reterr);
 }
 
 int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,
