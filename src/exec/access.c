@@ -213,7 +213,7 @@ void *access_atomic(struct exec_run *run, uint64_t addr, uint32_t size, bool wri
 }
 
 /* Offsets below 0 count from a header: linux/filter.h, SKF_LL_OFF and SKF_NET_OFF. */
-#define FROM_NET  (-0x100000)
+#define FROM_NET (-0x100000)
 #define FROM_LINK (-0x200000)
 
 bool access_packet(const struct exec_run *run, int32_t off, uint32_t size, uint64_t *ret)

@@ -145,7 +145,7 @@ struct exec_run {
 	void *host_ctx;
 	void *ctx_backing; /* struct ctx_xdp, struct ctx_skb, or NULL */
 	uint64_t ctx;	   /* r1 */
-	uint64_t ctx_len;	     /* r2 at the start, for programs over bare memory */
+	uint64_t ctx_len;  /* r2 at the start, for programs over bare memory */
 	uint64_t budget;   /* instructions left */
 	uint64_t budget_start;
 	uint32_t tail_calls;
@@ -158,8 +158,8 @@ struct exec_run {
 	uint8_t *stack; /* frames and the gaps between them, owned */
 	struct exec_frame *frames;
 	uint32_t depth, max_depth;
-	uint32_t insn;		  /* of prog: the call under way, the place of a fault */
-	uint32_t packet_net;	  /* offset of the network header in the packet, for LD_ABS; 0: none */
+	uint32_t insn;	     /* of prog: the call under way, the place of a fault */
+	uint32_t packet_net; /* offset of the network header in the packet, for LD_ABS; 0: none */
 	struct exec_near near[2]; /* where accesses last fell: a region of the list, a map value */
 	uint64_t map_addr;	  /* the map pointer looked up last, and its map */
 	const struct exec_map *map_last;

@@ -44,7 +44,6 @@ void exec_run_start(struct exec_run *run, uint64_t budget)
 	run->nregions = 0;
 	run->depth = 0;
 	run->callback_depth = 0;
-	access_forget(run);
 }
 
 static int check_open_rings(struct exec_run *run)

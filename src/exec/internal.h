@@ -17,9 +17,9 @@
 #include "exec/errors.def"
 #undef ERR
 
-#define MAX_INSNS    1000000 /* the kernel's limit for one program */
+#define MAX_INSNS 1000000 /* the kernel's limit for one program */
 #define FRAME_STRIDE 1024
-#define STACK_BYTES  (ISA_MAX_FRAMES * FRAME_STRIDE)
+#define STACK_BYTES (ISA_MAX_FRAMES * FRAME_STRIDE)
 _Static_assert(FRAME_STRIDE >= 2 * ISA_STACK_SIZE, "a gap as large as a frame");
 
 /* What r1 to r5 hold after a helper call: a value that is no address and easy to recognise. */
@@ -130,7 +130,7 @@ void trap_where(const struct exec_run *run, uint64_t addr, char *buf, size_t siz
 void trap_refused(struct exec_run *run);
 /* "this engine has no ..." for an op that UNSERVED names. */
 const char *refused_reason(enum isa_op op);
-void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what,
-		uint32_t off, uint32_t size);
+void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what, uint32_t off,
+		uint32_t size);
 
 #endif

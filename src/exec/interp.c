@@ -16,9 +16,9 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* Is [addr, addr + size) inside one live frame, or where the last accesses were? */
-static inline __attribute__((always_inline)) bool
-quick(const struct exec_run *run, uint64_t stack, uint64_t limit, uint64_t addr, uint32_t size,
-      bool write)
+static inline __attribute__((always_inline)) bool quick(const struct exec_run *run, uint64_t stack,
+							uint64_t limit, uint64_t addr,
+							uint32_t size, bool write)
 {
 	uint64_t off = addr - stack;
 
@@ -49,35 +49,29 @@ static inline void *pointer(uint64_t addr)
 #define ADDR_SRC (SRC + (uint64_t)(int64_t)op->off)
 
 /* Charges the block that ends with op, and goes on at `to`. */
-#define TRANSFER(to)              \
-	left -= op + 1 - start;   \
-	op = start = (to);        \
-	if (UNLIKELY(left < 0))   \
+#define TRANSFER(to)                \
+	left -= op + 1 - start;     \
+	op = start = (to);          \
+	if (UNLIKELY(left < 0))     \
 		goto out_of_budget; \
 	GO
 
-#define ALU(OP, fn)                                \
-	L_##OP##64_IMM:                            \
-	DST = alu_##fn##64(DST, op->imm);          \
-	NEXT;                                      \
-	L_##OP##64_REG:                            \
-	DST = alu_##fn##64(DST, SRC);              \
-	NEXT;                                      \
-	L_##OP##32_IMM:                            \
-	DST = alu_##fn##32(DST, op->imm);          \
-	NEXT;                                      \
-	L_##OP##32_REG:                            \
-	DST = alu_##fn##32(DST, SRC);              \
+#define ALU(OP, fn)                                        \
+	L_##OP##64_IMM : DST = alu_##fn##64(DST, op->imm); \
+	NEXT;                                              \
+	L_##OP##64_REG : DST = alu_##fn##64(DST, SRC);     \
+	NEXT;                                              \
+	L_##OP##32_IMM : DST = alu_##fn##32(DST, op->imm); \
+	NEXT;                                              \
+	L_##OP##32_REG : DST = alu_##fn##32(DST, SRC);     \
 	NEXT;
 
-#define UNARY(OP, fn)        \
-	L_##OP:              \
-	DST = alu_##fn(DST); \
+#define UNARY(OP, fn)                 \
+	L_##OP : DST = alu_##fn(DST); \
 	NEXT;
 
-#define MOVSX(OP, fn)        \
-	L_##OP:              \
-	DST = alu_##fn(SRC); \
+#define MOVSX(OP, fn)                 \
+	L_##OP : DST = alu_##fn(SRC); \
 	NEXT;
 
 #define BRANCH_IF(cond)                     \
@@ -86,113 +80,93 @@ static inline void *pointer(uint64_t addr)
 	}                                   \
 	NEXT;
 
-#define BRANCH(OP, fn)                                   \
-	L_##OP##64_IMM:                                  \
-	BRANCH_IF(alu_##fn##64(DST, op->imm))            \
-	L_##OP##64_REG:                                  \
-	BRANCH_IF(alu_##fn##64(DST, SRC))                \
-	L_##OP##32_IMM:                                  \
-	BRANCH_IF(alu_##fn##32(DST, op->imm))            \
-	L_##OP##32_REG:                                  \
-	BRANCH_IF(alu_##fn##32(DST, SRC))
+#define BRANCH(OP, fn)                                                        \
+	L_##OP##64_IMM : BRANCH_IF(alu_##fn##64(DST, op->imm)) L_##OP##64_REG \
+		: BRANCH_IF(alu_##fn##64(DST, SRC)) L_##OP##32_IMM            \
+		: BRANCH_IF(alu_##fn##32(DST, op->imm)) L_##OP##32_REG        \
+		: BRANCH_IF(alu_##fn##32(DST, SRC))
 
-#define LOAD_AS(addr, bits, cast)                                              \
-	if (quick(run, stack, limit, addr, (bits) / 8, false)) {               \
-		uint##bits##_t loaded;                                         \
-		memcpy(&loaded, pointer(addr), sizeof(loaded));                \
-		DST = (uint64_t)(cast)loaded;                                  \
-	} else {                                                               \
-		run->insn = (uint32_t)(op - run->prog->ops);                   \
-		if (!access_load(run, addr, (bits) / 8, &value))               \
-			goto faulted;                                          \
-		DST = (uint64_t)(cast)value; /* a packet pointer keeps its 64 bits */  \
-	}                                                                      \
+#define LOAD_AS(addr, bits, cast)                                                     \
+	if (quick(run, stack, limit, addr, (bits) / 8, false)) {                      \
+		uint##bits##_t loaded;                                                \
+		memcpy(&loaded, pointer(addr), sizeof(loaded));                       \
+		DST = (uint64_t)(cast)loaded;                                         \
+	} else {                                                                      \
+		run->insn = (uint32_t)(op - run->prog->ops);                          \
+		if (!access_load(run, addr, (bits) / 8, &value))                      \
+			goto faulted;                                                 \
+		DST = (uint64_t)(cast)value; /* a packet pointer keeps its 64 bits */ \
+	}                                                                             \
 	NEXT;
 
-#define STORE_AS(addr, bits, what)                                              \
-	if (quick(run, stack, limit, addr, (bits) / 8, true)) {                 \
-		uint##bits##_t stored = (uint##bits##_t)(what);                 \
-		memcpy(pointer(addr), &stored, sizeof(stored));                 \
-	} else {                                                                \
-		run->insn = (uint32_t)(op - run->prog->ops);                    \
+#define STORE_AS(addr, bits, what)                                                \
+	if (quick(run, stack, limit, addr, (bits) / 8, true)) {                   \
+		uint##bits##_t stored = (uint##bits##_t)(what);                   \
+		memcpy(pointer(addr), &stored, sizeof(stored));                   \
+	} else {                                                                  \
+		run->insn = (uint32_t)(op - run->prog->ops);                      \
 		if (!access_store(run, addr, (bits) / 8, (uint##bits##_t)(what))) \
-			goto faulted;                                           \
-	}                                                                       \
+			goto faulted;                                             \
+	}                                                                         \
 	NEXT;
 
 /* Sets `mem` to the checked, aligned memory of an atomic access. */
-#define ATOMIC_AT(addr, bits, write)                                        \
-	run->insn = (uint32_t)(op - run->prog->ops);                        \
-	mem = access_atomic(run, addr, (bits) / 8, write);                  \
-	if (UNLIKELY(!mem))                                                 \
+#define ATOMIC_AT(addr, bits, write)                       \
+	run->insn = (uint32_t)(op - run->prog->ops);       \
+	mem = access_atomic(run, addr, (bits) / 8, write); \
+	if (UNLIKELY(!mem))                                \
 		goto faulted;
 
-#define SIZED(OP, bits)                                                                \
-	L_LDX_##OP:                                                                    \
-	LOAD_AS(ADDR_SRC, bits, uint64_t)                                              \
-	L_ST_##OP:                                                                     \
-	STORE_AS(ADDR_DST, bits, op->imm)                                              \
-	L_STX_##OP:                                                                    \
-	STORE_AS(ADDR_DST, bits, SRC)                                                  \
-	L_LOAD_ACQ_##OP:                                                               \
-	ATOMIC_AT(ADDR_SRC, bits, false)                                               \
-	DST = __atomic_load_n((uint##bits##_t *)mem, __ATOMIC_ACQUIRE);                \
-	NEXT;                                                                          \
-	L_STORE_REL_##OP:                                                              \
-	ATOMIC_AT(ADDR_DST, bits, true)                                                \
-	__atomic_store_n((uint##bits##_t *)mem, (uint##bits##_t)SRC, __ATOMIC_RELEASE); \
+#define SIZED(OP, bits)                                                                           \
+	L_LDX_##OP : LOAD_AS(ADDR_SRC, bits, uint64_t) L_ST_##OP                                  \
+		: STORE_AS(ADDR_DST, bits, op->imm) L_STX_##OP : STORE_AS(ADDR_DST, bits, SRC)    \
+									 L_LOAD_ACQ_##OP          \
+		: ATOMIC_AT(ADDR_SRC, bits, false)                                                \
+			  DST = __atomic_load_n((uint##bits##_t *)mem, __ATOMIC_ACQUIRE);         \
+	NEXT;                                                                                     \
+	L_STORE_REL_##OP : ATOMIC_AT(ADDR_DST, bits, true) __atomic_store_n(                      \
+				   (uint##bits##_t *)mem, (uint##bits##_t)SRC, __ATOMIC_RELEASE); \
 	NEXT;
 
-#define FETCH(bits, fn) __atomic_fetch_##fn((uint##bits##_t *)mem, (uint##bits##_t)SRC, __ATOMIC_SEQ_CST)
-#define ATOMIC(OP, fn)                     \
-	L_ATOMIC64_##OP:                   \
-	ATOMIC_AT(ADDR_DST, 64, true)      \
-	FETCH(64, fn);                     \
-	NEXT;                              \
-	L_ATOMIC32_##OP:                   \
-	ATOMIC_AT(ADDR_DST, 32, true)      \
-	FETCH(32, fn);                     \
-	NEXT;                              \
-	L_ATOMIC64_FETCH_##OP:             \
-	ATOMIC_AT(ADDR_DST, 64, true)      \
-	SRC = FETCH(64, fn);               \
-	NEXT;                              \
-	L_ATOMIC32_FETCH_##OP:             \
-	ATOMIC_AT(ADDR_DST, 32, true)      \
-	SRC = FETCH(32, fn);               \
+#define FETCH(bits, fn) \
+	__atomic_fetch_##fn((uint##bits##_t *)mem, (uint##bits##_t)SRC, __ATOMIC_SEQ_CST)
+#define ATOMIC(OP, fn)                                                             \
+	L_ATOMIC64_##OP : ATOMIC_AT(ADDR_DST, 64, true) FETCH(64, fn);             \
+	NEXT;                                                                      \
+	L_ATOMIC32_##OP : ATOMIC_AT(ADDR_DST, 32, true) FETCH(32, fn);             \
+	NEXT;                                                                      \
+	L_ATOMIC64_FETCH_##OP : ATOMIC_AT(ADDR_DST, 64, true) SRC = FETCH(64, fn); \
+	NEXT;                                                                      \
+	L_ATOMIC32_FETCH_##OP : ATOMIC_AT(ADDR_DST, 32, true) SRC = FETCH(32, fn); \
 	NEXT;
 
-#define ATOMIC_SWAP(bits)                                                                     \
-	L_ATOMIC##bits##_XCHG:                                                                \
-	ATOMIC_AT(ADDR_DST, bits, true)                                                       \
-	SRC = __atomic_exchange_n((uint##bits##_t *)mem, (uint##bits##_t)SRC,                 \
-				  __ATOMIC_SEQ_CST);                                          \
-	NEXT;                                                                                 \
-	L_ATOMIC##bits##_CMPXCHG:                                                             \
-	ATOMIC_AT(ADDR_DST, bits, true)                                                       \
-	{                                                                                     \
-		uint##bits##_t old = (uint##bits##_t)r[0];                                    \
-                                                                                              \
-		__atomic_compare_exchange_n((uint##bits##_t *)mem, &old, (uint##bits##_t)SRC, \
-					    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
-		r[0] = old;                                                                   \
-	}                                                                                     \
+#define ATOMIC_SWAP(bits)                                                                       \
+	L_ATOMIC##bits##_XCHG                                                                   \
+		: ATOMIC_AT(ADDR_DST, bits, true)                                               \
+			  SRC = __atomic_exchange_n((uint##bits##_t *)mem, (uint##bits##_t)SRC, \
+						    __ATOMIC_SEQ_CST);                          \
+	NEXT;                                                                                   \
+	L_ATOMIC##bits##_CMPXCHG : ATOMIC_AT(ADDR_DST, bits, true)                              \
+	{                                                                                       \
+		uint##bits##_t old = (uint##bits##_t)r[0];                                      \
+                                                                                                \
+		__atomic_compare_exchange_n((uint##bits##_t *)mem, &old, (uint##bits##_t)SRC,   \
+					    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);         \
+		r[0] = old;                                                                     \
+	}                                                                                       \
 	NEXT;
 
 /* Outside the packet the program ends with 0, as in the kernel. */
-#define PACKET_AT(off, bits)                                       \
+#define PACKET_AT(off, bits)                                          \
 	if (!access_packet(run, (int32_t)(off), (bits) / 8, &r[0])) { \
-		r[0] = 0;                                          \
-		goto ended;                                        \
-	}                                                          \
-	if (run->prog->scrub)                                      \
-		scrub(r);                                          \
+		r[0] = 0;                                             \
+		goto ended;                                           \
+	}                                                             \
+	if (run->prog->scrub)                                         \
+		scrub(r);                                             \
 	NEXT;
-#define PACKET(OP, bits)             \
-	L_LD_ABS_##OP:               \
-	PACKET_AT(op->imm, bits)     \
-	L_LD_IND_##OP:               \
-	PACKET_AT(op->imm + SRC, bits)
+#define PACKET(OP, bits) \
+	L_LD_ABS_##OP : PACKET_AT(op->imm, bits) L_LD_IND_##OP : PACKET_AT(op->imm + SRC, bits)
 
 static inline void scrub(uint64_t *r)
 {
@@ -206,12 +180,12 @@ static inline void scrub(uint64_t *r)
 	start = op + 1;                              \
 	run->budget = left > 0 ? (uint64_t)left : 0; \
 	run->insn = (uint32_t)(op - run->prog->ops);
-#define HELPER_LEAVE                       \
-	left = (int64_t)run->budget;       \
-	if (UNLIKELY(run->fault != NULL))  \
-		goto faulted;              \
-	if (run->prog->scrub)              \
-		scrub(r);                  \
+#define HELPER_LEAVE                      \
+	left = (int64_t)run->budget;      \
+	if (UNLIKELY(run->fault != NULL)) \
+		goto faulted;             \
+	if (run->prog->scrub)             \
+		scrub(r);                 \
 	NEXT;
 
 int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t args[5],
@@ -222,13 +196,13 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 #define INSN(id, ...) [ISA_##id] = &&L_##id,
 #include "isa/isa.def"
 #undef INSN
-		[OP_HELPER] = &&helper,	      [OP_HELPER_PLAIN] = &&helper_plain,
-		[OP_CUSTOM] = &&custom,	      [OP_TAIL_CALL] = &&tail_call,
-		[OP_POISON] = &&poison,	      [OP_REFUSED] = &&refused,
+		[OP_HELPER] = &&helper,	     [OP_HELPER_PLAIN] = &&helper_plain,
+		[OP_CUSTOM] = &&custom,	     [OP_TAIL_CALL] = &&tail_call,
+		[OP_POISON] = &&poison,	     [OP_REFUSED] = &&refused,
 	};
 	const uint64_t stack = (uint64_t)(uintptr_t)run->stack;
 	const uint32_t base = run->depth;
-	uint64_t r[16] = { 0, args[0], args[1], args[2], args[3], args[4] }, value;
+	uint64_t r[16], value; /* 16: indexes are four bits */
 	uint64_t limit = (base + 1ull) * FRAME_STRIDE;
 	int64_t left = (int64_t)run->budget;
 	const struct exec_op *op = entry, *start = entry;
@@ -236,6 +210,8 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 	const struct exec_prog *next;
 	void *mem;
 
+	memcpy(&r[1], args, 5 * sizeof(r[1]));
+	r[0] = r[6] = r[7] = r[8] = r[9] = 0;
 	r[ISA_REG_FP] = stack + base * FRAME_STRIDE + ISA_STACK_SIZE;
 	GO;
 

@@ -55,8 +55,8 @@ static int copy_input(struct maker *m, struct skep_error **reterr)
 	}
 	for (size_t i = 0; ok && i < o->npoisons; i++) {
 		p->poisons[i].insn = o->poisons[i].insn;
-		p->poisons[i].reason = arena_strdup(
-			a, o->poisons[i].reason ? o->poisons[i].reason : "nothing was found");
+		p->poisons[i].reason = arena_strdup(a, o->poisons[i].reason ? o->poisons[i].reason :
+									      "nothing was found");
 		ok = p->poisons[i].reason;
 	}
 	p->n = o->ninsns;
@@ -141,8 +141,7 @@ static int check_functions(struct maker *m, struct skep_error **reterr)
 				 m->func[i], to);
 			return refuse(m, i, &ERR_TARGET_FUNC, reterr, text);
 		}
-		if (last && op != ISA_EXIT && op != ISA_JA && op != ISA_JA32 &&
-		    op != ISA_JA_REG) {
+		if (last && op != ISA_EXIT && op != ISA_JA && op != ISA_JA32 && op != ISA_JA_REG) {
 			snprintf(text, sizeof(text),
 				 "the one at %u must end with exit or an unconditional jump",
 				 m->func[i]);

@@ -55,14 +55,14 @@ static void join(struct walk *w, uint32_t to, const struct state *s)
 /* The result of a computing instruction whose operands are @a and @b. */
 static bool evaluate(enum isa_op op, uint64_t a, uint64_t b, uint64_t *ret)
 {
-#define BINARY(OP, fn)                      \
-	case ISA_##OP##64_IMM:              \
-	case ISA_##OP##64_REG:              \
-		*ret = alu_##fn##64(a, b);  \
-		return true;                \
-	case ISA_##OP##32_IMM:              \
-	case ISA_##OP##32_REG:              \
-		*ret = alu_##fn##32(a, b);  \
+#define BINARY(OP, fn)                     \
+	case ISA_##OP##64_IMM:             \
+	case ISA_##OP##64_REG:             \
+		*ret = alu_##fn##64(a, b); \
+		return true;               \
+	case ISA_##OP##32_IMM:             \
+	case ISA_##OP##32_REG:             \
+		*ret = alu_##fn##32(a, b); \
 		return true;
 #define UNARY(OP, fn)               \
 	case ISA_##OP:              \

@@ -9,7 +9,7 @@
 #include "exec/internal.h"
 
 #define NEAR_BYTES 4096 /* how far a region may be from a bad address to be named */
-#define NEAR_STEP  8
+#define NEAR_STEP 8
 
 struct skep_place trap_place(const struct exec_prog *prog, uint32_t insn)
 {
@@ -186,15 +186,17 @@ void trap_access(struct exec_run *run, const char *what, uint64_t addr, uint64_t
 	known_insn(run, addr);
 }
 
-void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what,
-		uint32_t off, uint32_t size)
+void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what, uint32_t off,
+		uint32_t size)
 {
 	const struct spec_field *f = spec_ctx_field(reg->ctx, off, size);
 	const char *type = spec_prog_type_name(run->prog->prog_type);
 
 	if (!f)
-		trap(run, &ERR_FIELD, "%s of %u bytes at offset %u of context '%s' (%u bytes) is "
-		     "not inside one field", what, size, off, reg->ctx->name, reg->ctx->size);
+		trap(run, &ERR_FIELD,
+		     "%s of %u bytes at offset %u of context '%s' (%u bytes) is "
+		     "not inside one field",
+		     what, size, off, reg->ctx->name, reg->ctx->size);
 	else if (f->kind == FIELD_ABSENT)
 		trap(run, &ERR_FIELD, "this engine does not serve field '%s' of '%s'", f->name,
 		     reg->ctx->name);
@@ -205,9 +207,10 @@ void trap_field(struct exec_run *run, const struct exec_region *reg, const char 
 		trap(run, &ERR_FIELD, "field '%s' of '%s' is read-only for %s programs", f->name,
 		     reg->ctx->name, type ? type : "these");
 	else
-		trap(run, &ERR_FIELD, "%s of %u bytes at offset %u of '%s': field '%s' is accessed "
-		     "whole, %u bytes at offset %u", what, size, off, reg->ctx->name, f->name,
-		     f->size, f->off);
+		trap(run, &ERR_FIELD,
+		     "%s of %u bytes at offset %u of '%s': field '%s' is accessed "
+		     "whole, %u bytes at offset %u",
+		     what, size, off, reg->ctx->name, f->name, f->size, f->off);
 }
 
 const char *refused_reason(enum isa_op op)

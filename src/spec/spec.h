@@ -203,6 +203,47 @@ const struct spec_section *spec_section_at(size_t i);
 
 /* The model kernel ------------------------------------------------------------------------------------ */
 
+/* The structs of model.def as C: struct model_<tag>. */
+typedef uint8_t model_u8;
+typedef uint16_t model_u16;
+typedef uint32_t model_u32;
+typedef uint64_t model_u64;
+typedef int32_t model_s32;
+typedef int64_t model_s64;
+typedef long model_slong;
+typedef unsigned long model_ulong;
+typedef char model_text;
+typedef bool model_flag;
+#define STRUCT(tag, name) struct model_##tag {
+#define UNION(tag, name)     \
+	struct model_##tag { \
+		union {
+#define FIELD(tag, type, member) model_##type member;
+#define BITS(tag, type, member, off, n) model_##type member : n;
+#define ARRAY(tag, type, member, n) model_##type member[n];
+#define PTR(tag, member) void *member;
+#define NEST(tag, member, of) struct model_##of member;
+#define END(tag, size) \
+	}              \
+	;              \
+	_Static_assert(sizeof(struct model_##tag) == (size), #tag);
+#define UNION_END(tag, size) \
+	}                    \
+	;                    \
+	END(tag, size)
+/* clang-format off */
+#include "spec/model.def"
+/* clang-format on */
+#undef STRUCT
+#undef UNION
+#undef FIELD
+#undef BITS
+#undef ARRAY
+#undef PTR
+#undef NEST
+#undef END
+#undef UNION_END
+
 /*
  * BTF of the structs, enums and functions that the user engine really has: pt_regs, tracepoint records
  * (trace_entry, trace_event_raw_sys_enter, ...), UAPI contexts, enum bpf_func_id with just the served
