@@ -4,7 +4,7 @@
  * %% %c %s %pks %pus %d %i %u %x %X with l and ll, %p %px %pK %ps %pS %pB %pi4 %pI4 %pi6 %pI6; flags 0 + - and space,
  * and a width. First the whole format is checked and the arguments are read into FORMAT_ROOM bytes as the kernel
  * packs them, so that a bad format prints nothing and long strings are cut where the kernel cuts them; then it
- * is printed. Compared with the kernel by tests/unit/helper_kernel_test.c.
+ * is printed. Compared with the kernel by tests/unit/helper_oracle_test.c.
  */
 #include "helper/internal.h"
 

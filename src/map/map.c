@@ -225,8 +225,9 @@ void map_stats(const struct map *map, struct map_stats *ret)
 
 int map_freeze(struct map *map)
 {
-	if (__atomic_exchange_n(&map->frozen, true, __ATOMIC_ACQ_REL))
-		return -EBUSY;
+	if (map->attr.flags & MAP_F_RDONLY ||
+	    __atomic_exchange_n(&map->frozen, true, __ATOMIC_ACQ_REL))
+		return -EPERM;
 	return 0;
 }
 

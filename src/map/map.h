@@ -50,7 +50,7 @@ struct map *map_ref(struct map *map);
 struct map *map_unref(struct map *map);
 const struct map_attr *map_attr(const struct map *map);
 void map_stats(const struct map *map, struct map_stats *ret);
-/* Programs and user space may no longer (user space: update) it; .rodata after load. */
+/* User space may no longer write it; .rodata after load. -EPERM when it was frozen before. */
 int map_freeze(struct map *map);
 
 /* As a program does: @key of key_size bytes; this CPU's value. @cpu is the current CPU. */

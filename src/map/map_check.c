@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What attributes each type of map takes, with the errno that the kernel answers (bpf(2), bpf/map_*.rst;
- * compared with the kernel by tests/unit/map_kernel_test.c). Refusals happen in the kernel's order where two
+ * compared with the kernel by tests/unit/map_oracle_test.c). Refusals happen in the kernel's order where two
  * of them differ in errno.
  */
 #include "map/internal.h"

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Longest-prefix match (kernel document bpf/map_lpm_trie.rst): a binary trie in which a node stands for a whole prefix,
- * so a path has no node that neither holds an entry nor branches. An inner node without entry has two children. n
- * entries need at most 2n - 1 nodes. Nodes are named by number, values lie in a block of their own.
+ * Longest-prefix match (kernel document bpf/map_lpm_trie.rst): a binary trie in which a node stands for
+ * a whole prefix, so a path has no node that neither holds an entry nor branches. An inner node without
+ * entry has two children; n entries need at most 2n - 1 nodes. Nodes are named by number, values lie in
+ * a block of their own, and a replaced value keeps its bytes for who still looks at them.
  *
- * Writers hold the lock and make the sequence number odd meanwhile; readers take no lock, walk, and walk again if the
- * number changed. A walk over a trie in change sees wrong nodes but only valid numbers, and
- * its steps are bounded. As in the kernel a replaced value keeps its bytes for who still looks at them.
+ * Writers hold the lock and make the sequence number odd meanwhile. Readers take no lock, walk, and walk
+ * again if the number changed. A walk over a trie in change sees wrong nodes but only valid numbers, and
+ * its steps are bounded; every load of it acquires, so that the number is read last.
  */
 #include "map/internal.h"
 
@@ -64,12 +65,12 @@ static uint64_t key_word(const struct lpm *t, const uint8_t *data, uint32_t i)
 /* Bits that node and key have in common, at most the shorter of them. */
 static uint32_t common(const struct lpm *t, const struct node *n, struct prefix key)
 {
-	uint32_t limit = __atomic_load_n(&n->len, __ATOMIC_RELAXED);
+	uint32_t limit = __atomic_load_n(&n->len, __ATOMIC_ACQUIRE);
 
 	if (key.len < limit)
 		limit = key.len;
 	for (uint32_t i = 0; i * 64 < limit; i++) {
-		uint64_t diff = __atomic_load_n(&n->data[i], __ATOMIC_RELAXED) ^
+		uint64_t diff = __atomic_load_n(&n->data[i], __ATOMIC_ACQUIRE) ^
 				key_word(t, key.data, i);
 
 		if (diff) {
@@ -87,11 +88,11 @@ static uint32_t walk(const struct lpm *t, struct prefix key)
 
 	for (uint32_t steps = 0; at && steps <= t->bits; steps++) {
 		const struct node *n = node_at(t, at);
-		uint32_t len = __atomic_load_n(&n->len, __ATOMIC_RELAXED), value;
+		uint32_t len = __atomic_load_n(&n->len, __ATOMIC_ACQUIRE), value;
 
 		if (common(t, n, key) < len)
 			break;
-		value = __atomic_load_n(&n->value, __ATOMIC_RELAXED);
+		value = __atomic_load_n(&n->value, __ATOMIC_ACQUIRE);
 		if (value)
 			best = value;
 		if (len >= t->bits || len >= key.len)
@@ -113,7 +114,6 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 	do {
 		before = __atomic_load_n(&t->sequence, __ATOMIC_ACQUIRE);
 		best = walk(t, prefix);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		after = __atomic_load_n(&t->sequence, __ATOMIC_RELAXED);
 		if (before & 1 || before != after)
 			sched_yield();

@@ -10,6 +10,13 @@
 
 #define STEPS 6000
 
+/* Sanitizers keep books of their own, so what is resident says nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 static struct map *make(uint32_t type, uint32_t key, uint32_t value, uint32_t max, uint32_t flags)
 {
 	struct map_attr attr = { .name = "m",
@@ -272,7 +279,7 @@ static void access_rules(void)
 	CHECK(map_prog_may_read(map));
 	CHECK_EQ_INT(map_user_update(map, &key, &v, MAP_ANY), 0);
 	CHECK_EQ_INT(map_freeze(map), 0);
-	CHECK_EQ_INT(map_freeze(map), -EBUSY);
+	CHECK_EQ_INT(map_freeze(map), -EPERM);
 	CHECK_EQ_INT(map_user_update(map, &key, &v, MAP_ANY), -EPERM);
 	CHECK_EQ_INT(map_user_delete(map, &key), -EPERM);
 	CHECK_EQ_INT(map_user_lookup(map, &key, &v), 0);
@@ -416,9 +423,7 @@ static void large_maps_are_lazy(void)
 		resident = pages[1] * (uint64_t)sysconf(_SC_PAGESIZE);
 	if (f)
 		fclose(f);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	CHECK_MSG(resident < 64u << 20, "%" PRIu64 " bytes are resident", resident);
-#endif
+	CHECK_MSG(SANITIZED || resident < 64u << 20, "%" PRIu64 " bytes are resident", resident);
 	CHECK_EQ_INT(map_next_key(map, NULL, &key), 0);
 	CHECK_EQ_INT(key, 77);
 	map_unref(map);
