@@ -191,6 +191,23 @@ static int check_decl_tag(const struct btf *btf, uint32_t id, struct skep_error 
 	return 0;
 }
 
+/*
+ * Names that types are looked up by have a limit far above the kernel's, so that tails of one long
+ * string cannot make looking up every name cost the square of the file. Tags are texts.
+ */
+static int check_type_name(const struct btf *btf, uint32_t id, struct skep_error **reterr)
+{
+	enum btf_kind kind = btf_kind(btf, id);
+	int r = check_name(btf, id, btf_words(btf, id)[W_NAME], "its name", reterr);
+
+	if (r < 0 || kind == BTF_DECL_TAG || kind == BTF_TYPE_TAG)
+		return r;
+	if (strnlen(btf_name(btf, id), MAX_TYPE_NAME + 1) > MAX_TYPE_NAME)
+		return skep_fail(reterr, &ERR_LONG_NAME, SKEP_AT_BTF(btf->name, "", id),
+				 "more than %d bytes", MAX_TYPE_NAME);
+	return 0;
+}
+
 static int check_header(const struct btf *btf, uint32_t id, struct skep_error **reterr)
 {
 	uint32_t info = btf_words(btf, id)[W_INFO];
@@ -202,7 +219,7 @@ static int check_header(const struct btf *btf, uint32_t id, struct skep_error **
 	if (INFO_VLEN(info) && !k->each && INFO_KIND(info) != BTF_FUNC)
 		return skep_fail(reterr, &ERR_INFO, AT_TYPE(btf, id), "a %s with %u entries",
 				 k->name, INFO_VLEN(info));
-	return check_name(btf, id, btf_words(btf, id)[W_NAME], "its name", reterr);
+	return check_type_name(btf, id, reterr);
 }
 
 static int check_kind(const struct btf *btf, uint32_t id, struct skep_error **reterr)

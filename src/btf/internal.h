@@ -20,8 +20,9 @@
 
 #define BTF_MAGIC 0xeb9f
 #define BTF_VERSION 1
-#define HEADER_SIZE 24 /* of the oldest header; longer ones begin with it */
-#define TYPE_WORDS 3   /* name, info, size or type */
+#define HEADER_SIZE 24	   /* of the oldest header; longer ones begin with it */
+#define TYPE_WORDS 3	   /* name, info, size or type */
+#define MAX_TYPE_NAME 4096 /* bytes */
 #define MAX_VLEN 0xffff
 
 /* Words of a type's header, and of what follows it. */

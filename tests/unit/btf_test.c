@@ -656,36 +656,44 @@ static void exponential_print(void)
 	btf_builder_free(b);
 }
 
-/* 20,000 names that are tails of one string: hashing each would read 400 MB. */
-static void tail_names(void)
+/* Names that are tails of one string of @len characters: hashing each by itself would be too much. */
+static void tails(uint32_t len, uint32_t n, const char *id)
 {
-	enum { N = 20000 };
-	uint32_t types = N * 12, h[6] = { 0x0001eb9f, HEADER, 0, types, types, N + 2 };
+	uint32_t types = n * 12, h[6] = { 0x0001eb9f, HEADER, 0, types, types, len + 2 };
 	struct skep_error *err = NULL;
 	struct btf *btf = NULL;
 	double start = now();
 	struct buf b;
 
+	CHECK_CASE("%u tails of %u characters", n, len);
 	buf_init(&b);
 	buf_add(&b, h, sizeof(h));
-	for (uint32_t i = 0; i < N; i++) {
-		uint32_t w[3] = { i + 1, INFO(BTF_FWD, 0), 0 };
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t w[3] = { i % len + 1, INFO(BTF_FWD, 0), 0 };
 
 		buf_add(&b, w, sizeof(w));
 	}
 	buf_addc(&b, 0);
-	for (int i = 0; i < N; i++)
+	for (uint32_t i = 0; i < len; i++)
 		buf_addc(&b, 'a');
 	buf_addc(&b, 0);
-	CHECK_EQ_INT(btf_open(b.data, b.len, "tails", &btf, &err), 0);
-	CHECK_ERR(err, NULL);
+	btf_open(b.data, b.len, "tails", &btf, &err);
+	CHECK_ERR(err, id);
 	if (btf) {
-		CHECK_EQ_INT(btf_find(btf, "aaa", BTF_VOID, 0), N - 2);
+		CHECK_EQ_INT(btf_find(btf, "aaa", BTF_VOID, 0), len - 2);
 		CHECK_EQ_INT(btf_find(btf, "aaab", BTF_VOID, 0), 0);
 	}
 	CHECK_MSG(now() - start < 2, "took %.1f s", now() - start);
+	skep_error_free(err);
 	btf_unref(btf);
 	buf_done(&b);
+}
+
+static void tail_names(void)
+{
+	tails(4096, 100000, NULL);
+	tails(4097, 10, "T0018");
+	tails(1000000, 200000, "T0018");
 }
 
 static void hostile_names(void)
@@ -693,12 +701,12 @@ static void hostile_names(void)
 	struct btf_builder *b = btf_builder_new();
 	struct btf *btf = NULL;
 	struct buf out;
-	char *name = malloc(100001);
+	char *name = malloc(4097);
 
 	buf_init(&out);
 	if (CHECK(b && name)) {
-		memset(name, 'x', 100000);
-		name[100000] = '\0';
+		memset(name, 'x', 4096);
+		name[4096] = '\0';
 		btf_add_fwd(b, "a\x1b[2J\n", false);
 		btf_add_fwd(b, name, false);
 		CHECK_EQ_INT(btf_finish(b, "names", &btf, NULL), 0);
