@@ -80,7 +80,7 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check check-run check-san check-threads headers-check lint bench bench-run fuzz fuzz-run docs \
+.PHONY: all demo check check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run docs \
 	install install-files uninstall clean help FORCE
 
 all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) ## library, command and examples
@@ -202,6 +202,11 @@ bench: ## measure; prints a table and writes bench.json
 	@$(MAKE) --no-print-directory -j$(JOBS) bench-run
 bench-run: all $(BENCH_BIN) $(BPF_OBJ)
 	@SKEP=$(abspath $(O)/skep) SKEP_BUILD=$(abspath $(O)) bench/run $(O)/bench.json
+
+corpora: ## run the BPF objects of Debian's packages; prints a line a program, writes corpora.json
+	@tools/deps --for=corpora
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@SKEP=$(abspath $(O)/skep) tools/corpora $(O)/corpora.json
 
 fuzz: ## FUZZ_SECONDS for each fuzz target (FUZZ_ONLY=name)
 	@tools/deps

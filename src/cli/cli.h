@@ -71,6 +71,9 @@ bool value_is_zero(const json_t *value);
 bool hist_is(const char *name, const json_t *array);
 void hist_draw(struct out *o, const json_t *array);
 
+/* exec_helpers.c: what vectors may call; the context is the address of a struct skep_vm *. */
+extern const struct skep_vm_helper exec_helpers[];
+
 /* Hex text to bytes, blanks and "0x" allowed; NULL with *ret_bad = the offending position. */
 unsigned char *hex_parse(const char *text, size_t len, size_t *ret_n, size_t *ret_bad);
 

@@ -67,7 +67,9 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[MEMORY_HEX]",
 	.doc = "Runs bare eBPF instructions, given as hex on standard input, over memory given as "
-	       "hex (r1 is its address, r2 its length), without a verifier; prints r0 in hex.\v"
+	       "hex (r1 is its address, r2 its length), without a verifier; prints r0 in hex. "
+	       "Helpers are those of the conformance suite: 0 gather_bytes, 1 memfrob, 2 no_op, "
+	       "3 sqrti, 4 strcmp_ext, 5 unwind.\v"
 	       "example:\n"
 	       "  echo 'b7 00 00 00 2a 00 00 00  95 00 00 00 00 00 00 00' | skep exec\n\n"
 	       "Exit codes: 0 it ran, 1 malformed or ended by an error, 2 usage.",
@@ -113,6 +115,8 @@ static int make_vm(const struct args *a, const unsigned char *code, size_t n, st
 {
 	struct skep_vm_opts o = { .size = sizeof(o),
 				  .name = "standard input",
+				  .helpers = exec_helpers,
+				  .ctx = ret,
 				  .budget = a->budget };
 
 	if (a->elf)
@@ -136,8 +140,10 @@ static int run(const struct args *a, const unsigned char *code, size_t n, unsign
 		return show_error(err, a->json);
 	r = skep_vm_run(vm, mem, mem_len, &r0, &err);
 	skep_vm_free(vm);
-	if (r < 0)
-		return show_error(err, a->json);
+	if (r < 0) {
+		show_error(err, a->json);
+		return EXIT_NO;
+	}
 	printf("%" PRIx64 "\n", r0);
 	return EXIT_YES;
 }

@@ -195,6 +195,23 @@ const struct skep_run_events run_events = {
 	.skipped = on_skipped,
 };
 
+static void json_programs(struct run *run)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < skep_obj_nprogs(run->obj); i++) {
+		struct skep_prog_info p;
+
+		skep_prog_info(skep_obj_prog(run->obj, i), &p);
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:I, s:I, s:I}", "name", p.name,
+						"section", p.section, "runs", (json_int_t)p.runs,
+						"faults", (json_int_t)p.faults, "instructions",
+						(json_int_t)p.executed));
+	}
+	out_json(&run->out, json_pack("{s:s, s:o}", "event", "programs", "programs", list));
+}
+
 static void json_summary(struct run *run, const struct skep_run_opts *opts,
 			 const struct skep_run_stats *s)
 {
@@ -274,6 +291,7 @@ void run_show_summary(struct run *run, const struct skep_run_opts *opts,
 	FILE *f = run->out.f;
 
 	if (run->out.json) {
+		json_programs(run);
 		json_summary(run, opts, s);
 		return;
 	}

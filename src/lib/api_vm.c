@@ -93,3 +93,12 @@ int skep_vm_run(struct skep_vm *vm, void *mem, size_t len, uint64_t *ret_r0,
 	vm->run.packet_len = (uint32_t)len;
 	return exec(vm->prog, &vm->run, region.base, ret_r0, reterr);
 }
+
+void *skep_vm_memory(struct skep_vm *vm, uint64_t addr, uint64_t len, int write)
+{
+	if (exec_may_access(&vm->run, addr, len, write))
+		return (void *)(uintptr_t)addr;
+	exec_fault(&vm->run, &ERR_VM_MEMORY, "%s %llu bytes at address 0x%llx",
+		   write ? "write" : "read", (unsigned long long)len, (unsigned long long)addr);
+	return NULL;
+}

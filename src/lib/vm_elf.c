@@ -148,8 +148,8 @@ static int resolve_calls(struct gather *g, struct skep_error **reterr)
 			struct placed from = g->funcs[k], *to;
 			size_t at = from.start + i;
 			enum isa_op op = isa_decode(&g->insns[at], g->n - at);
-			uint32_t section;
-			uint64_t offset;
+			uint32_t section = 0;
+			uint64_t offset = 0;
 			int r;
 
 			if (isa_is_wide_load(op))
