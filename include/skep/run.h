@@ -39,14 +39,18 @@ struct skep_run_opts {
 	const char *filter; /**< libpcap filter expression for packets */
 	const char *write; /**< file that takes the packets that passed, rewritten bytes included */
 	uint64_t max_packets; /**< stop after; 0 no limit */
-	double seconds;	      /**< stop after; 0 no limit. A command is left running untraced */
-	uint64_t budget;      /**< instructions a program run; 0: 10 million */
-	bool strict;	      /**< a program that cannot run is an error */
+	double seconds; /**< stop after; 0 no limit. A command goes on without its programs: it cannot do
+			     without a supervisor, so skep_run() returns when it has ended */
+	uint64_t budget; /**< instructions a program run; 0: 10 million */
+	bool strict;	 /**< a program that cannot run is an error */
 	bool spread; /**< leave CPU placement of the command alone (stops cost some 50 us across CPUs) */
 	const struct skep_run_events *events;
 	void *ctx; /**< handed to events */
 	const volatile int *
-		stop; /**< may be NULL; non-zero ends the run soon (settable in a signal handler) */
+		stop; /**< may be NULL; non-zero ends the run soon (settable in a signal handler). A command has
+			   1 s to end by itself, then gets SIGTERM, 2 s later SIGKILL. The number of a
+			   signal other than SIGINT and SIGQUIT, which a terminal sends to both, is
+			   passed on to the command */
 };
 
 struct skep_verdict {

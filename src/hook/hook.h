@@ -31,7 +31,9 @@ struct hook_sink {
 	int (*fault)(void *ctx, struct core_prog *prog, struct skep_error *err); /* takes err */
 	int (*after)(void *ctx); /* after every event: drain buffers */
 	void (*trace)(void *ctx, const char *line, size_t len);
-	const volatile int *stop; /* set (from a signal handler, say): end soon */
+	/* Set (from a signal handler, say): end soon. The number of a signal tells hook_proc which one
+	 * came: SIGINT and SIGQUIT reached the command too, another is passed on to it. */
+	const volatile int *stop;
 };
 
 #define HOOK_MAX_VERDICTS 16
@@ -47,7 +49,7 @@ struct hook_verdicts {
 struct hook_stats {
 	uint64_t events; /* program runs */
 	/* proc */
-	uint64_t stops, processes, threads;
+	uint64_t stops, processes, threads; /* a process has at least one thread */
 	uint64_t lost; /* events that could not be read (a process killed in a stop) */
 	bool exited;   /* the command itself ended */
 	int status;    /* its exit code, or 128 + signal */

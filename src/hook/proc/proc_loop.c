@@ -60,12 +60,16 @@ static void tell_birth(struct proc *p, struct proc_task *t)
 		proc_fire_return(p, t, (int)nr, proc_regs_ret(&p->regs));
 }
 
+static void count_new(struct proc *p, const struct proc_task *t)
+{
+	p->stats.threads++;
+	p->stats.processes += t->tid == t->tgid;
+}
+
 /* First step of a new thread whose process is known. */
 static void let_go(struct proc *p, struct proc_task *t, int sig)
 {
 	t->flags &= ~(TASK_HELD | TASK_EXPECTED);
-	p->stats.threads++;
-	p->stats.processes += t->tid == t->tgid;
 	tell_birth(p, t);
 	on_trap(t, sig);
 }
@@ -77,6 +81,7 @@ static void let_go_held(struct proc *p)
 	while ((t = proc_task_held(p))) {
 		t->tgid = proc_tgid_of(t->tid);
 		t->flags |= TASK_UNANNOUNCED;
+		count_new(p, t);
 		let_go(p, t, t->held_sig);
 	}
 }
@@ -99,7 +104,7 @@ static void on_fork(struct proc *p, struct proc_task *t, int event)
 	if (new && (new->flags &TASK_UNANNOUNCED)) {
 		new->flags &= ~TASK_UNANNOUNCED;
 	} else {
-		bool held = new != NULL;
+		bool held = new && (new->flags &TASK_HELD);
 
 		if (!new)
 			new = proc_task_add(p, child, tgid);
@@ -107,6 +112,7 @@ static void on_fork(struct proc *p, struct proc_task *t, int event)
 			new->tgid = tgid;
 			new->flags |= t->flags &(TASK_MOVED | TASK_UID);
 			new->uid_gid = t->uid_gid;
+			count_new(p, new);
 		}
 		if (new &&held)
 			let_go(p, new, new->held_sig);
@@ -229,6 +235,7 @@ static void on_stop(struct proc *p, pid_t tid, int status)
 		}
 		t->tgid = proc_tgid_of(tid);
 		t->flags |= TASK_UNANNOUNCED;
+		count_new(p, t);
 	}
 	if (event == PTRACE_EVENT_SECCOMP)
 		on_call(p, t);

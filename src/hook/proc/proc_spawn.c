@@ -63,7 +63,8 @@ static char *search(const char *dirs, const char *name, int *ret_why)
 
 		if (!why)
 			return strdup(path);
-		if (why == EACCES)
+		/* It is there, but closed. A directory that may not be looked into is passed over. */
+		if (why == EACCES && faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0)
 			*ret_why = EACCES;
 	}
 	return NULL;
