@@ -91,7 +91,7 @@ static int fail_loop(const struct walk *w, uint32_t id, struct skep_error **rete
 		return skep_fail(reterr, &ERR_LOOP, AT_TYPE(btf, id), "%s %u refers to itself",
 				 btf_kind_name(btf_kind(btf, id)), id);
 	r = skep_fail(reterr, &ERR_LOOP, AT_TYPE(btf, id),
-		      "%s %u, through %zu more types, the last of them %s %u",
+		      "%s %u, through %zu more, the last of them %s %u",
 		      btf_kind_name(btf_kind(btf, id)), id, w->depth - from,
 		      btf_kind_name(btf_kind(btf, via)), via);
 	return r;
