@@ -67,8 +67,7 @@ static volatile int stop_flag;
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	stop_flag++;
+	stop_flag = sig;
 }
 
 static uint64_t number(const char *text, const char *what, struct argp_state *state)
@@ -227,15 +226,18 @@ static const struct argp argp = {
 	       "refused, 2 usage, 3 environment.",
 };
 
-/* Ctrl-C goes to the whole foreground group: the command decides, skep stays to print. */
+/*
+ * Ctrl-C goes to the whole foreground group: the command decides, skep stays to print. What was ignored before
+ * (nohup, a shell's background job) stays so, for the command too.
+ */
 static void catch_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction sa = { .sa_handler = on_signal }, was;
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	sigaction(SIGQUIT, &sa, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
 }
 
 static int finish(struct args *a, const struct skep_run_stats *stats)

@@ -56,10 +56,24 @@ int cmd_version(int argc, char **argv)
 	return EXIT_YES;
 }
 
+static void on_pipe(int sig)
+{
+	(void)sig;
+}
+
+/* Writing fails instead of killing. A handler and not SIG_IGN, which a command that `run` starts would keep. */
+static void catch_pipe(void)
+{
+	struct sigaction sa = { .sa_handler = on_pipe, .sa_flags = SA_RESTART }, was;
+
+	if (sigaction(SIGPIPE, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+		sigaction(SIGPIPE, &sa, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	argp_err_exit_status = EXIT_USAGE;
-	signal(SIGPIPE, SIG_IGN);
+	catch_pipe();
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_USAGE;
