@@ -51,6 +51,12 @@ SKEP_API void skep_vm_free(struct skep_vm *vm);
  */
 SKEP_API int skep_vm_run(struct skep_vm *vm, void *mem, size_t len, uint64_t *ret_r0,
 			 struct skep_error **reterr);
+/**
+ * For the embedder's helpers, which get addresses as numbers: the @len bytes at @addr if the program that runs in
+ * @vm may read them (and write them, if @write). Otherwise NULL, and the run ends with -EACCES at the call, whatever
+ * the helper returns. Valid until the helper returns.
+ */
+SKEP_API void *skep_vm_memory(struct skep_vm *vm, uint64_t addr, uint64_t len, int write);
 
 #ifdef __cplusplus
 }
