@@ -43,15 +43,19 @@ static struct skep_place place_of(const struct job *j)
 	return at_section(j->c->l, j->code->section, j->rel->insn_off);
 }
 
+/* Two candidates give two answers, or one answer about two places, which no two records would share. */
 static const char *ambiguous(struct job *j, const struct core_value *other)
 {
 	const struct btf *btf = j->c->target;
+	bool places = other->value == j->want.value;
 
 	return TEXT(j->c->l,
-		    "'%s' is ambiguous in %.64s: '%.128s' (type %u) says %" PRIu64
-		    ", '%.128s' (type %u) says %" PRIu64,
+		    "'%s' is ambiguous in %.64s: '%.128s' (type %u) says %s%" PRIu64
+		    ", '%.128s' (type %u) says %s%" PRIu64,
 		    j->text, j->c->target_name, btf_name(btf, j->found.root), j->found.root,
-		    j->want.value, btf_name(btf, j->one.root), j->one.root, other->value);
+		    places ? "bit " : "", places ? j->found.bit_off : j->want.value,
+		    btf_name(btf, j->one.root), j->one.root, places ? "bit " : "",
+		    places ? j->one.bit_off : other->value);
 }
 
 /* Asks one candidate. 1: go on, 0: poisoned, negative: error. */
@@ -216,6 +220,8 @@ static int apply(struct core *c, struct code *code, const struct btf_core_reloc 
 		return skep_fail(reterr, &ERR_CORE_RECORD, place_of(&j),
 				 "it names byte %u of '%s', which has %u instructions",
 				 rel->insn_off, code->section->name, code->ninsns);
+	if (!fn_around(c->l, (uint32_t)(code - c->l->codes), insn))
+		return 0;
 	if (code->ncores && code->cores[code->ncores - 1].insn == insn)
 		return skep_fail(reterr, &ERR_CORE_RECORD, place_of(&j),
 				 "two records for one instruction");

@@ -50,7 +50,7 @@ static int patch_access(struct core *c, struct code *code, uint32_t insn, struct
 			struct skep_error **reterr)
 {
 	struct skep_insn *in = &code->insns[insn];
-	unsigned int width = isa_access_size(isa_decode(in, code->ninsns - insn));
+	unsigned int width = isa_access_size(isa_decode(in, 1));
 	int bits;
 
 	if (res->check && (uint64_t)(int64_t)in->off != res->old_value)
@@ -136,7 +136,8 @@ int core_patch(struct core *c, struct code *code, uint32_t insn, struct core_res
 	       struct skep_error **reterr)
 {
 	struct skep_insn *in = &code->insns[insn];
-	enum isa_op op = isa_decode(in, code->ninsns - insn);
+	uint32_t left = fn_left(c->l, (uint32_t)(code - c->l->codes), insn);
+	enum isa_op op = isa_decode(in, left);
 	bool wide = isa_is_wide_load(op);
 	int r = 0;
 
@@ -144,7 +145,7 @@ int core_patch(struct core *c, struct code *code, uint32_t insn, struct core_res
 		r = patch(c, code, insn, isa_kind(op), res, reterr);
 		if (r < 0)
 			return r;
-		if (!res->trouble && isa_decode(in, code->ninsns - insn) == ISA_INVALID)
+		if (!res->trouble && isa_decode(in, left) == ISA_INVALID)
 			res->trouble = "has a size that this instruction cannot have";
 	}
 	if (res->poison || res->trouble) {

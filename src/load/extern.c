@@ -249,7 +249,7 @@ static int set_kconfig(struct externs *e, const struct declared *d, uint8_t *dat
 static int add_kconfig_map(struct externs *e, struct skep_error **reterr)
 {
 	struct loader *l = e->l;
-	uint32_t size, id = l->obj->btf ? btf_find(l->obj->btf, ".kconfig", BTF_DATASEC, 0) : 0;
+	uint32_t size = 0, id = l->obj->btf ? btf_find(l->obj->btf, ".kconfig", BTF_DATASEC, 0) : 0;
 	struct load_map *m;
 	uint8_t *data;
 	int r = lay_out(e, &size, reterr);

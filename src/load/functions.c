@@ -284,3 +284,10 @@ struct fn *fn_at(const struct loader *l, uint32_t code, uint64_t at)
 
 	return f && f->start == at ? f : NULL;
 }
+
+uint32_t fn_left(const struct loader *l, uint32_t code, uint64_t at)
+{
+	const struct fn *f = fn_around(l, code, at);
+
+	return f ? f->start + f->len - (uint32_t)at : 0;
+}

@@ -43,7 +43,7 @@ enum ref_kind {
 	REF_CALL, /* index: fns[] */
 	REF_FUNC, /* index: fns[]; a function pointer */
 	REF_EXTERN,
-	REF_UNUSABLE, /* why */
+	REF_NOTHING, /* what no engine has; `why` is set */
 };
 
 /* What an instruction refers to; the refs of a section are sorted by insn, each insn once. */
@@ -52,7 +52,7 @@ struct ref {
 	enum ref_kind kind;
 	uint32_t index;
 	int64_t addend;
-	const char *why;
+	const char *why; /* its users are unusable, or NULL */
 };
 
 /* An executable section in host byte order. */
@@ -124,6 +124,8 @@ struct skep_place at_section(const struct loader *l, const struct elf_section *s
 /* functions.c: the function that starts at, or holds, slot @at of a section; NULL for none. */
 struct fn *fn_at(const struct loader *l, uint32_t code, uint64_t at);
 struct fn *fn_around(const struct loader *l, uint32_t code, uint64_t at);
+/* How many slots its function has from @at on, which bounds a wide load; 0: no function is there. */
+uint32_t fn_left(const struct loader *l, uint32_t code, uint64_t at);
 
 /* maps_decl.c: a zeroed map behind the others; there is room, maps_declare() counted. */
 struct load_map *map_add(struct loader *l, const char *name, enum load_map_kind kind);

@@ -2,7 +2,7 @@
 /*
  * Values of .kconfig variables. Which C types may hold which values is libbpf's documented contract: y and
  * n for bool, y, n and m for char and enum libbpf_tristate (TRI_NO 0, TRI_YES 1, TRI_MODULE 2), numbers
- * that fit for integers, quoted text for arrays of char.
+ * that fit for integers (0 and 1 for bool), quoted text for arrays of char.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -91,15 +91,18 @@ static const char *set_number(struct kconfig_type type, const char *text, void *
 	uint64_t value, limit;
 	char *end;
 
-	if (type.kind != KCONFIG_INT && type.kind != KCONFIG_CHAR)
+	if (type.kind != KCONFIG_INT && type.kind != KCONFIG_CHAR && type.kind != KCONFIG_BOOL)
 		return "its value is a number, which needs an integer";
 	errno = 0;
 	value = strtoull(text + negative, &end, 0);
 	if (errno || end == text + negative || *end || text[negative] == '-')
 		return "its value is no number";
-	limit = type.is_signed ? (1ull << (bits - 1)) - !negative :
-		bits == 64     ? UINT64_MAX :
-				 (1ull << bits) - 1;
+	if (type.kind == KCONFIG_BOOL)
+		limit = 1;
+	else if (type.is_signed)
+		limit = (1ull << (bits - 1)) - !negative;
+	else
+		limit = UINT64_MAX >> (64 - bits);
 	if (value > limit || (negative && value && !type.is_signed))
 		return "its value does not fit into the type";
 	if (negative)

@@ -34,7 +34,7 @@ static int unusable(const struct site *x, struct ref *ref, struct skep_error **r
 				      elf->sections[x->sym->section].name :
 				      "";
 
-	ref->kind = REF_UNUSABLE;
+	ref->kind = REF_NOTHING;
 	ref->why = TEXT(x->l, "it refers to '%s', %s%s%s", x->sym->name, what,
 			*section ? " in section " : "", section);
 	return ref->why ? 0 : skep_fail_nomem(reterr);
@@ -94,15 +94,11 @@ static int to_extern(const struct site *x, int32_t index, bool call, struct ref 
 	e = &x->l->obj->externs[index];
 	if (call && e->kind != LOAD_EXTERN_KFUNC)
 		return misfit(x, &ERR_REL_INSN, reterr, "is called and is no function");
-	if (e->problem && !e->weak) {
-		ref->kind = REF_UNUSABLE;
-		ref->why = e->problem;
-		return 0;
-	}
 	if (!call && e->kind == LOAD_EXTERN_KCONFIG &&
 	    (x->in->imm < 0 || (uint32_t)x->in->imm >= e->size))
 		return misfit(x, &ERR_REL_TARGET, reterr, "is left behind by its offset");
 	ref->kind = REF_EXTERN;
+	ref->why = e->weak ? NULL : e->problem;
 	ref->index = (uint32_t)index;
 	ref->addend = call ? 0 : x->in->imm;
 	return 0;
@@ -148,7 +144,7 @@ static int resolve_call(const struct site *x, uint32_t symbol, struct ref *ref,
 static int resolve(struct site *x, const struct elf_rel *rel, struct ref *ref,
 		   struct skep_error **reterr)
 {
-	enum isa_op op = isa_decode(x->in, x->c->ninsns - x->insn);
+	enum isa_op op = isa_decode(x->in, fn_left(x->l, x->code, x->insn));
 
 	if (rel->addend)
 		return misfit(x, &ERR_REL_TYPE, reterr, "has an addend of its own (RELA)");
@@ -218,14 +214,15 @@ static int read_local_calls(struct loader *l, uint32_t code, struct skep_error *
 
 	for (uint32_t i = 0; i < c->ninsns; i++) {
 		struct site x = { .l = l, .c = c, .code = code, .insn = i, .in = &c->insns[i] };
-		enum isa_op op = isa_decode(x.in, c->ninsns - i);
+		uint32_t left = fn_left(l, code, i);
+		enum isa_op op = left ? isa_decode(x.in, left) : ISA_INVALID;
 		bool wide = isa_is_wide_load(op);
 		struct ref *ref = &c->refs[c->nrefs];
 		int r;
 
 		while (next < relocated && c->refs[next].insn < i)
 			next++;
-		if ((next == relocated || c->refs[next].insn != i) && fn_around(l, code, i) &&
+		if ((next == relocated || c->refs[next].insn != i) &&
 		    (isa_is_local_call(op) || (wide && insn_src(x.in) == ISA_PSEUDO_FUNC))) {
 			*ref = (struct ref){ .insn = i };
 			r = to_function(&x, code,

@@ -100,7 +100,7 @@ static int walk(struct build *b, uint32_t main, struct skep_error **reterr)
 			continue;
 		}
 		v->ref++;
-		if (ref->kind == REF_UNUSABLE && !b->prog->unusable)
+		if (ref->why && !b->prog->unusable)
 			b->prog->unusable = ref->why;
 		if (ref->kind == REF_EXTERN)
 			b->npoisons++;
@@ -155,6 +155,7 @@ static int patch_extern(struct build *b, const struct ref *ref, uint32_t at, str
 	const struct load_extern *e = &b->l->obj->externs[ref->index];
 	struct load_prog *p = b->prog;
 	unsigned int dst = insn_dst(in);
+	bool absent = e->weak && !e->resolved;
 
 	if (e->kind == LOAD_EXTERN_KCONFIG) {
 		in->regs = insn_regs(dst, ISA_PSEUDO_MAP_IDX_VALUE);
@@ -163,12 +164,12 @@ static int patch_extern(struct build *b, const struct ref *ref, uint32_t at, str
 		return 0;
 	}
 	if (isa_is_wide_load(isa_decode(in, 2))) {
-		in->regs = insn_regs(dst, e->resolved ? ISA_PSEUDO_BTF_ID : ISA_PSEUDO_IMM);
-		in[0].imm = e->resolved ? (int32_t)ref->index : 0;
+		in->regs = insn_regs(dst, absent ? ISA_PSEUDO_IMM : ISA_PSEUDO_BTF_ID);
+		in[0].imm = absent ? 0 : (int32_t)ref->index;
 		in[1].imm = 0;
 		return 0;
 	}
-	if (e->resolved) {
+	if (!absent) {
 		*in = (struct skep_insn){ .code = in->code,
 					  .regs = insn_regs(0, LOAD_CALL_KFUNC),
 					  .imm = (int32_t)ref->index };
@@ -208,7 +209,10 @@ static int patch(struct build *b, const struct ref *ref, uint32_t at, struct ske
 		return 0;
 	case REF_EXTERN:
 		return patch_extern(b, ref, at, in, reterr);
-	case REF_UNUSABLE:
+	case REF_NOTHING:
+		if (isa_is_wide_load(isa_decode(in, 2)))
+			in[1] = core_bad_insn();
+		in[0] = core_bad_insn();
 		return 0;
 	}
 	return 0;
