@@ -60,7 +60,8 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
 TOOL_SRC := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC := $(sort $(wildcard fuzz/*_fuzz.c))
 BENCH_SRC := $(filter-out %.bpf.c,$(sort $(wildcard bench/*.c)))
-BPF_SRC := $(sort $(wildcard examples/*.bpf.c bench/*.bpf.c tests/bpf/*.bpf.c))
+BPF_SRC := $(sort $(wildcard examples/*.bpf.c bench/*.bpf.c tests/bpf/*.bpf.c tests/bpf/*/*.bpf.c))
+BE_SRC := tests/bpf/load/byte_order.bpf.c
 EXAMPLES := $(sort $(wildcard examples/*.c examples/*.h))
 MAN := $(sort $(wildcard man/*.[1-9]))
 
@@ -71,7 +72,7 @@ TOOL_BIN := $(TOOL_SRC:%.c=$(O)/%)
 REPLAY_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/bin/%)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
-BPF_OBJ := $(BPF_SRC:%.c=$(O)/%.o)
+BPF_OBJ := $(BPF_SRC:%.c=$(O)/%.o) $(BE_SRC:%.bpf.c=$(O)/%.be.bpf.o)
 EXAMPLE_OBJ := $(filter $(O)/examples/%,$(BPF_OBJ))
 TEST_OBJ := $(filter-out $(O)/bench/%,$(BPF_OBJ))
 LIB := $(O)/libskep.a
@@ -127,6 +128,10 @@ $(O)/obj/fuzz/%.o: fuzz/%.c $(O)/flags
 $(O)/%.bpf.o: %.bpf.c $(O)/bpfflags
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)$(CLANG) $(BPF_CFLAGS) $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
+# The other byte order.
+$(O)/%.be.bpf.o: %.bpf.c $(O)/bpfflags
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(subst -target bpf,-target bpfeb,$(BPF_CFLAGS)) $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
 
 # Linking.
 

@@ -139,11 +139,11 @@ static bool same_insns(const struct load_obj *obj, const struct load_prog *p, co
 		}
 		if (op == ISA_CALL_KFUNC || (op == ISA_LD_IMM && insn_src(b) == ISA_PSEUDO_BTF_ID))
 			continue;
-		if (!CHECK_MSG(!memcmp(a, b, sizeof(*a)),
-			       "%s: '%s' at %u: ours %02x %02x %04x %08x, libbpf's %02x %02x %04x %08x",
-			       obj->name, p->name, i, a->code, a->regs, (uint16_t)a->off,
-			       (uint32_t)a->imm, b->code, b->regs, (uint16_t)b->off,
-			       (uint32_t)b->imm))
+		if (!CHECK_MSG(
+			    !memcmp(a, b, sizeof(*a)),
+			    "%s: '%s' at %u: ours %02x %02x %04x %08x, libbpf's %02x %02x %04x %08x",
+			    obj->name, p->name, i, a->code, a->regs, (uint16_t)a->off,
+			    (uint32_t)a->imm, b->code, b->regs, (uint16_t)b->off, (uint32_t)b->imm))
 			return false;
 	}
 	return true;
@@ -180,7 +180,9 @@ static void compare_file(const char *path, const char *target_path, const struct
 						       { "LINUX_HAS_BPF_COOKIE", "1" },
 						       { "LINUX_HAS_SYSCALL_WRAPPER", "1" },
 						       { NULL, NULL } };
-	struct load_opts opts = { .target = target, .target_name = "the target", .kconfig = kconfig };
+	struct load_opts opts = { .target = target,
+				  .target_name = "the target",
+				  .kconfig = kconfig };
 	struct skep_error *err = NULL;
 	struct load_obj *obj;
 	struct buf file;

@@ -187,11 +187,11 @@ int signedness(struct __sk_buff *ctx)
 	return 0;
 }
 
-#define BITS(p, f)                                                          \
-	do {                                                                \
-		put(__builtin_preserve_field_info((p)->f, BPF_FIELD_LSHIFT_U64)); \
-		put(__builtin_preserve_field_info((p)->f, BPF_FIELD_RSHIFT_U64)); \
-		put(__builtin_preserve_field_info((p)->f, BPF_FIELD_BYTE_SIZE));  \
+#define BITS(p, f)                                                                 \
+	do {                                                                       \
+		put(__builtin_preserve_field_info((p)->f, BPF_FIELD_LSHIFT_U64));  \
+		put(__builtin_preserve_field_info((p)->f, BPF_FIELD_RSHIFT_U64));  \
+		put(__builtin_preserve_field_info((p)->f, BPF_FIELD_BYTE_SIZE));   \
 		put(__builtin_preserve_field_info((p)->f, BPF_FIELD_BYTE_OFFSET)); \
 	} while (0)
 
