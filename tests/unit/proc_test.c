@@ -413,6 +413,63 @@ static void kills(void)
 	CHECK(enters >= 10 && exits <= enters && exits + 20 >= enters);
 }
 
+static long member_offset(const struct btf *btf, uint32_t type, const char *name)
+{
+	for (uint32_t i = 0; i < btf_vlen(btf, type); i++)
+		if (!strcmp(btf_member(btf, type, i).name, name))
+			return btf_member(btf, type, i).bit_off / 8;
+	return -1;
+}
+
+/* CO-RE relocates against the model kernel's types: they must say what the records are. */
+static void layouts(void)
+{
+	static const struct {
+		const char *type, *member;
+		long offset;
+	} rows[] = {
+		{ "trace_entry", "pid", 4 },
+		{ "trace_event_raw_sys_enter", "id", 8 },
+		{ "trace_event_raw_sys_enter", "args", 16 },
+		{ "trace_event_raw_sys_exit", "id", 8 },
+		{ "trace_event_raw_sys_exit", "ret", 16 },
+		{ "trace_event_raw_sched_process_exec", "__data_loc_filename", 8 },
+		{ "trace_event_raw_sched_process_exec", "pid", 12 },
+		{ "trace_event_raw_sched_process_exec", "old_pid", 16 },
+		{ "trace_event_raw_sched_process_fork", "parent_comm", 8 },
+		{ "trace_event_raw_sched_process_fork", "parent_pid", 24 },
+		{ "trace_event_raw_sched_process_fork", "child_comm", 28 },
+		{ "trace_event_raw_sched_process_fork", "child_pid", 44 },
+		{ "trace_event_raw_sched_process_template", "comm", 8 },
+		{ "trace_event_raw_sched_process_template", "pid", 24 },
+		{ "trace_event_raw_sched_process_template", "prio", 28 },
+		{ "trace_event_raw_sched_process_exit", "group_dead", 32 },
+#if defined(__x86_64__)
+		{ "pt_regs", "di", offsetof(struct proc_regs, di) },
+		{ "pt_regs", "r8", offsetof(struct proc_regs, r8) },
+		{ "pt_regs", "ax", offsetof(struct proc_regs, ax) },
+		{ "pt_regs", "orig_ax", offsetof(struct proc_regs, orig_ax) },
+		{ "pt_regs", "ss", offsetof(struct proc_regs, ss) },
+#else
+		{ "pt_regs", "regs", 0 },
+		{ "pt_regs", "orig_x0", offsetof(struct proc_regs, orig_x0) },
+		{ "pt_regs", "syscallno", offsetof(struct proc_regs, syscallno) },
+#endif
+	};
+	struct btf *btf = NULL;
+
+	if (!CHECK_EQ_INT(spec_model_btf(&btf, NULL), 0))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint32_t type = btf_find(btf, rows[i].type, BTF_STRUCT, 0);
+
+		CHECK_CASE("%s.%s", rows[i].type, rows[i].member);
+		if (CHECK(type != 0))
+			CHECK_EQ_INT(member_offset(btf, type, rows[i].member), rows[i].offset);
+	}
+	btf_unref(btf);
+}
+
 /* The records of one call, byte for byte. */
 static void records(void)
 {
@@ -628,7 +685,7 @@ out:
 /* Commands that cannot be started, and ones that end at once. */
 static void failures(void)
 {
-	char dir[] = "/tmp/proc_test.XXXXXX", empty[64], blind[64], script[64];
+	char dir[] = P_tmpdir "/proc_test.XXXXXX", empty[64], blind[64], script[64];
 	static const struct {
 		const char *id;
 		int code;
@@ -734,7 +791,7 @@ static void ignored_children(void)
 }
 
 CHECK_MAIN({ "sections", sections }, { "filters", filters }, { "workloads", workloads },
-	   { "kills", kills }, { "records", records }, { "processes", processes },
-	   { "restarts", restarts }, { "identity", identity }, { "failures", failures },
-	   { "stopping", stopping }, { "abandoned", abandoned },
+	   { "kills", kills }, { "layouts", layouts }, { "records", records },
+	   { "processes", processes }, { "restarts", restarts }, { "identity", identity },
+	   { "failures", failures }, { "stopping", stopping }, { "abandoned", abandoned },
 	   { "ignored_children", ignored_children })
