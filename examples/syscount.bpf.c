@@ -8,9 +8,12 @@
 #include "log2.h"
 #include "model.h"
 
+/* skep prints numbers of this type as names */
+typedef __s32 syscall_nr;
+
 struct who {
 	__u32 pid;
-	__s32 nr;
+	syscall_nr call;
 	char comm[16];
 };
 
@@ -40,7 +43,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 512);
-	__type(key, __s32);
+	__type(key, syscall_nr);
 	__type(value, struct latency);
 } latency SEC(".maps");
 
@@ -62,7 +65,7 @@ static __always_inline struct count *count_of(__s32 nr)
 {
 	struct who who = {
 		.pid = bpf_get_current_pid_tgid() >> 32,
-		.nr = nr,
+		.call = nr,
 	};
 	struct count *c;
 

@@ -85,6 +85,9 @@ SKEP_API int skep_run(struct skep_obj *obj, const struct skep_run_opts *opts,
 /** Verdict i of the last run, in order of program and value, counts > 0 only; false past the end. */
 SKEP_API bool skep_run_verdict(const struct skep_obj *obj, size_t i, struct skep_verdict *ret);
 
+/** Name of a system call of this machine ("openat"), or NULL. Constant; thread-safe. */
+SKEP_API const char *skep_syscall_name(int nr);
+
 #ifdef __cplusplus
 }
 #endif

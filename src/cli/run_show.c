@@ -77,34 +77,59 @@ static int column_width(const char *name, const json_t *leaf)
 	return n > want ? n : want;
 }
 
-static void print_name(void *ctx, const char *name, const json_t *leaf)
-{
-	struct run *run = ctx;
-	int w = column_width(name, leaf);
+/* One line of cells; blanks at its end are not printed. */
+struct line {
+	char *text;
+};
 
-	fprintf(run->out.f, json_is_string(leaf) ? "%-*s " : "%*s ", w, name);
+static void add_cell(struct line *l, const char *name, const json_t *leaf, const char *cell)
+{
+	int w = column_width(name, leaf);
+	char *grown = NULL;
+
+	if (asprintf(&grown, json_is_string(leaf) ? "%s%-*s " : "%s%*s ", l->text ? l->text : "", w,
+		     cell) < 0)
+		return;
+	free(l->text);
+	l->text = grown;
 }
 
-static void print_leaf(void *ctx, const char *name, const json_t *leaf)
+static void add_name(void *ctx, const char *name, const json_t *leaf)
 {
-	struct run *run = ctx;
-	int w = column_width(name, leaf);
+	add_cell(ctx, name, leaf, name);
+}
+
+static void add_leaf(void *ctx, const char *name, const json_t *leaf)
+{
 	char *text = value_text(leaf);
 
-	fprintf(run->out.f, json_is_string(leaf) ? "%-*s " : "%*s ", w, text ? text : "?");
+	add_cell(ctx, name, leaf, text ? text : "?");
 	free(text);
+}
+
+static void print_cells(struct run *run, const json_t *value, const char *name, value_column_fn fn)
+{
+	struct line l = { 0 };
+	size_t n;
+
+	value_columns(value, name, fn, &l);
+	n = l.text ? strlen(l.text) : 0;
+	while (n && l.text[n - 1] == ' ')
+		n--;
+	fprintf(run->out.f, "%.*s", (int)n, l.text ? l.text : "");
+	free(l.text);
 }
 
 static void show_record(struct run *run, const struct skep_map *map, uint32_t type, json_t *value)
 {
 	if (run->last_map != map || run->last_type != type) {
 		fputs(out_bold(&run->out), run->out.f);
-		value_columns(value, map_name(map), print_name, run);
+		print_cells(run, value, map_name(map), add_name);
 		fprintf(run->out.f, "%s\n", out_plain(&run->out));
 		run->last_map = map;
 		run->last_type = type;
 	}
-	value_columns(value, map_name(map), print_leaf, run);
+	print_cells(run, value, map_name(map), add_leaf);
 	fputc('\n', run->out.f);
 }
 

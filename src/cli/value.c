@@ -117,6 +117,17 @@ static json_t *network_json(const struct builder *b, const struct skep_value *v)
 	return json_string(text);
 }
 
+/* A type of that name says that a number is a system call's. */
+static json_t *syscall_json(const struct builder *b, const struct skep_value *v)
+{
+	const char *call;
+	char name[32];
+
+	skep_type_name(b->obj, v->type, name, sizeof(name));
+	call = strcmp(name, "syscall_nr") == 0 ? skep_syscall_name((int)v->i) : NULL;
+	return call ? json_string(call) : NULL;
+}
+
 static int on_scalar(void *ctx, const struct skep_value *v)
 {
 	struct builder *b = ctx;
@@ -125,7 +136,9 @@ static int on_scalar(void *ctx, const struct skep_value *v)
 
 	switch (v->kind) {
 	case SKEP_VALUE_INT:
-		node = json_integer(v->i);
+		node = syscall_json(b, v);
+		if (!node)
+			node = json_integer(v->i);
 		break;
 	case SKEP_VALUE_UINT:
 		node = network_json(b, v);

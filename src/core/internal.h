@@ -13,9 +13,9 @@
 #undef ERR
 
 struct core_map {
-	struct map *map;	    /* NULL: refused */
-	struct skep_error *refused; /* then why */
-	struct exec_map ref;	    /* as exec knows it */
+	struct map *map;     /* NULL: refused */
+	const char *why;     /* then in words */
+	struct exec_map ref; /* as exec knows it */
 };
 
 /* Address range of one map's values; space.c keeps them sorted by base. */

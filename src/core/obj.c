@@ -10,34 +10,10 @@
 
 struct prepared {
 	uint64_t *ptr, *value; /* by map index */
+	const char **missing;
 	struct exec_line *lines;
 	struct exec_poison *poisons;
 };
-
-static int check_maps(const struct core_obj *obj, const struct load_prog *p,
-		      struct skep_error **reterr)
-{
-	for (uint32_t i = 0; i < p->ninsns; i++) {
-		const struct skep_insn *in = &p->insns[i];
-		enum isa_op op = isa_decode(in, p->ninsns - i);
-		unsigned int src = insn_src(in);
-		const struct core_map *m;
-
-		if (!isa_is_wide_load(op))
-			continue;
-		i++;
-		if (src != ISA_PSEUDO_MAP_IDX && src != ISA_PSEUDO_MAP_IDX_VALUE)
-			continue;
-		if ((uint32_t)in->imm >= obj->nmaps)
-			continue; /* exec refuses it with its place */
-		m = &obj->maps[in->imm];
-		if (!m->map)
-			return skep_fail(reterr, &ERR_MAP_REFUSED,
-					 SKEP_AT_INSN(obj->spec->name, p->name, i - 1), "'%s': %s",
-					 m->ref.name, skep_error_message(m->refused));
-	}
-	return 0;
-}
 
 static void collect(const struct core_obj *obj, const struct load_prog *p, struct prepared *x)
 {
@@ -46,6 +22,7 @@ static void collect(const struct core_obj *obj, const struct load_prog *p, struc
 
 		x->ptr[i] = (uint64_t)(uintptr_t)map;
 		x->value[i] = map ? map_direct_value(map) : 0;
+		x->missing[i] = map ? NULL : obj->maps[i].why;
 	}
 	for (uint32_t i = 0; i < p->nlines; i++)
 		x->lines[i] = (struct exec_line){ .insn = p->lines[i].insn,
@@ -65,15 +42,13 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 	struct exec_prog_opts o;
 	int r;
 
-	r = check_maps(obj, p, reterr);
-	if (r < 0)
-		return r;
 	arena_init(&scratch, 0);
 	x.ptr = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
 	x.value = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
+	x.missing = ARENA_ARRAY(&scratch, const char *, obj->nmaps);
 	x.lines = ARENA_ARRAY(&scratch, struct exec_line, p->nlines);
 	x.poisons = ARENA_ARRAY(&scratch, struct exec_poison, p->npoisons);
-	if (!x.ptr || !x.value || !x.lines || !x.poisons) {
+	if (!x.ptr || !x.value || !x.missing || !x.lines || !x.poisons) {
 		arena_done(&scratch);
 		return skep_fail_nomem(reterr);
 	}
@@ -85,6 +60,7 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 				     .prog_type = p->def->prog_type,
 				     .map_ptr = x.ptr,
 				     .map_value = x.value,
+				     .map_missing = x.missing,
 				     .nmaps = obj->nmaps,
 				     .lines = x.lines,
 				     .nlines = p->nlines,

@@ -4,8 +4,17 @@
  * constants. A type that this engine lacks is kept as a refused map, so that only its users are refused.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "core/internal.h"
+
+/* As libbpf does: a perf event array that says no size has a slot for each CPU. */
+static uint32_t entries_of(const struct load_map *spec, const struct core_opts *opts)
+{
+	if (spec->type != MAP_PERF_EVENT_ARRAY || spec->max_entries)
+		return spec->max_entries;
+	return opts && opts->ncpus ? opts->ncpus : (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
+}
 
 static struct map_attr attr_of(const struct core_obj *obj, const struct load_map *spec,
 			       const struct core_opts *opts)
@@ -15,7 +24,7 @@ static struct map_attr attr_of(const struct core_obj *obj, const struct load_map
 		.type = spec->type,
 		.key_size = spec->key_size,
 		.value_size = spec->value_size,
-		.max_entries = spec->max_entries,
+		.max_entries = entries_of(spec, opts),
 		.flags = spec->flags,
 		.numa_node = spec->numa_node,
 		.map_extra = spec->map_extra,
@@ -63,9 +72,9 @@ static int make_map(struct core_obj *obj, uint32_t i, const struct core_opts *op
 				    .value_size = spec->value_size };
 	r = map_new(&attr, &m->map, &err);
 	if (r == -EOPNOTSUPP) {
-		skep_relocate(&err, SKEP_AT_MAP(obj->spec->name, spec->name));
-		m->refused = err;
-		return 0;
+		m->why = arena_strdup(&obj->arena, skep_error_message(err));
+		skep_error_free(err);
+		return m->why ? 0 : skep_fail_nomem(reterr);
 	}
 	if (r < 0) {
 		skep_relocate(&err, SKEP_AT_MAP(obj->spec->name, spec->name));
@@ -135,8 +144,6 @@ int core_maps_slots(struct core_obj *obj, struct skep_error **reterr)
 
 void core_maps_done(struct core_obj *obj)
 {
-	for (uint32_t i = 0; i < obj->nmaps; i++) {
+	for (uint32_t i = 0; i < obj->nmaps; i++)
 		map_unref(obj->maps[i].map);
-		skep_error_free(obj->maps[i].refused);
-	}
 }

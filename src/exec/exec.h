@@ -95,6 +95,8 @@ struct exec_prog_opts {
 	void *custom_ctx;
 	/* Value of map i's pointer and of the start of its value, for ISA_PSEUDO_MAP_IDX(_VALUE). */
 	const uint64_t *map_ptr, *map_value;
+	/* Why map i is not there (its pointer is 0); the program is refused if it can reach a use of it. May be NULL. */
+	const char *const *map_missing;
 	size_t nmaps;
 	const struct exec_line *lines; /* sorted; copied, strings too */
 	size_t nlines;

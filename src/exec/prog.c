@@ -167,12 +167,14 @@ static int resolve_loads(struct maker *m, struct skep_error **reterr)
 		enum isa_op op = m->ops[i];
 		bool value = op == ISA_LD_MAP_IDX_VALUE;
 		const uint64_t *table = value ? o->map_value : o->map_ptr;
+		bool missing = in->imm >= 0 && (size_t)in->imm < o->nmaps && o->map_missing &&
+			       o->map_missing[in->imm];
 
 		if (op == ISA_LD_IMM)
 			p->ops[i].imm = wide_imm(in);
 		if (op == ISA_LD_FUNC)
 			p->ops[i].imm = (uint64_t)(uintptr_t)&p->ops[(int64_t)i + 1 + in->imm];
-		if (op != ISA_LD_MAP_IDX && !value)
+		if ((op != ISA_LD_MAP_IDX && !value) || missing)
 			continue;
 		if (in->imm < 0 || (size_t)in->imm >= o->nmaps || !table || !table[in->imm]) {
 			snprintf(text, sizeof(text), "index %d of %zu maps%s", in->imm, o->nmaps,
@@ -212,6 +214,22 @@ static const struct err_def *find_helper(const struct maker *m, int32_t id, stru
 	if (id >= 0 && (size_t)id < o->nhelpers && o->helpers)
 		ret->fn = o->helpers[id];
 	return ret->fn ? NULL : &ERR_HELPER_UNSERVED;
+}
+
+/* After reach(): the uses of maps that are not there, where the program can come. */
+static int check_missing(struct maker *m, struct skep_error **reterr)
+{
+	const struct exec_prog_opts *o = m->opts;
+	struct exec_prog *p = m->prog;
+
+	for (uint32_t i = 0; o->map_missing && i < p->n; i++) {
+		int32_t map = p->insns[i].imm;
+		bool load = m->ops[i] == ISA_LD_MAP_IDX || m->ops[i] == ISA_LD_MAP_IDX_VALUE;
+
+		if (load && p->marks[i] & MARK_REACHED && o->map_missing[map])
+			return refuse(m, i, &ERR_MAP_MISSING, reterr, o->map_missing[map]);
+	}
+	return 0;
 }
 
 static bool needs_check(const struct spec_helper *row)
@@ -311,7 +329,8 @@ static int make(struct maker *m, struct skep_error **reterr)
 	if (r < 0)
 		return r;
 	poison(m->prog);
-	return resolve_calls(m, reterr);
+	r = check_missing(m, reterr);
+	return r < 0 ? r : resolve_calls(m, reterr);
 }
 
 int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,

@@ -33,6 +33,7 @@ struct spec {
 	char conv;	    /* d i u x X; of an address 4 or 6, */
 	char form;	    /* and i or I */
 	enum mem_from from;
+	bool swallows; /* %p and its kin: letters and digits behind it are not printed, as in the kernel */
 };
 
 struct out {
@@ -47,9 +48,21 @@ struct room {
 
 /* Reading the format ------------------------------------------------------------------------------------ */
 
+/* The kernel classes bytes by Latin-1. */
 static bool ends_word(char c)
 {
-	return !c || isspace((unsigned char)c) || ispunct((unsigned char)c);
+	unsigned char u = (unsigned char)c;
+
+	if (u >= 0x80)
+		return (u >= 0xa0 && u < 0xc0) || u == 0xd7 || u == 0xf7;
+	return !u || isspace(u) || ispunct(u);
+}
+
+static bool is_plain(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return u >= 0x80 || isprint(u) || isspace(u);
 }
 
 static const char *parse_flags(const char *p, struct spec *s)
@@ -81,8 +94,9 @@ static int parse_pointer(const char *p, struct spec *s)
 {
 	s->bytes = 8;
 	s->conv = 'x';
+	s->swallows = true;
 	if ((*p == 'k' || *p == 'u') && p[1] == 's') {
-		s->kind = KIND_STR;
+		s->kind = KIND_TEXT;
 		s->from = *p == 'k' ? MEM_KERNEL : MEM_USER;
 		s->end = p + 2;
 		return ends_word(p[2]) ? 0 : -EINVAL;
@@ -118,8 +132,13 @@ static int parse(const char *p, struct spec *s)
 	p = parse_flags(p, s);
 	if (*p == 'p')
 		return parse_pointer(p + 1, s);
-	if (*p == 's' || *p == 'c') {
-		s->kind = *p == 's' ? KIND_STR : KIND_CHAR;
+	if (*p == 'c') {
+		s->kind = KIND_CHAR;
+		s->end = p + 1;
+		return 0;
+	}
+	if (*p == 's') {
+		s->kind = KIND_STR;
 		s->end = p + 1;
 		return ends_word(p[1]) ? 0 : -EINVAL;
 	}
@@ -229,7 +248,7 @@ static int prepare(struct exec_run *run, const char *fmt, const uint64_t *args, 
 		struct spec s;
 		int r;
 
-		if ((unsigned char)*p >= 0x80 || (!isprint(*p) && !isspace(*p)))
+		if (!is_plain(*p))
 			return -EINVAL;
 		if (*p != '%')
 			continue;
@@ -374,6 +393,8 @@ int64_t format_text(struct exec_run *run, char *out, uint64_t size, const char *
 		print(&o, &s, args[n], texts[n]);
 		n++;
 		p = s.end - 1;
+		while (s.swallows && isalnum((unsigned char)p[1]))
+			p++;
 	}
 	if (size)
 		out[o.len < size ? o.len : size - 1] = '\0';

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Objects: open, look at, load. The object owns everything that its getters lend. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/file.h"
 #include "lib/internal.h"
@@ -97,6 +99,29 @@ static int index_parts(struct skep_obj *obj, struct skep_error **reterr)
 	return 0;
 }
 
+/* What libbpf knows without a .config: the running kernel's version, and what this engine has. */
+static struct load_kconfig *kconfig_of(struct skep_obj *obj, const struct skep_kconfig *own)
+{
+	unsigned int a = 0, b = 0, c = 0;
+	struct load_kconfig *all;
+	struct utsname u;
+	size_t n = 0;
+
+	while (own && own[n].name)
+		n++;
+	all = ARENA_ARRAY(&obj->arena, struct load_kconfig, n + 4);
+	if (!all || uname(&u) < 0)
+		return all;
+	for (size_t i = 0; i < n; i++)
+		all[i] = (struct load_kconfig){ own[i].name, own[i].value };
+	sscanf(u.release, "%u.%u.%u", &a, &b, &c);
+	all[n].name = "LINUX_KERNEL_VERSION";
+	all[n++].value = arena_printf(&obj->arena, "%u", a << 16 | b << 8 | (c > 255 ? 255 : c));
+	all[n++] = (struct load_kconfig){ "LINUX_HAS_BPF_COOKIE", "n" };
+	all[n++] = (struct load_kconfig){ "LINUX_HAS_SYSCALL_WRAPPER", "y" };
+	return all[n - 3].value ? all : NULL;
+}
+
 static int fill(struct skep_obj *obj, const void *data, size_t size, const char *name,
 		const struct skep_obj_opts *opts, struct skep_error **reterr)
 {
@@ -107,14 +132,12 @@ static int fill(struct skep_obj *obj, const void *data, size_t size, const char 
 	if (r < 0)
 		return r;
 	lo.target = obj->target;
-	lo.kconfig = (const struct load_kconfig *)OPT(opts, kconfig, NULL);
+	lo.kconfig = kconfig_of(obj, OPT(opts, kconfig, NULL));
+	if (!lo.kconfig)
+		return skep_fail_nomem(reterr);
 	r = load_open(data, size, name, &lo, &obj->spec, reterr);
 	return r < 0 ? r : index_parts(obj, reterr);
 }
-
-_Static_assert(sizeof(struct load_kconfig) == sizeof(struct skep_kconfig) &&
-		       offsetof(struct load_kconfig, value) == offsetof(struct skep_kconfig, value),
-	       "the public and the loader's kconfig pair are one layout");
 
 int skep_obj_open_mem(const void *data, size_t size, const struct skep_obj_opts *opts,
 		      struct skep_obj **ret, struct skep_error **reterr)

@@ -294,3 +294,8 @@ bool skep_run_verdict(const struct skep_obj *obj, size_t i, struct skep_verdict 
 	}
 	return false;
 }
+
+const char *skep_syscall_name(int nr)
+{
+	return spec_syscall_name(nr);
+}
