@@ -582,9 +582,15 @@ static void processes(void)
 	CHECK_EQ_INT(s32(e, 28), 120);
 	CHECK_EQ_INT(e->record[32], 1);
 	CHECK_EQ_INT(e->size, 40);
+	seen.look = false;
+}
 
-	CHECK_CASE("exec in a thread");
-	seen.look = true;
+static void thread_exec(void)
+{
+	static const char *const all[] = { EXEC, FORK, "tp/syscalls/sys_enter_execve",
+					   "tp/syscalls/sys_exit_execve", NULL };
+	const struct event *e;
+
 	if (!run_calls("exec_thread", all))
 		return;
 	e = nth(EXEC, 1);
@@ -597,7 +603,6 @@ static void processes(void)
 	/* its call began under the old id and ends under the new one */
 	CHECK_EQ_INT(nth("tp/syscalls/sys_enter_execve", 1)->tid, s32(e, 16));
 	CHECK_EQ_INT(nth("tp/syscalls/sys_exit_execve", 1)->tid, e->tid);
-	seen.look = false;
 }
 
 /* A call that a signal ends or restarts returns what the kernel's tracepoint says. */
@@ -792,6 +797,6 @@ static void ignored_children(void)
 
 CHECK_MAIN({ "sections", sections }, { "filters", filters }, { "workloads", workloads },
 	   { "kills", kills }, { "layouts", layouts }, { "records", records },
-	   { "processes", processes }, { "restarts", restarts }, { "identity", identity },
-	   { "failures", failures }, { "stopping", stopping }, { "abandoned", abandoned },
-	   { "ignored_children", ignored_children })
+	   { "processes", processes }, { "thread_exec", thread_exec }, { "restarts", restarts },
+	   { "identity", identity }, { "failures", failures }, { "stopping", stopping },
+	   { "abandoned", abandoned }, { "ignored_children", ignored_children })

@@ -189,10 +189,10 @@ static uint64_t host_cgroup_id(void *ctx)
 	if (!t || !p->cgroup_mount || !p->cgroup_root ||
 	    read_kept(p, t->tid, "cgroup", &t->cgroup_fd, text, sizeof(text)) <= 0)
 		return 0;
-	at = strncmp(text, "0::/", 4) ? strstr(text, "\n0::/") : text - 1;
+	at = strncmp(text, "0::/", 4) ? strstr(text, "\n0::/") : text;
 	if (!at)
 		return 0;
-	at += 4;
+	at = strchr(at, '/');
 	end = strchr(at, '\n');
 	if (end)
 		*end = 0;
