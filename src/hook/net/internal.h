@@ -118,7 +118,8 @@ struct net_writer {
 	pcap_t *dead;
 	pcap_dumper_t *dumper;
 	FILE *file;
-	int fd; /* second descriptor, whose close tells what the first's would */
+	char *buffer; /* of the file */
+	int fd;	      /* second descriptor, whose close tells what the first's would */
 	bool nano;
 	size_t unflushed;
 	uint64_t given, written; /* packets; written: those the system has taken */

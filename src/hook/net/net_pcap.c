@@ -34,6 +34,7 @@ struct pcap_input {
 	uint8_t head[HEAD_SIZE];
 	size_t head_len, head_used;
 	uint64_t packets;
+	char buffer[STREAM_BUFFER];
 };
 
 /* As read(2), but within the limit. */
@@ -217,7 +218,7 @@ static int start(struct pcap_input *p, struct skep_error **reterr)
 	f = fopencookie(p, "rb", io);
 	if (!f)
 		return skep_fail_nomem(reterr);
-	setvbuf(f, NULL, _IOFBF, STREAM_BUFFER);
+	setvbuf(f, p->buffer, _IOFBF, sizeof(p->buffer));
 	p->in.pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!p->in.pcap) {
 		fclose(f);

@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,7 +38,10 @@ static int open_file(struct net_writer *w, const struct net_input *in, struct sk
 	w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (w->fd < 0)
 		return net_fail_errno(reterr, &ERR_WRITE_OPEN, w->path, errno, NULL);
-	return setvbuf(w->file, NULL, _IOFBF, STREAM_BUFFER) ? skep_fail_nomem(reterr) : 0;
+	w->buffer = malloc(STREAM_BUFFER);
+	if (!w->buffer || setvbuf(w->file, w->buffer, _IOFBF, STREAM_BUFFER))
+		return skep_fail_nomem(reterr);
+	return 0;
 }
 
 static int fail_write(struct net_writer *w, int e, struct skep_error **reterr)
@@ -67,6 +71,8 @@ static void release(struct net_writer *w)
 		close(w->fd);
 	if (w->dead)
 		pcap_close(w->dead);
+	free(w->buffer);
+	w->buffer = NULL;
 	w->dumper = NULL;
 	w->file = NULL;
 	w->dead = NULL;
