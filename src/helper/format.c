@@ -18,7 +18,7 @@ enum kind {
 	KIND_NUMBER,
 	KIND_CHAR,
 	KIND_STR,     /* read into room */
-	KIND_TEXT,    /* the same, printed without width */
+	KIND_TEXT,    /* the same, of %pks and addresses: printed without width */
 	KIND_POINTER, /* %px: digits */
 	KIND_HASHED,  /* %p, %pK: an address that must not be shown */
 	KIND_SYMBOL,  /* %ps, %pS: no symbols here, so 0x... */
@@ -108,6 +108,7 @@ static int parse_pointer(const char *p, struct spec *s)
 	}
 	if (*p == 'B') {
 		s->kind = KIND_TEXT;
+		s->form = 'B';
 		s->end = p + 1;
 		return 0;
 	}
@@ -223,7 +224,7 @@ static int take(struct exec_run *run, struct room *room, const struct spec *s, u
 	case KIND_STR:
 		return take_str(run, room, s, arg);
 	case KIND_TEXT:
-		return take_text(run, room, s, arg);
+		return s->form ? take_text(run, room, s, arg) : take_str(run, room, s, arg);
 	case KIND_CHAR:
 		if (room->used >= FORMAT_ROOM)
 			return -ENOSPC;

@@ -10,8 +10,9 @@ BODY(loop)
 
 	if (a4)
 		return fail(EINVAL);
+	/* The kernel builds this answer into the program, as 32 bits. */
 	if (n > MAX_LOOPS)
-		return fail(E2BIG);
+		return (uint32_t)-E2BIG;
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t args[5] = { i, a3 }, ret;
 

@@ -2,11 +2,15 @@
 /*
  * probe_read and its kin: reads that fail instead of faulting. User memory is the traced process's, through the
  * host. Kernel memory is what the run may touch, nothing else of our own process. As in the kernel a read that
- * fails leaves zeroes, and a string read needs no byte behind the NUL, so it goes page by page.
+ * fails leaves zeroes, a string read needs no byte behind the NUL, so it goes page by page, and it leaves
+ * alone what stands behind the NUL in the buffer, which may be part of a key.
  */
 #include "helper/internal.h"
 
 #define PAGE 4096u
+#define CHUNK 512u
+/* What the kernel says to a kernel read of a user address is -ERANGE. */
+#define USER_END (1ull << 47)
 
 int mem_read_user(struct exec_run *run, void *out, uint64_t addr, uint64_t len)
 {
@@ -29,53 +33,94 @@ static uint64_t readable(struct exec_run *run, uint64_t addr)
 
 int mem_read_kernel(struct exec_run *run, void *out, uint64_t addr, uint64_t len)
 {
+	uint64_t there;
+
 	if (!len)
 		return 0;
-	if (readable(run, addr) < len)
+	there = readable(run, addr);
+	if (!there && addr < USER_END)
+		return -ERANGE;
+	if (there < len)
 		return -EFAULT;
 	memcpy(out, pointer(addr), len);
 	return 0;
 }
 
-static int mem_read(struct exec_run *run, enum mem_from from, void *out, uint64_t addr,
-		    uint64_t len)
+static enum mem_from decide(struct exec_run *run, enum mem_from from, uint64_t addr)
 {
-	if (from == MEM_EITHER)
-		from = readable(run, addr) ? MEM_KERNEL : MEM_USER;
-	return from == MEM_KERNEL ? mem_read_kernel(run, out, addr, len) :
-				    mem_read_user(run, out, addr, len);
+	if (from != MEM_EITHER)
+		return from;
+	return readable(run, addr) ? MEM_KERNEL : MEM_USER;
 }
 
-/* The most that can be read at @addr without running into what may not be there. */
-static uint64_t step(struct exec_run *run, enum mem_from from, uint64_t addr, uint64_t left)
+static int64_t kernel_str(struct exec_run *run, char *out, uint64_t size, uint64_t addr)
 {
-	if (from == MEM_KERNEL)
-		return num_min(left, readable(run, addr));
-	return num_min(left, PAGE - addr % PAGE);
+	uint64_t there = readable(run, addr), n = num_min(there, size);
+	const char *from = pointer(addr), *end;
+
+	if (!there)
+		return addr < USER_END ? -ERANGE : -EFAULT;
+	end = memchr(from, 0, n);
+	if (!end && there < size)
+		return -EFAULT;
+	n = end ? (uint64_t)(end - from) + 1 : size;
+	memcpy(out, from, n);
+	out[n - 1] = '\0';
+	return (int64_t)n;
+}
+
+/* The kernel copies user strings by words where it can, and so zeroes the rest of the NUL's word. */
+static void fill_word(struct exec_run *run, char *out, uint64_t size, uint64_t addr, uint64_t n)
+{
+	uint64_t word = (n - 1) & ~7ull, full = num_align(n, 8);
+	char bytes[8];
+
+	if (full <= size && full > n && mem_read_user(run, bytes, addr + word, 8) == 0)
+		memset(out + n, 0, full - n);
+}
+
+static int64_t user_str(struct exec_run *run, char *out, uint64_t size, uint64_t addr)
+{
+	char chunk[CHUNK];
+	uint64_t done = 0;
+
+	while (done < size) {
+		uint64_t at = addr + done;
+		uint64_t n = num_min(num_min(size - done, CHUNK), PAGE - at % PAGE);
+		const char *end;
+
+		if (mem_read_user(run, chunk, at, n) < 0)
+			return -EFAULT;
+		end = memchr(chunk, 0, n);
+		if (end)
+			n = (uint64_t)(end - chunk) + 1;
+		memcpy(out + done, chunk, n);
+		done += n;
+		if (end) {
+			fill_word(run, out, size, addr, done);
+			return (int64_t)done;
+		}
+	}
+	out[size - 1] = '\0';
+	return (int64_t)size;
 }
 
 int64_t mem_read_str(struct exec_run *run, enum mem_from from, char *out, uint64_t size,
 		     uint64_t addr)
 {
-	uint64_t done = 0;
-
 	if (!size)
 		return 0;
-	if (from == MEM_EITHER)
-		from = readable(run, addr) ? MEM_KERNEL : MEM_USER;
-	while (done < size) {
-		uint64_t n = step(run, from, addr + done, size - done);
-		char *end;
+	if (decide(run, from, addr) == MEM_KERNEL)
+		return kernel_str(run, out, size, addr);
+	return user_str(run, out, size, addr);
+}
 
-		if (!n || mem_read(run, from, out + done, addr + done, n) < 0)
-			return -EFAULT;
-		end = memchr(out + done, 0, n);
-		if (end)
-			return end - out + 1;
-		done += n;
-	}
-	out[size - 1] = '\0';
-	return (int64_t)size;
+static int mem_read(struct exec_run *run, enum mem_from from, void *out, uint64_t addr,
+		    uint64_t len)
+{
+	if (decide(run, from, addr) == MEM_KERNEL)
+		return mem_read_kernel(run, out, addr, len);
+	return mem_read_user(run, out, addr, len);
 }
 
 static uint64_t read_bytes(struct exec_run *run, enum mem_from from, uint64_t out, uint64_t size,

@@ -15,13 +15,13 @@ static uint32_t add(uint32_t a, uint32_t b)
 	return sum + (sum < a);
 }
 
-/* Ones' complement sum of 32-bit words; sizes are multiples of 4. */
+/* Ones' complement sum of 32-bit words, the last one filled up with zeroes. */
 static uint32_t sum_words(const uint8_t *at, uint64_t size, uint32_t sum)
 {
-	for (; size >= 4; at += 4, size -= 4) {
-		uint32_t word;
+	for (uint64_t i = 0; i < size; i += 4) {
+		uint32_t word = 0;
 
-		memcpy(&word, at, 4);
+		memcpy(&word, at + i, num_min(4, size - i));
 		sum = add(sum, word);
 	}
 	return sum;
@@ -38,8 +38,6 @@ BODY(csum_diff)
 {
 	uint32_t from_size = (uint32_t)a2, to_size = (uint32_t)a4, seed = (uint32_t)a5, sum = seed;
 
-	if ((from_size | to_size) & 3)
-		return fail(EINVAL);
 	if (to_size)
 		sum = sum_words(pointer(a3), to_size, seed);
 	if (from_size && to_size)
