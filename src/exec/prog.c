@@ -204,8 +204,8 @@ static const struct err_def *find_helper(const struct maker *m, int32_t id, stru
 		snprintf(text, size, "%d", id);
 		return &ERR_HELPER_UNKNOWN;
 	}
-	snprintf(text, size, "bpf_%s (%d)%s%s%s", row->name, id, type ? ", called by a " : "",
-		 type ? type : "", type ? " program" : "");
+	snprintf(text, size, "bpf_%s (%d)%s%s", row->name, id,
+		 type ? ", in a program of type " : "", type ? type : "");
 	if (o->prog_type >= 0 && !spec_helper_allowed(row, o->prog_type))
 		return &ERR_HELPER_GATE;
 	*ret = (struct exec_call){ .row = row };

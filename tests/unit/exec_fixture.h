@@ -17,6 +17,7 @@
 /* What the space of the fixture's programs is made of; zero-initialise. */
 struct fix {
 	uint64_t counts[8];
+	uint8_t gap[64];
 	uint8_t config[16];
 	const struct exec_prog *slots[4];
 	struct exec_map maps[FIX_MAPS];
@@ -78,7 +79,106 @@ static inline void fix_init(struct fix *f)
 		f->mem[i] = (uint8_t)(i + 1);
 }
 
-/* Replaces what the callers' helpers, prog type and so on are by those of @with (may be NULL). */
+/* Helper bodies of these tests. */
+static uint8_t ring_memory[32];
+
+static inline uint64_t t_lookup(struct exec_run *run, uint64_t map, uint64_t key, uint64_t c,
+				uint64_t d, uint64_t e)
+{
+	uint32_t k;
+
+	(void)c, (void)d, (void)e;
+	memcpy(&k, (const void *)(uintptr_t)key, sizeof(k));
+	return k < 4 ? (uint64_t)(uintptr_t)exec_map_of(run, map)->map + k * 16 : 0;
+}
+
+static inline uint64_t t_ok(struct exec_run *run, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+			    uint64_t e)
+{
+	(void)run, (void)a, (void)b, (void)c, (void)d, (void)e;
+	return 0;
+}
+
+static inline uint64_t t_reserve(struct exec_run *run, uint64_t map, uint64_t size, uint64_t c,
+				 uint64_t d, uint64_t e)
+{
+	(void)map, (void)c, (void)d, (void)e;
+	exec_region_add(run, &(struct exec_region){ .base = (uint64_t)(uintptr_t)ring_memory,
+						    .size = size,
+						    .kind = REGION_RING,
+						    .writable = true,
+						    .name = "events" });
+	return (uint64_t)(uintptr_t)ring_memory;
+}
+
+static inline uint64_t t_submit(struct exec_run *run, uint64_t data, uint64_t b, uint64_t c,
+				uint64_t d, uint64_t e)
+{
+	(void)b, (void)c, (void)d, (void)e;
+	exec_region_remove(run, REGION_RING, data);
+	return 0;
+}
+
+static inline uint64_t t_loop(struct exec_run *run, uint64_t n, uint64_t func, uint64_t ctx,
+			      uint64_t d, uint64_t e)
+{
+	(void)d, (void)e;
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t args[5] = { i, ctx }, ret;
+
+		if (exec_callback(run, func, args, &ret) < 0)
+			return 0;
+		if (ret)
+			return i + 1;
+	}
+	return n;
+}
+
+static inline uint64_t t_fault(struct exec_run *run, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+			       uint64_t e)
+{
+	static const struct err_def own = { "T0001", EPERM, "the helper says no" };
+
+	(void)a, (void)b, (void)c, (void)d, (void)e;
+	return exec_fault(run, &own, "%d", 42);
+}
+
+/* A callback value that the checks of ARG_FUNC never saw. */
+static inline uint64_t t_bad_callback(struct exec_run *run, uint64_t a, uint64_t b, uint64_t c,
+				      uint64_t d, uint64_t e)
+{
+	uint64_t ret;
+
+	(void)a, (void)b, (void)c, (void)d, (void)e;
+	exec_callback(run, 0x1234, (uint64_t[5]){ 0 }, &ret);
+	return 0;
+}
+
+__attribute__((unused)) static const exec_helper_fn bodies[HELPER_COUNT] = {
+	[HELPER_map_lookup_elem] = t_lookup,
+	[HELPER_map_update_elem] = t_ok,
+	[HELPER_ktime_get_ns] = t_ok,
+	[HELPER_get_current_comm] = t_ok,
+	[HELPER_get_current_pid_tgid] = t_fault,
+	[HELPER_get_smp_processor_id] = t_bad_callback,
+	[HELPER_perf_event_output] = t_ok,
+	[HELPER_csum_diff] = t_ok,
+	[HELPER_snprintf] = t_ok,
+	[HELPER_ringbuf_reserve] = t_reserve,
+	[HELPER_ringbuf_submit] = t_submit,
+	[HELPER_loop] = t_loop,
+	[HELPER_strncmp] = t_ok,
+	[HELPER_strtol] = t_ok,
+	[HELPER_check_mtu] = t_ok,
+	[HELPER_map_pop_elem] = t_ok,
+	[HELPER_sk_release] = t_ok,
+};
+
+__attribute__((unused)) static const struct exec_prog_opts tracing = { .prog_type = PROG_TRACEPOINT,
+								       .helpers = bodies,
+								       .nhelpers = HELPER_COUNT };
+
+/* @with: type, helpers, lines; may be NULL. The space and the maps are the fixture's. */
 static inline int fix_new(struct fix *f, const char *text, const struct exec_prog_opts *with,
 			  struct exec_prog **ret, struct skep_error **reterr)
 {
