@@ -20,6 +20,8 @@
  * - When asked to stop: SIGINT and SIGQUIT have come from the terminal to the command too, another
  *   signal number in *stop is sent to it; what is left after 1 s gets SIGTERM, after 2 s more SIGKILL.
  * - The command may not trace its own children (strace, gdb): a thread has one tracer.
+ * - A child made with CLONE_UNTRACED is not seen, and its filtered calls fail (ENOSYS); no libc makes one. What the
+ *   command asks others to start (a service manager, a container engine) is not its descendant.
  * - Calls of another ABI (int 0x80, x32) are not seen; those that the command's own seccomp filter denies neither.
  * - Waits with __WNOTHREAD for any child of the calling thread: other children of that thread are reaped too.
  *   Open, run and close are for one thread: it is the tracer.
