@@ -58,6 +58,13 @@ static bool ends_word(char c)
 	return !u || isspace(u) || ispunct(u);
 }
 
+static bool is_word(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return u >= 0x80 ? u >= 0xc0 && !ends_word(c) : isalnum(u);
+}
+
 static bool is_plain(char c)
 {
 	unsigned char u = (unsigned char)c;
@@ -394,7 +401,7 @@ int64_t format_text(struct exec_run *run, char *out, uint64_t size, const char *
 		print(&o, &s, args[n], texts[n]);
 		n++;
 		p = s.end - 1;
-		while (s.swallows && isalnum((unsigned char)p[1]))
+		while (s.swallows && is_word(p[1]))
 			p++;
 	}
 	if (size)

@@ -117,6 +117,16 @@ struct both_case {
 
 #define BOTH_FILL 0xaa
 
+/* Puts a string into `in`. */
+static inline void both_text(struct both_case *c, uint32_t off, const char *text)
+{
+	size_t len = strlen(text) + 1;
+
+	if (off + len > BOTH_IN)
+		abort();
+	memcpy(c->in + off, text, len);
+}
+
 /* The kernel ---------------------------------------------------------------------------------------- */
 
 static inline int both_kernel_maps(const struct both_case *c, int fds[BOTH_MAPS])

@@ -75,8 +75,8 @@ static void fill_in(struct both_case *c, const char *fmt)
 {
 	static const uint8_t address[16] = { 192, 168, 0, 7, 0x20, 1, 0, 0, 0xfe, 0x80, 9, 1 };
 
-	strcpy((char *)c->in, fmt);
-	strcpy((char *)c->in + TEXT_AT, "some text");
+	both_text(c, 0, fmt);
+	both_text(c, TEXT_AT, "some text");
 	memcpy(c->in + TEXT_AT + 16, address, sizeof(address));
 	memset(c->in + TEXT_AT + 100, 'x', 640);
 }
@@ -243,12 +243,24 @@ static const struct format_row format_rows[] = {
 	  false },
 };
 
+/* The format as a name that any terminal takes. */
+static const char *plain(const char *fmt)
+{
+	static char name[128];
+	size_t i;
+
+	for (i = 0; fmt[i] && i < sizeof(name) - 1; i++)
+		name[i] = (unsigned char)fmt[i] < 0x7f ? fmt[i] : '?';
+	name[i] = '\0';
+	return name;
+}
+
 static void formats(void)
 {
 	if (!need_kernel())
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(format_rows); i++) {
-		CHECK_CASE("%s, %u", format_rows[i].fmt, format_rows[i].size);
+		CHECK_CASE("%s, %u", plain(format_rows[i].fmt), format_rows[i].size);
 		compare_snprintf(&format_rows[i]);
 		compare_vprintk(&format_rows[i]);
 	}
@@ -270,9 +282,11 @@ static void random_formats(void)
 		char fmt[64] = "";
 
 		for (uint64_t k = 1 + model_random(&state) % 7; k; k--) {
-			if (model_random(&state) % 3 == 0)
-				strcat(fmt, "%");
-			strcat(fmt, pieces[model_random(&state) % ARRAY_SIZE(pieces)]);
+			size_t len = strlen(fmt);
+
+			snprintf(fmt + len, sizeof(fmt) - len, "%s%s",
+				 model_random(&state) % 3 ? "" : "%",
+				 pieces[model_random(&state) % ARRAY_SIZE(pieces)]);
 		}
 		row.fmt = fmt;
 		for (uint32_t i = 0; i < row.nargs; i++)
@@ -341,8 +355,8 @@ static void compares(void)
 		struct asm_code *a = &c.code;
 
 		CHECK_CASE("row %zu", i);
-		strcpy((char *)c.in, rows[i].a);
-		strcpy((char *)c.in + 64, rows[i].b);
+		both_text(&c, 0, rows[i].a);
+		both_text(&c, 64, rows[i].b);
 		asm_value(a, 1, MAP_IN, 0);
 		asm_mov(a, 2, rows[i].n);
 		asm_value(a, 3, MAP_IN, 64);
@@ -438,7 +452,7 @@ static void probe_reads(void)
 	mprotect(pages + 2 * page, (size_t)page, PROT_NONE);
 	memset(pages, 'a', (size_t)page * 2);
 	memcpy(pages + 2 * page - 6, "hello", 6);
-	strcpy((char *)pages + page - 3, "across");
+	memcpy(pages + page - 3, "across", 7);
 	for (size_t h = 0; h < ARRAY_SIZE(helpers); h++) {
 		bool user = h >= 2;
 		const struct {
