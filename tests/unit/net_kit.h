@@ -27,8 +27,11 @@ struct kit {
 	struct kit_prog progs[KIT_MAX_PROGS];
 	size_t nprogs;
 	struct hook_opts opts;
-	uint64_t stop_after; /* `after` asks to stop at this call; 0 never */
+	uint64_t stop_after;	     /* `after` asks to stop at this call; 0 never */
+	void (*each)(struct kit *k); /* after each packet; may be NULL */
+	void *own;		     /* the test's */
 	volatile int stop;
+	void *source;
 	/* out */
 	int result;
 	char id[16], text[1024]; /* of the error */
@@ -55,6 +58,8 @@ static inline int kit_on_after(void *ctx)
 	struct kit *k = ctx;
 
 	k->after++;
+	if (k->each)
+		k->each(k);
 	return k->stop_after && k->after >= k->stop_after;
 }
 
@@ -146,17 +151,16 @@ static inline void kit_run_progs(struct kit *k, struct core_prog **progs, size_t
 {
 	const struct hook_sink sink = { k, kit_on_fault, kit_on_after, kit_on_trace, &k->stop };
 	struct skep_error *err = NULL;
-	void *source = NULL;
 
 	k->faults = k->after = k->traces = 0;
 	memset(&k->stats, 0, sizeof(k->stats));
-	k->result = hook_net.open(&k->opts, progs, n, &sink, &source, &err);
+	k->result = hook_net.open(&k->opts, progs, n, &sink, &k->source, &err);
 	if (k->result == 0) {
-		k->result = hook_net.run(source, &err);
-		hook_net.stats(source, &k->stats);
+		k->result = hook_net.run(k->source, &err);
+		hook_net.stats(k->source, &k->stats);
 		for (size_t i = 0; i < k->stats.nverdicts && i < KIT_MAX_PROGS; i++)
 			k->verdicts[i] = k->stats.verdicts[i];
-		hook_net.close(source);
+		hook_net.close(k->source);
 	}
 	CHECK_MSG((k->result < 0) == (err != NULL), "result %d, error %s", k->result,
 		  err ? skep_error_message(err) : "none");
