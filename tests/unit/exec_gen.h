@@ -18,12 +18,13 @@ static const struct row {
 	uint8_t code;
 	int src, off, imm;
 	enum isa_kind kind;
-} rows[ISA_COUNT] = {
-#define INSN(id, c, s, o, i, k, ...)                                                              \
-	[ISA_##id] = { .name = #id, .code = c, .src = s, .off = o, .imm = i, .kind = ISA_KIND_##k },
+} rows[] = {
+	{ .name = "INVALID" }, /* as in enum isa_op, whose order this is */
+#define INSN(id, code, src, off, imm, kind, ...) { #id, code, src, off, imm, ISA_KIND_##kind },
 #include "isa/isa.def"
 #undef INSN
 };
+_Static_assert(ARRAY_SIZE(rows) == ISA_COUNT, "a row for each op");
 
 /* xorshift64*, seeded by whoever makes a program */
 static uint64_t state;
@@ -54,7 +55,7 @@ struct text {
 };
 
 static inline void put(struct text *t, uint8_t code, unsigned int dst, unsigned int src, int off,
-		int32_t imm)
+		       int32_t imm)
 {
 	t->in[t->n++] = (struct skep_insn){ code, insn_regs(dst, src), (int16_t)off, imm };
 }
@@ -65,8 +66,8 @@ static inline void put_lddw(struct text *t, unsigned int dst, uint64_t v)
 	put(t, 0, 0, 0, 0, (int32_t)(v >> 32));
 }
 
-static inline void put_row(struct text *t, const struct row *row, unsigned int dst, unsigned int src,
-		    int off, int32_t imm)
+static inline void put_row(struct text *t, const struct row *row, unsigned int dst,
+			   unsigned int src, int off, int32_t imm)
 {
 	enum isa_op op = (enum isa_op)(row - rows);
 
