@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 /* A bounded sink that keeps counting past its end, as snprintf does. */
 struct sink {
@@ -16,19 +17,40 @@ struct sink {
 	size_t size, len;
 };
 
+static void put_raw(struct sink *s, const char *text, size_t len)
+{
+	size_t room = s->len < s->size ? s->size - s->len : 0;
+
+	if (room) {
+		size_t n = len < room - 1 ? len : room - 1;
+
+		memcpy(s->buf + s->len, text, n);
+		s->buf[s->len + n] = '\0';
+	}
+	s->len += len;
+}
+
+/* One line of text: what a file's author put into a name cannot break it or reach the terminal. */
 static void put(struct sink *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void put(struct sink *s, const char *fmt, ...)
 {
-	size_t room = s->len < s->size ? s->size - s->len : 0;
+	struct buf line, clean;
+	bool ends;
 	va_list ap;
-	int n;
 
+	buf_init(&line);
+	buf_init(&clean);
 	va_start(ap, fmt);
-	n = vsnprintf(room ? s->buf + s->len : NULL, room, fmt, ap);
+	buf_vprintf(&line, fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		s->len += (size_t)n;
+	ends = line.len && line.data[line.len - 1] == '\n';
+	utf8_escape(&clean, buf_str(&line), line.len - ends);
+	put_raw(s, buf_str(&clean), clean.len);
+	if (ends)
+		put_raw(s, "\n", 1);
+	buf_done(&line);
+	buf_done(&clean);
 }
 
 static const char *or_q(const char *s)
@@ -39,15 +61,20 @@ static const char *or_q(const char *s)
 static void put_source(struct sink *s, const struct skep_place *at)
 {
 	const char *text = at->text;
+	struct buf flat;
 
 	if (at->src)
 		put(s, " (%s:%u:%u)", at->src, at->line, at->col);
-	put(s, "\n");
+	put_raw(s, "\n", 1);
 	if (!text || !at->line)
 		return;
 	while (*text == ' ' || *text == '\t')
 		text++;
-	put(s, "%5u | %s\n", at->line, text);
+	buf_init(&flat);
+	for (; *text; text++)
+		buf_addc(&flat, *text == '\t' ? ' ' : *text);
+	put(s, "%5u | %s\n", at->line, buf_str(&flat));
+	buf_done(&flat);
 }
 
 static void put_place(struct sink *s, const struct skep_place *at)
@@ -56,7 +83,10 @@ static void put_place(struct sink *s, const struct skep_place *at)
 	case SKEP_PLACE_NONE:
 		return;
 	case SKEP_PLACE_FILE:
-		put(s, "  --> %s, offset %" PRIu64 "\n", or_q(at->name), at->at);
+		put(s, "  --> %s", or_q(at->name));
+		if (at->at)
+			put(s, ", offset %" PRIu64, at->at);
+		put_raw(s, "\n", 1);
 		return;
 	case SKEP_PLACE_TEXT:
 		put(s, "  --> %s:%u:%u\n", or_q(at->name), at->line, at->col);
