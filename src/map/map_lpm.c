@@ -32,15 +32,29 @@ struct lpm {
 	uint32_t *value_link; /* of free values */
 };
 
-/* A key taken apart. */
+#define MAX_WORDS 32
+
+/* A key taken apart; words are filled up with zeroes. */
 struct prefix {
 	uint32_t len;
 	const uint8_t *data;
+	uint64_t word[MAX_WORDS];
 };
 
-static struct prefix prefix_of(const void *key)
+static void take_apart(const struct lpm *t, const void *key, struct prefix *ret)
 {
-	return (struct prefix){ bytes_u32(key, false), (const uint8_t *)key + 4 };
+	uint32_t left = t->bits / 8, i = 0;
+
+	ret->len = bytes_u32(key, false);
+	ret->data = (const uint8_t *)key + 4;
+	for (; left >= 8; left -= 8, i++)
+		ret->word[i] = bytes_u64(ret->data + i * 8, false);
+	if (left == 4) {
+		ret->word[i] = bytes_u32(ret->data + i * 8, false);
+	} else if (left) {
+		ret->word[i] = 0;
+		memcpy(&ret->word[i], ret->data + i * 8, left);
+	}
 }
 
 static struct node *node_at(const struct lpm *t, uint32_t number)
@@ -53,25 +67,15 @@ static unsigned int bit_of(const uint8_t *data, uint32_t i)
 	return data[i / 8] >> (7 - i % 8) & 1;
 }
 
-static uint64_t key_word(const struct lpm *t, const uint8_t *data, uint32_t i)
-{
-	uint32_t left = t->bits / 8 - i * 8;
-	uint64_t word = 0;
-
-	memcpy(&word, data + i * 8, left < 8 ? left : 8);
-	return word;
-}
-
 /* Bits that node and key have in common, at most the shorter of them. */
-static uint32_t common(const struct lpm *t, const struct node *n, struct prefix key)
+static uint32_t common(const struct node *n, const struct prefix *key)
 {
 	uint32_t limit = __atomic_load_n(&n->len, __ATOMIC_ACQUIRE);
 
-	if (key.len < limit)
-		limit = key.len;
+	if (key->len < limit)
+		limit = key->len;
 	for (uint32_t i = 0; i * 64 < limit; i++) {
-		uint64_t diff = __atomic_load_n(&n->data[i], __ATOMIC_ACQUIRE) ^
-				key_word(t, key.data, i);
+		uint64_t diff = __atomic_load_n(&n->data[i], __ATOMIC_ACQUIRE) ^ key->word[i];
 
 		if (diff) {
 			uint32_t at = i * 64 + (uint32_t)__builtin_clzll(__builtin_bswap64(diff));
@@ -82,7 +86,7 @@ static uint32_t common(const struct lpm *t, const struct node *n, struct prefix 
 	return limit;
 }
 
-static uint32_t walk(const struct lpm *t, struct prefix key)
+static uint32_t walk(const struct lpm *t, const struct prefix *key)
 {
 	uint32_t at = __atomic_load_n(&t->root, __ATOMIC_ACQUIRE), best = 0;
 
@@ -90,14 +94,14 @@ static uint32_t walk(const struct lpm *t, struct prefix key)
 		const struct node *n = node_at(t, at);
 		uint32_t len = __atomic_load_n(&n->len, __ATOMIC_ACQUIRE), value;
 
-		if (common(t, n, key) < len)
+		if (common(n, key) < len)
 			break;
 		value = __atomic_load_n(&n->value, __ATOMIC_ACQUIRE);
 		if (value)
 			best = value;
-		if (len >= t->bits || len >= key.len)
+		if (len >= t->bits || len >= key->len)
 			break;
-		at = __atomic_load_n(&n->child[bit_of(key.data, len)], __ATOMIC_ACQUIRE);
+		at = __atomic_load_n(&n->child[bit_of(key->data, len)], __ATOMIC_ACQUIRE);
 	}
 	return best;
 }
@@ -105,15 +109,16 @@ static uint32_t walk(const struct lpm *t, struct prefix key)
 static void *lookup(struct map *map, const void *key, uint32_t cpu)
 {
 	const struct lpm *t = (const struct lpm *)map;
-	struct prefix prefix = prefix_of(key);
+	struct prefix prefix;
 	uint32_t before, after, best;
 
 	(void)cpu;
+	take_apart(t, key, &prefix);
 	if (prefix.len > t->bits)
 		return NULL;
 	do {
 		before = __atomic_load_n(&t->sequence, __ATOMIC_ACQUIRE);
-		best = walk(t, prefix);
+		best = walk(t, &prefix);
 		after = __atomic_load_n(&t->sequence, __ATOMIC_RELAXED);
 		if (before & 1 || before != after)
 			sched_yield();
@@ -140,7 +145,7 @@ static void set(uint32_t *at, uint32_t to)
 	__atomic_store_n(at, to, __ATOMIC_RELEASE);
 }
 
-static uint32_t new_node(struct lpm *t, uint32_t len, const uint8_t *data, uint32_t value)
+static uint32_t new_node(struct lpm *t, uint32_t len, const struct prefix *key, uint32_t value)
 {
 	uint32_t number = t->free_node;
 	struct node *n;
@@ -155,7 +160,7 @@ static uint32_t new_node(struct lpm *t, uint32_t len, const uint8_t *data, uint3
 	set(&n->len, len);
 	set(&n->value, value);
 	for (uint32_t i = 0; i < t->words; i++)
-		__atomic_store_n(&n->data[i], key_word(t, data, i), __ATOMIC_RELAXED);
+		__atomic_store_n(&n->data[i], key->word[i], __ATOMIC_RELAXED);
 	return number;
 }
 
@@ -184,7 +189,7 @@ static void free_value(struct lpm *t, uint32_t number)
 }
 
 /* Where in the trie the key belongs: *ret_match are the bits that the node there has in common with it. */
-static uint32_t *find_place(struct lpm *t, struct prefix key, uint32_t *ret_match)
+static uint32_t *find_place(struct lpm *t, const struct prefix *key, uint32_t *ret_match)
 {
 	uint32_t *where = &t->root;
 
@@ -192,38 +197,38 @@ static uint32_t *find_place(struct lpm *t, struct prefix key, uint32_t *ret_matc
 	while (*where) {
 		struct node *n = node_at(t, *where);
 
-		*ret_match = common(t, n, key);
-		if (*ret_match < n->len || n->len == key.len)
+		*ret_match = common(n, key);
+		if (*ret_match < n->len || n->len == key->len)
 			break;
-		where = &n->child[bit_of(key.data, n->len)];
+		where = &n->child[bit_of(key->data, n->len)];
 	}
 	return where;
 }
 
 /* The node at @where becomes one of exactly @key with a new value. */
-static void put_entry(struct lpm *t, uint32_t *where, struct prefix key, uint32_t match,
+static void put_entry(struct lpm *t, uint32_t *where, const struct prefix *key, uint32_t match,
 		      const void *value)
 {
 	uint32_t old = *where, number, branch;
 	struct node *n = old ? node_at(t, old) : NULL;
 
-	number = new_node(t, key.len, key.data, new_value(t, value));
+	number = new_node(t, key->len, key, new_value(t, value));
 	if (!n) {
 		set(where, number);
-	} else if (match == n->len && n->len == key.len) {
+	} else if (match == n->len && n->len == key->len) {
 		set(&node_at(t, number)->child[0], n->child[0]);
 		set(&node_at(t, number)->child[1], n->child[1]);
 		if (n->value)
 			free_value(t, n->value);
 		set(where, number);
 		free_node(t, old);
-	} else if (match == key.len) {
+	} else if (match == key->len) {
 		set(&node_at(t, number)->child[bit_of((const uint8_t *)n->data, match)], old);
 		set(where, number);
 	} else {
-		unsigned int side = bit_of(key.data, match);
+		unsigned int side = bit_of(key->data, match);
 
-		branch = new_node(t, match, key.data, 0);
+		branch = new_node(t, match, key, 0);
 		set(&node_at(t, branch)->child[side], number);
 		set(&node_at(t, branch)->child[!side], old);
 		set(where, branch);
@@ -233,7 +238,7 @@ static void put_entry(struct lpm *t, uint32_t *where, struct prefix key, uint32_
 static int update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)
 {
 	struct lpm *t = (struct lpm *)map;
-	struct prefix prefix = prefix_of(key);
+	struct prefix prefix;
 	uint32_t *where, match;
 	int r = map_check_update(flags);
 	bool present;
@@ -241,10 +246,11 @@ static int update(struct map *map, const void *key, const void *value, uint64_t 
 	(void)cpu;
 	if (r < 0)
 		return r;
+	take_apart(t, key, &prefix);
 	if (prefix.len > t->bits)
 		return -EINVAL;
 	write_lock(t);
-	where = find_place(t, prefix, &match);
+	where = find_place(t, &prefix, &match);
 	present = *where && node_at(t, *where)->len == prefix.len && match == prefix.len &&
 		  node_at(t, *where)->value;
 	if (present && flags == MAP_NOEXIST) {
@@ -255,7 +261,7 @@ static int update(struct map *map, const void *key, const void *value, uint64_t 
 		map_count(&map->full, 1);
 		r = -ENOSPC;
 	} else {
-		put_entry(t, where, prefix, match, value);
+		put_entry(t, where, &prefix, match, value);
 		map_count(&map->entries, !present);
 	}
 	write_unlock(t);
@@ -288,23 +294,24 @@ static void take_entry(struct lpm *t, uint32_t *where, uint32_t *above)
 static int lpm_remove(struct map *map, const void *key)
 {
 	struct lpm *t = (struct lpm *)map;
-	struct prefix prefix = prefix_of(key);
+	struct prefix prefix;
 	uint32_t *where = &t->root, *above = NULL;
 	int r = -ENOENT;
 
+	take_apart(t, key, &prefix);
 	if (prefix.len > t->bits)
 		return -EINVAL;
 	write_lock(t);
 	while (*where) {
 		struct node *n = node_at(t, *where);
 
-		if (common(t, n, prefix) < n->len || n->len == prefix.len)
+		if (common(n, &prefix) < n->len || n->len == prefix.len)
 			break;
 		above = where;
 		where = &n->child[bit_of(prefix.data, n->len)];
 	}
 	if (*where && node_at(t, *where)->len == prefix.len && node_at(t, *where)->value &&
-	    common(t, node_at(t, *where), prefix) == prefix.len) {
+	    common(node_at(t, *where), &prefix) == prefix.len) {
 		take_entry(t, where, above);
 		map_count(&map->entries, -1);
 		r = 0;
@@ -349,7 +356,8 @@ static uint32_t first_below(const struct lpm *t, uint32_t number)
 }
 
 /* The node of exactly @key and the nodes above it in @path; 0: none. */
-static uint32_t find_path(const struct lpm *t, struct prefix key, uint32_t *path, uint32_t *ret_n)
+static uint32_t find_path(const struct lpm *t, const struct prefix *key, uint32_t *path,
+			  uint32_t *ret_n)
 {
 	uint32_t at = t->root;
 
@@ -357,12 +365,12 @@ static uint32_t find_path(const struct lpm *t, struct prefix key, uint32_t *path
 	while (at) {
 		const struct node *n = node_at(t, at);
 
-		if (common(t, n, key) < n->len)
+		if (common(n, key) < n->len)
 			return 0;
-		if (n->len == key.len)
+		if (n->len == key->len)
 			return n->value ? at : 0;
 		path[(*ret_n)++] = at;
-		at = n->child[bit_of(key.data, n->len)];
+		at = n->child[bit_of(key->data, n->len)];
 	}
 	return 0;
 }
@@ -386,15 +394,15 @@ static uint32_t node_after(const struct lpm *t, uint32_t at, const uint32_t *pat
 static int next_key(struct map *map, const void *key, void *next)
 {
 	struct lpm *t = (struct lpm *)map;
-	struct prefix prefix = { 0, NULL };
+	struct prefix prefix = { .len = 0 };
 	uint32_t path[8 * 256 + 1], n = 0, at = 0;
 	int r = -ENOENT;
 
 	if (key)
-		prefix = prefix_of(key);
+		take_apart(t, key, &prefix);
 	map_lock(&t->lock);
 	if (key && prefix.len <= t->bits)
-		at = find_path(t, prefix, path, &n);
+		at = find_path(t, &prefix, path, &n);
 	if (at)
 		at = node_after(t, at, path, n);
 	else if (t->root)

@@ -160,10 +160,33 @@ static struct table_elem *find_slowly(const struct table *t, const void *key, ui
 	return e;
 }
 
+/* Keys of up to 8 bytes: comparing the key is as cheap as comparing its hash. */
+static struct table_elem *find_word(const struct table *t, const void *key, uint32_t hash)
+{
+	uint32_t bucket = hash & t->mask, size = t->map.attr.key_size, number;
+	uint64_t word = size == 8 ? bytes_u64(key, false) : tail_word(key, size);
+
+	for (unsigned int tries = 0; tries < MAX_RETRIES; tries++) {
+		number = __atomic_load_n(&t->buckets[bucket], __ATOMIC_ACQUIRE);
+		while (!is_end(number)) {
+			struct table_elem *e = elem_at(t, number);
+
+			if (load_word(e->key) == word)
+				return e;
+			number = __atomic_load_n(&e->next, __ATOMIC_ACQUIRE);
+		}
+		if (!number || number == end_of(bucket))
+			return NULL;
+	}
+	return find_slowly(t, key, hash);
+}
+
 struct table_elem *table_find(const struct table *t, const void *key)
 {
 	uint32_t hash = hash_key(t, key), bucket = hash & t->mask, number;
 
+	if (t->words == 1)
+		return find_word(t, key, hash);
 	for (unsigned int tries = 0; tries < MAX_RETRIES; tries++) {
 		number = __atomic_load_n(&t->buckets[bucket], __ATOMIC_ACQUIRE);
 		while (!is_end(number)) {
@@ -428,13 +451,14 @@ int table_next_key(struct map *map, const void *key, void *next)
 
 /* Life ------------------------------------------------------------------------------------------------- */
 
+/* Two or more for each entry: most chains then have one element. */
 static uint32_t buckets_for(uint32_t entries)
 {
 	uint32_t n = 1;
 
 	while (n < entries && n < 1u << 30)
 		n <<= 1;
-	return n;
+	return n < 1u << 30 ? n * 2 : n;
 }
 
 int table_init(struct map *map, struct skep_error **reterr)
