@@ -68,6 +68,7 @@ MAN := $(sort $(wildcard man/*.[1-9]))
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/obj/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(O)/obj/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
+PLAIN_SRC := $(if $(TOOL_SRC),$(shell grep -L '^.include ["<]skep/' $(TOOL_SRC)))
 TOOL_BIN := $(TOOL_SRC:%.c=$(O)/%)
 REPLAY_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/bin/%)
@@ -159,6 +160,10 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
 $(O)/tests/tools/%: $(O)/obj/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz
+# Those that do not use the library are what tests supervise: no sanitizer works below a tracer.
+$(PLAIN_SRC:%.c=$(O)/%): $(O)/%: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(STRICT) -o $@ $< -lpthread
 $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
