@@ -426,6 +426,44 @@ static void kernel_reads_are_confined(void)
 	}
 }
 
+/* Faults that exec's own checks come before: called directly. */
+static void direct_misuse(void)
+{
+	static const struct {
+		int helper;
+		const char *id;
+	} rows[] = {
+		{ BPF_FUNC_xdp_adjust_head, "H0006" }, { BPF_FUNC_xdp_adjust_tail, "H0006" },
+		{ BPF_FUNC_xdp_adjust_meta, "H0006" }, { BPF_FUNC_ringbuf_submit, "H0005" },
+		{ BPF_FUNC_ringbuf_discard, "H0005" }, { BPF_FUNC_tail_call, "H0007" },
+		{ BPF_FUNC_ringbuf_output, "H0001" },  { BPF_FUNC_perf_event_output, "H0001" },
+	};
+	struct both_case c = { .type = PROG_XDP };
+	size_t n;
+	const exec_helper_fn *table = helper_table(&n);
+	struct exec_prog *prog = NULL;
+	struct both_space space;
+	struct exec_run run;
+
+	asm_exit(&c.code, 0);
+	both_space_init(&space, &c);
+	CHECK_EQ_INT(both_prepare(&c, &space, &prog, NULL), 0);
+	CHECK_EQ_INT(exec_run_init(&run, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CHECK_CASE("bpf_%s", spec_helper(rows[i].helper)->name);
+		exec_run_start(&run, 0);
+		run.prog = prog;
+		CHECK_EQ_INT(table[rows[i].helper](&run, 8, 8, 0, 0, 0), 0);
+		CHECK_ERR(run.fault, rows[i].id);
+		skep_error_free(run.fault);
+		run.fault = NULL;
+	}
+	exec_run_done(&run);
+	exec_prog_free(prog);
+	for (int i = 0; i < BOTH_MAPS; i++)
+		map_unref(space.map[i]);
+}
+
 static void every_served_helper_has_a_body(void)
 {
 	size_t n;
@@ -452,4 +490,5 @@ CHECK_MAIN({ "the_host_answers", the_host_answers }, { "comm_is_cut", comm_is_cu
 	   { "reservations_are_bounded_and_closed", reservations_are_bounded_and_closed },
 	   { "perf_records_carry_packet_bytes", perf_records_carry_packet_bytes },
 	   { "kernel_reads_are_confined", kernel_reads_are_confined },
+	   { "direct_misuse", direct_misuse },
 	   { "every_served_helper_has_a_body", every_served_helper_has_a_body })
