@@ -108,7 +108,7 @@ struct both_case {
 	const void *packet;
 	uint32_t packet_len;
 	/* A third map, when own_type is not 0. */
-	uint32_t own_type, own_key, own_value, own_entries;
+	uint32_t own_type, own_key, own_value, own_entries, own_flags;
 	/* Raw BTF and function records that callbacks need; btf_len 0: none. */
 	const void *btf, *func_info;
 	uint32_t btf_len, nfuncs;
@@ -138,7 +138,7 @@ static inline int both_kernel_maps(const struct both_case *c, int fds[BOTH_MAPS]
 	fds[MAP_IN] = oracle_map_new(BPF_MAP_TYPE_ARRAY, 4, BOTH_IN, 1, BPF_F_RDONLY_PROG, 0);
 	fds[MAP_OUT] = oracle_map_new(BPF_MAP_TYPE_ARRAY, 4, BOTH_OUT, 1, 0, 0);
 	fds[MAP_OWN] = c->own_type ? oracle_map_new(c->own_type, c->own_key, c->own_value,
-						    c->own_entries, 0, 0) :
+						    c->own_entries, c->own_flags, 0) :
 				     -1;
 	if (fds[MAP_IN] < 0 || fds[MAP_OUT] < 0 || (c->own_type && fds[MAP_OWN] < 0))
 		return -EINVAL;
@@ -298,7 +298,8 @@ static inline void both_space_init(struct both_space *s, const struct both_case 
 		  .type = c->own_type,
 		  .key_size = c->own_key,
 		  .value_size = c->own_value,
-		  .max_entries = c->own_entries },
+		  .max_entries = c->own_entries,
+		  .flags = c->own_flags },
 	};
 	uint8_t out[BOTH_OUT];
 	uint32_t zero = 0;

@@ -300,6 +300,25 @@ static void constant_maps_are_not_written(void)
 	CHECK_MSG(strstr(got.why, "'in'") != NULL, "says '%s'", got.why);
 }
 
+static void write_only_maps_are_not_read(void)
+{
+	struct both_case c = { .type = PROG_TRACEPOINT,
+			       .own_type = MAP_HASH,
+			       .own_key = 4,
+			       .own_value = 4,
+			       .own_entries = 1,
+			       .own_flags = MAP_F_WRONLY_PROG };
+
+	asm_add(&c.code, BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0);
+	asm_map(&c.code, 1, MAP_OWN);
+	asm_stack(&c.code, 2, -4);
+	asm_call(&c.code, BPF_FUNC_map_lookup_elem);
+	asm_exit(&c.code, 0);
+	both_ours(&c, &got);
+	CHECK_EQ_INT(got.loaded, -EACCES);
+	CHECK_MSG(strstr(got.why, "'own'") != NULL, "says '%s'", got.why);
+}
+
 static void reservations_are_bounded_and_closed(void)
 {
 	struct both_case c = { .type = PROG_TRACEPOINT,
@@ -487,6 +506,7 @@ CHECK_MAIN({ "the_host_answers", the_host_answers }, { "comm_is_cut", comm_is_cu
 	   { "redirection_is_told", redirection_is_told },
 	   { "misuse_ends_the_run", misuse_ends_the_run },
 	   { "constant_maps_are_not_written", constant_maps_are_not_written },
+	   { "write_only_maps_are_not_read", write_only_maps_are_not_read },
 	   { "reservations_are_bounded_and_closed", reservations_are_bounded_and_closed },
 	   { "perf_records_carry_packet_bytes", perf_records_carry_packet_bytes },
 	   { "kernel_reads_are_confined", kernel_reads_are_confined },
