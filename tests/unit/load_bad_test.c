@@ -534,4 +534,53 @@ static void good(void)
 	kit_done(&k);
 }
 
-CHECK_MAIN({ "good", good }, { "refused", refused }, { "covered", covered })
+/* A weak function gives way to a strong one, also where the call names no symbol; the calls that the
+ * compiler resolved itself are followed, and a recursive one ends. */
+static void overridden(void)
+{
+	static const struct skep_insn caller[] = { { .code = CALL, .regs = 0x10, .imm = -1 },
+						   { .code = CALL, .regs = 0x10, .imm = 1 },
+						   { .code = EXIT },
+						   { .code = CALL, .regs = 0x10, .imm = -1 },
+						   { .code = EXIT } };
+	struct skep_insn weak[] = { { .code = MOV, .imm = 1 }, { .code = EXIT } };
+	struct skep_insn strong[] = { { .code = MOV, .imm = 2 }, { .code = EXIT } };
+	struct skep_error *err = NULL;
+	struct load_obj *obj = NULL;
+	unsigned int s, text, other, symbol;
+	struct kit k;
+	size_t size;
+	uint8_t *bytes;
+
+	kit_init(&k);
+	text = kit_code(&k, ".text", weak, 2);
+	other = kit_code(&k, ".text.other", strong, 2);
+	s = kit_code(&k, "xdp", caller, 5);
+	symbol = kit_symbol(&k, "", text, 0, 0, STT_SECTION, STB_LOCAL);
+	kit_symbol(&k, "f", text, 0, 16, STT_FUNC, STB_WEAK);
+	kit_symbol(&k, "f", other, 0, 16, STT_FUNC, STB_GLOBAL);
+	kit_symbol(&k, "main", s, 0, 24, STT_FUNC, STB_GLOBAL);
+	kit_symbol(&k, "again", s, 24, 16, STT_FUNC, STB_GLOBAL);
+	kit_rel(&k, s, 0, 10, symbol);
+	bytes = kit_bytes(&k, &size);
+	if (CHECK(load_open(bytes, size, "good.bpf.o", NULL, &obj, &err) == 0)) {
+		const struct load_prog *p = &obj->progs[0];
+
+		CHECK_EQ_INT(obj->nprogs, 2);
+		CHECK_EQ_INT(p->nfuncs, 3);
+		CHECK_EQ_STR(p->funcs[1].name, "f");
+		CHECK_EQ_INT(p->insns[p->funcs[1].start].imm, 2);
+		CHECK_EQ_INT(p->insns[0].imm, p->funcs[1].start - 1);
+		CHECK_EQ_STR(p->funcs[2].name, "again");
+		CHECK_EQ_INT(p->insns[1].imm, p->funcs[2].start - 2);
+		CHECK_EQ_INT(p->insns[p->funcs[2].start].imm, -1);
+		load_close(obj);
+	}
+	CHECK_ERR(err, NULL);
+	skep_error_free(err);
+	free(bytes);
+	kit_done(&k);
+}
+
+CHECK_MAIN({ "good", good }, { "overridden", overridden }, { "refused", refused },
+	   { "covered", covered })
