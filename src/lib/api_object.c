@@ -117,8 +117,8 @@ static struct load_kconfig *kconfig_of(struct skep_obj *obj, const struct skep_k
 	sscanf(u.release, "%u.%u.%u", &a, &b, &c);
 	all[n].name = "LINUX_KERNEL_VERSION";
 	all[n++].value = arena_printf(&obj->arena, "%u", a << 16 | b << 8 | (c > 255 ? 255 : c));
-	all[n++] = (struct load_kconfig){ "LINUX_HAS_BPF_COOKIE", "n" };
-	all[n++] = (struct load_kconfig){ "LINUX_HAS_SYSCALL_WRAPPER", "y" };
+	all[n++] = (struct load_kconfig){ "LINUX_HAS_BPF_COOKIE", "0" };
+	all[n++] = (struct load_kconfig){ "LINUX_HAS_SYSCALL_WRAPPER", "1" };
 	return all[n - 3].value ? all : NULL;
 }
 
