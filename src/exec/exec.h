@@ -160,6 +160,7 @@ struct exec_run {
 	uint8_t *stack; /* frames and the gaps between them, owned */
 	struct exec_frame *frames;
 	uint32_t depth, max_depth;
+	uint32_t dirty;	     /* frames that may hold what a program wrote */
 	uint32_t insn;	     /* of prog: the call under way, the place of a fault */
 	uint32_t packet_net; /* offset of the network header in the packet, for LD_ABS; 0: none */
 	struct exec_near near[2]; /* where accesses last fell: a region of the list, a map value */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs: their start and end, callbacks and tail calls. Invariant: between runs run->depth is 0 and
- * the stack frames that the last run used are cleared before the next program sees them.
+ * Runs: their start and end, callbacks and tail calls. Invariant: between runs run->depth is 0, and
+ * the first run->dirty stack frames are all that a program may have written; they are cleared before
+ * the next one starts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,9 @@ int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint6
 	uint64_t r0 = 0;
 	int r;
 
-	for (uint32_t d = 0; d <= run->max_depth; d++)
+	for (uint32_t d = 0; d < run->dirty; d++)
 		memset(run->stack + d * FRAME_STRIDE, 0, ISA_STACK_SIZE);
+	run->dirty = prog->stack;
 	run->max_depth = 0;
 	run->depth = 0;
 	run->tail_calls = 0;
@@ -79,6 +81,8 @@ int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint6
 	if (r == 0)
 		r = check_open_rings(run);
 	run->depth = 0;
+	if (run->dirty && run->max_depth >= run->dirty)
+		run->dirty = run->max_depth + 1;
 	if (r == 0) {
 		*ret_r0 = r0;
 		return 0;
@@ -89,6 +93,17 @@ int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint6
 		skep_error_free(run->fault);
 	run->fault = NULL;
 	return r;
+}
+
+const struct exec_custom *custom_find(struct exec_run *run, uint64_t id)
+{
+	const struct exec_prog *prog = run->prog;
+
+	for (size_t i = 0; i < prog->ncustoms; i++)
+		if (prog->customs[i].id == id)
+			return &prog->customs[i];
+	trap(run, &ERR_CALLX, "%llu", (unsigned long long)id);
+	return NULL;
 }
 
 bool func_is_valid(const struct exec_prog *prog, uint64_t func)
@@ -146,6 +161,7 @@ const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uin
 		return NULL;
 	}
 	run->tail_calls++;
+	run->dirty |= next->stack;
 	access_forget(run);
 	return next;
 }

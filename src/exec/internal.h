@@ -65,6 +65,7 @@ struct exec_prog {
 	uint32_t n;
 	int prog_type;
 	bool scrub; /* helper calls destroy r1 to r5 */
+	bool stack; /* an instruction uses r10 */
 	struct exec_call *calls;
 	uint32_t ncalls;
 	struct exec_custom *customs;
@@ -116,6 +117,8 @@ bool call_check(struct exec_run *run, const struct exec_call *call, const uint64
 
 /* frames.c: the program to go on with after a tail call, or NULL and the helper's return value. */
 const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uint64_t *ret_r0);
+/* The embedder's helper of this id, or NULL with the fault set. */
+const struct exec_custom *custom_find(struct exec_run *run, uint64_t id);
 bool func_is_valid(const struct exec_prog *prog, uint64_t func);
 
 /* trap.c: faults at run->insn of run->prog. The first fault of a run is kept. */
@@ -128,8 +131,8 @@ void trap_access(struct exec_run *run, const char *what, uint64_t addr, uint64_t
 void trap_where(const struct exec_run *run, uint64_t addr, char *buf, size_t size);
 /* An instruction that this engine does not run. */
 void trap_refused(struct exec_run *run);
-/* "this engine has no ..." for an op that UNSERVED names. */
-const char *refused_reason(enum isa_op op);
+/* Why this engine does not run the op in this program; NULL: it does. */
+const char *refused_reason(const struct exec_prog *prog, enum isa_op op);
 void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what, uint32_t off,
 		uint32_t size);
 

@@ -111,11 +111,15 @@ static inline void *pointer(uint64_t addr)
 	NEXT;
 
 /* Sets `mem` to the checked, aligned memory of an atomic access. */
-#define ATOMIC_AT(addr, bits, write)                       \
-	run->insn = (uint32_t)(op - run->prog->ops);       \
-	mem = access_atomic(run, addr, (bits) / 8, write); \
-	if (UNLIKELY(!mem))                                \
-		goto faulted;
+#define ATOMIC_AT(addr, bits, write)                                        \
+	mem = pointer(addr);                                                \
+	if (UNLIKELY((addr) % ((bits) / 8) ||                               \
+		     !quick(run, stack, limit, addr, (bits) / 8, write))) { \
+		run->insn = (uint32_t)(op - run->prog->ops);                \
+		mem = access_atomic(run, addr, (bits) / 8, write);          \
+		if (!mem)                                                   \
+			goto faulted;                                       \
+	}
 
 #define SIZED(OP, bits)                                                                           \
 	L_LDX_##OP : LOAD_AS(ADDR_SRC, bits, uint64_t) L_ST_##OP                                  \
@@ -207,6 +211,7 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 	int64_t left = (int64_t)run->budget;
 	const struct exec_op *op = entry, *start = entry;
 	const struct exec_call *call;
+	const struct exec_custom *fn;
 	const struct exec_prog *next;
 	void *mem;
 
@@ -292,8 +297,15 @@ helper_plain:
 	HELPER_LEAVE
 custom:
 	HELPER_ENTER
-	call = &run->prog->calls[op->imm];
-	r[0] = call->custom->fn(run->prog->custom_ctx, r[1], r[2], r[3], r[4], r[5]);
+	fn = run->prog->calls[op->imm].custom;
+	r[0] = fn->fn(run->prog->custom_ctx, r[1], r[2], r[3], r[4], r[5]);
+	HELPER_LEAVE
+L_CALLX: /* a helper of an embedder, whose id is in the register */
+	HELPER_ENTER
+	fn = custom_find(run, DST);
+	if (!fn)
+		goto faulted;
+	r[0] = fn->fn(run->prog->custom_ctx, r[1], r[2], r[3], r[4], r[5]);
 	HELPER_LEAVE
 
 tail_call:
@@ -315,7 +327,6 @@ L_CAST_KERN:
 L_CAST_USER:
 L_CALL_HELPER:
 L_CALL_KFUNC:
-L_CALLX:
 L_LD_MAP_FD:
 L_LD_MAP_VALUE:
 L_LD_BTF_ID:

@@ -83,6 +83,8 @@ static int decode_all(struct maker *m, struct skep_error **reterr)
 					      .src = (uint8_t)insn_src(&p->insns[i]),
 					      .off = p->insns[i].off,
 					      .imm = (uint64_t)(int64_t)p->insns[i].imm };
+		p->stack |= (p->ops[i].dst == ISA_REG_FP && isa_reads(op) & ISA_USE_DST) ||
+			    (p->ops[i].src == ISA_REG_FP && isa_reads(op) & ISA_USE_SRC);
 		if (isa_slots(op) == 2)
 			p->marks[i + 1] = MARK_FILLER;
 	}
@@ -262,7 +264,7 @@ static int resolve_calls(struct maker *m, struct skep_error **reterr)
 		return skep_fail_nomem(reterr);
 	for (uint32_t i = 0; i < p->n; i++) {
 		bool reached = p->marks[i] & MARK_REACHED;
-		const char *refused = refused_reason(m->ops[i]);
+		const char *refused = refused_reason(p, m->ops[i]);
 		const struct err_def *why;
 
 		if (p->ops[i].code == OP_POISON)

@@ -213,7 +213,7 @@ void trap_field(struct exec_run *run, const struct exec_region *reg, const char 
 		     what, size, off, reg->ctx->name, f->name, f->size, f->off);
 }
 
-const char *refused_reason(enum isa_op op)
+const char *refused_reason(const struct exec_prog *prog, enum isa_op op)
 {
 	if (op == ISA_JA_REG)
 		return "jump tables are not supported";
@@ -221,7 +221,7 @@ const char *refused_reason(enum isa_op op)
 		return "there are no arenas, whose addresses it casts";
 	if (op == ISA_CALL_KFUNC)
 		return "it calls a kernel function, of which this engine has none";
-	if (op == ISA_CALLX)
+	if (op == ISA_CALLX && !prog->ncustoms)
 		return "calls through a register are not supported";
 	if (op == ISA_LD_MAP_FD || op == ISA_LD_MAP_VALUE)
 		return "maps are given by index, not by file descriptor";
@@ -235,7 +235,7 @@ void trap_refused(struct exec_run *run)
 	const struct skep_insn *in = &run->prog->insns[run->insn];
 	enum isa_op op = isa_decode(in, run->prog->n - run->insn);
 	const struct spec_helper *h = op == ISA_CALL_HELPER ? spec_helper(in->imm) : NULL;
-	const char *why = refused_reason(op);
+	const char *why = refused_reason(run->prog, op);
 
 	if (op == ISA_CALL_HELPER)
 		trap(run, &ERR_REACHED, "call of %s%s (%d)", h ? "bpf_" : "helper",

@@ -223,6 +223,13 @@ static void customs(void)
 	fix_init(&f);
 	CHECK_EQ_INT(fix_run(&f, "mov %r1, 21\ncall 0\nadd %r0, %r1\nexit\n", &o, 0, &r0, NULL), 0);
 	CHECK_EQ_INT(r0, 64);
+	/* callx: the id is in a register */
+	CHECK_EQ_INT(fix_run(&f, "mov %r1, 3\nmov %r6, 0\ncallx %r6\nexit\n", &o, 0, &r0, NULL), 0);
+	CHECK_EQ_INT(r0, 49);
+	CHECK_EQ_INT(fix_run(&f, "mov %r6, 9\ncallx %r6\nexit\n", &o, 0, &r0, &err), -EINVAL);
+	CHECK_ERR(err, "X0111");
+	skep_error_free(err);
+	err = NULL;
 	CHECK(fix_new(&f, "call 1\nexit\n", &o, &prog, &err) < 0);
 	CHECK_ERR(err, "X0010");
 	skep_error_free(err);
