@@ -27,7 +27,7 @@ commands=$("$skep" --help | sed -nE 's/^  ([a-z][a-z-]*)  .*/\1/p' | sort)
 same 'skep.1 names the commands' "$commands" "$(sed -nE 's/^\.It Cm ([a-z-]+)$/\1/p' man/skep.1 | sort)"
 
 for c in $commands; do
-	help=$("$skep" "$c" --help | grep -oE '^  .*--[a-z][a-z-]*' | grep -oE -- '--[a-z][a-z-]*' |
+	help=$("$skep" "$c" --help | sed -nE 's/^ +(-., +)?(--[a-z][a-z-]*).*/\2/p' |
 		grep -vxE -- '--(help|usage|version)' | sort -u || true)
 	[ -z "$help" ] && [ ! -e "man/skep-$c.1" ] && continue
 	page=$(sed -nE 's/^\.It Fl (. , Fl )?-([a-z][a-z-]*).*/--\2/p' "man/skep-$c.1" | sort -u)
