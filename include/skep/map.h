@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Maps of an object, as user space sees them through bpf(2): values of per-CPU maps are arrays of
- * `round_up(value_size, 8)` bytes a CPU. Errors are the kernel's errno values. Functions other than
- * skep_map_info() need a loaded object (-EINVAL before). Safe from any thread. Source: bpf(2), bpf/map_*.rst.
+ * `round_up(value_size, 8)` bytes a CPU. Errors are the kernel's errno values. Look-up, update, delete and
+ * next_key need a loaded object (-EINVAL before). Safe from any thread. Source: bpf(2), bpf/map_*.rst.
  */
 #ifndef SKEP_MAP_H
 #define SKEP_MAP_H
@@ -31,6 +31,12 @@ struct skep_map_info {
 	const void *initial;	       /**< initial contents of an internal map, or NULL: zeros */
 };
 SKEP_API void skep_map_info(const struct skep_map *map, struct skep_map_info *ret);
+
+/**
+ * Sizes the map, whatever the object declares; before skep_obj_load(), which checks it. -EINVAL for a data section,
+ * -EALREADY when the object is loaded. Not thread-safe.
+ */
+SKEP_API int skep_map_set_max_entries(struct skep_map *map, uint32_t n, struct skep_error **reterr);
 
 /** -ENOENT when there is no such key, -EOPNOTSUPP for types without look-up. */
 SKEP_API int skep_map_lookup(struct skep_map *map, const void *key, void *value);

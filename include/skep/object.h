@@ -52,6 +52,16 @@ SKEP_API int skep_obj_open_mem(const void *data, size_t size, const struct skep_
 SKEP_API void skep_obj_close(struct skep_obj *obj);
 
 /**
+ * Gives a global variable another initial value, as a loader does with an object's settings; before
+ * skep_obj_load(). @name is a variable of .data, .rodata or .bss, perhaps with members and indexes
+ * ("targ_pid", "filter.port", "ports[2]"). @value by the variable's type: a number, an enumerator's name,
+ * true/false/yes/no/y/n, text for a char array; big-endian types (__be16, __be32) take numbers in host order, and
+ * __be32 an IPv4 address. Errors: -ENOENT (no such variable), -EINVAL, -ERANGE (value), -EALREADY (loaded), -ENOMEM.
+ */
+SKEP_API int skep_obj_set_global(struct skep_obj *obj, const char *name, const char *value,
+				 struct skep_error **reterr);
+
+/**
  * Creates the maps and prepares every program that is not marked SEC("?..."). Fails (-E2BIG, -EINVAL,
  * -ENOMEM, -EOPNOTSUPP) only for what concerns the whole object; a program that this engine refuses keeps its
  * reason in skep_prog_error() and the rest is loaded. Once per object.

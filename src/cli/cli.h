@@ -11,7 +11,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "skep/skep.h"
+
+#define ERR(name, ident, errnum, text) \
+	static const struct err_def ERR_##name __attribute__((unused)) = { ident, errnum, text };
+#include "cli/errors.def"
+#undef ERR
 
 enum exit_code {
 	EXIT_YES = 0,
@@ -27,6 +33,7 @@ enum exit_code {
 
 struct out {
 	FILE *f;
+	const char *path; /* as given, may be NULL */
 	bool json, colour;
 	int width; /* columns of the terminal, 0: none */
 };
@@ -47,6 +54,15 @@ const char *out_plain(const struct out *o);
 int show_error(struct skep_error *err, bool json);
 json_t *error_json(const struct skep_error *err);
 int exit_code_of(int code); /* of a negative errno */
+
+/*
+ * Text out of files and programs. text_: names and remarks, anything unprintable spelt out (NULL becomes null); data_:
+ * values, which JSON carries as they are while they are valid UTF-8. Never NULL but for memory.
+ */
+json_t *text_json(const char *s);
+json_t *data_json(const char *s, size_t len);
+char *text_safe(const char *s, size_t len); /* caller frees */
+void out_text(const struct out *o, const char *s);
 
 /* A table: columns, then cells row by row; printed by libsmartcols. */
 struct table;

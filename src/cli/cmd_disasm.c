@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -81,14 +82,29 @@ static const struct argp argp = {
 	       "environment.",
 };
 
-static void print_source(struct out *o, const struct skep_place *at)
+/* The file's name only where it changes: the lines below are all of it. */
+static void print_source(struct out *o, const struct skep_place *at, const char **file)
 {
-	const char *text = at->text ? at->text : "";
+	const char *text = at->text ? at->text : "", *src = at->src ? at->src : "?";
+	char *flat;
 
 	while (*text == ' ' || *text == '\t')
 		text++;
-	fprintf(o->f, "%s; %s:%u: %s%s\n", out_dim(o), at->src ? at->src : "?", at->line, text,
-		out_plain(o));
+	fputs(out_dim(o), o->f);
+	if (!*file || strcmp(*file, src) != 0) {
+		fputs("; ", o->f);
+		out_text(o, src);
+		fputc('\n', o->f);
+		*file = src;
+	}
+	flat = strdup(text);
+	for (char *p = flat; p && *p; p++)
+		if (*p == '\t')
+			*p = ' ';
+	fprintf(o->f, "; %4u: ", at->line);
+	out_text(o, flat);
+	fprintf(o->f, "%s\n", out_plain(o));
+	free(flat);
 }
 
 static void print_bytes(struct out *o, const struct skep_insn *in, int slots)
@@ -105,28 +121,40 @@ static json_t *json_insn(const struct skep_prog_info *p, const struct skep_prog 
 {
 	const struct skep_insn *in = &p->insns[at];
 	struct skep_place place;
-	json_t *o = json_pack("{s:s, s:I, s:i, s:i, s:i, s:i, s:i, s:s}", "program", p->name,
-			      "instruction", (json_int_t)at, "code", in->code, "dst", in->regs & 15,
-			      "src", in->regs >> 4, "off", in->off, "imm", in->imm, "text", text);
+	json_t *o = json_pack("{s:o, s:I, s:i, s:i, s:i, s:i, s:i, s:o}", "program",
+			      text_json(p->name), "instruction", (json_int_t)at, "code", in->code,
+			      "dst", in->regs & 15, "src", in->regs >> 4, "off", in->off, "imm",
+			      in->imm, "text", text_json(text));
 
 	if (o && skep_prog_line(prog, at, false, &place))
 		json_object_set_new(o, "source",
-				    json_pack("{s:s?, s:i, s:i, s:s?}", "file", place.src, "line",
-					      place.line, "column", place.col, "text", place.text));
+				    json_pack("{s:o, s:I, s:I, s:o}", "file", text_json(place.src),
+					      "line", (json_int_t)place.line, "column",
+					      (json_int_t)place.col, "text",
+					      text_json(place.text)));
 	return o;
+}
+
+static void print_head(struct out *o, const struct skep_prog_info *p)
+{
+	fputs(out_bold(o), o->f);
+	out_text(o, p->name);
+	fprintf(o->f, "%s (", out_plain(o));
+	out_text(o, p->section);
+	fprintf(o->f, "), %zu instructions\n", p->ninsns);
 }
 
 static void print_prog(struct out *o, const struct args *a, const struct skep_prog *prog)
 {
 	struct skep_prog_info p;
 	struct skep_place place;
+	const char *file = NULL;
 	char text[512];
 	int slots;
 
 	skep_prog_info(prog, &p);
 	if (!o->json)
-		fprintf(o->f, "%s%s%s (%s), %zu instructions\n", out_bold(o), p.name, out_plain(o),
-			p.section, p.ninsns);
+		print_head(o, &p);
 	for (size_t i = 0; i < p.ninsns; i += (size_t)slots) {
 		const char *func = skep_prog_func(prog, i);
 
@@ -137,14 +165,18 @@ static void print_prog(struct out *o, const struct args *a, const struct skep_pr
 			out_json(o, json_insn(&p, prog, i, text));
 			continue;
 		}
-		if (func)
-			fprintf(o->f, "%s%s:%s\n", out_bold(o), func, out_plain(o));
+		if (func) {
+			fputs(out_bold(o), o->f);
+			out_text(o, func);
+			fprintf(o->f, ":%s\n", out_plain(o));
+		}
 		if (!a->no_source && skep_prog_line(prog, i, true, &place))
-			print_source(o, &place);
+			print_source(o, &place, &file);
 		fprintf(o->f, "%5zu: ", i);
 		if (a->bytes)
 			print_bytes(o, &p.insns[i], slots);
-		fprintf(o->f, "%s\n", text);
+		out_text(o, text);
+		fputc('\n', o->f);
 	}
 }
 
@@ -152,6 +184,7 @@ static int show(const struct args *a, const struct skep_obj *obj)
 {
 	struct out o;
 	int code = out_open(&o, a->output, a->json);
+	struct skep_error *err = NULL;
 	bool found = false;
 
 	if (code != EXIT_YES)
@@ -171,8 +204,8 @@ static int show(const struct args *a, const struct skep_obj *obj)
 	code = out_close(&o);
 	if (found || !a->prog)
 		return code;
-	fprintf(stderr, "error: '%s' has no program '%s'\n", a->object, a->prog);
-	return EXIT_NO;
+	skep_fail(&err, &ERR_NO_PROGRAM, SKEP_AT_FILE(a->object, 0), "'%s'", a->prog);
+	return show_error(err, a->json);
 }
 
 int cmd_disasm(int argc, char **argv)
@@ -181,18 +214,14 @@ int cmd_disasm(int argc, char **argv)
 	struct skep_error *err = NULL;
 	struct args a = { 0 };
 	struct skep_obj *obj;
-	FILE *probe;
 	char *colon;
 	int code;
 
 	argv[0] = (char *)"skep disasm";
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	/* OBJECT:PROGRAM, unless a file has that very name */
-	probe = fopen(a.object, "re");
 	colon = strrchr(a.object, ':');
-	if (probe) {
-		fclose(probe);
-	} else if (colon && colon[1] && !strchr(colon, '/')) {
+	if (access(a.object, F_OK) < 0 && colon && colon[1] && !strchr(colon, '/')) {
 		*colon = '\0';
 		a.prog = colon + 1;
 	}

@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 
+#define INPUT "standard input"
 #define INPUT_LIMIT ((size_t)64 << 20)
 
 enum key { KEY_ELF = 256, KEY_INTERP, KEY_FUNC, KEY_BUDGET, KEY_JSON };
@@ -100,21 +101,28 @@ static char *read_input(size_t *ret_len)
 	return text;
 }
 
-static unsigned char *decode(const char *text, size_t len, const char *what, size_t *ret_n)
+static unsigned char *decode(const struct args *a, const char *text, size_t len, const char *what,
+			     size_t *ret_n)
 {
-	size_t bad = 0;
+	struct skep_error *err = NULL;
+	size_t bad = len;
 	unsigned char *bytes = hex_parse(text, len, ret_n, &bad);
 
-	if (!bytes)
-		fprintf(stderr, "error: %s: not hex at position %zu\n", what, bad);
-	return bytes;
+	if (bytes)
+		return bytes;
+	if (bad + 1 < len)
+		skep_fail(&err, &ERR_NOT_HEX, SKEP_AT_FILE(what, bad), "'%.2s'", text + bad);
+	else
+		skep_fail(&err, &ERR_NOT_HEX, SKEP_AT_FILE(what, bad), "half a byte at the end");
+	show_error(err, a->json);
+	return NULL;
 }
 
 static int make_vm(const struct args *a, const unsigned char *code, size_t n, struct skep_vm **ret,
 		   struct skep_error **err)
 {
 	struct skep_vm_opts o = { .size = sizeof(o),
-				  .name = "standard input",
+				  .name = INPUT,
 				  .helpers = exec_helpers,
 				  .ctx = ret,
 				  .budget = a->budget };
@@ -133,8 +141,8 @@ static int run(const struct args *a, const unsigned char *code, size_t n, unsign
 	int r;
 
 	if (!a->elf && (n == 0 || n % 8)) {
-		fprintf(stderr, "error: %zu bytes are no whole number of instructions\n", n);
-		return EXIT_NO;
+		skep_fail(&err, &ERR_PARTIAL, SKEP_AT_FILE(INPUT, 0), "%zu bytes, 8 each", n);
+		return show_error(err, a->json);
 	}
 	if (make_vm(a, code, n, &vm, &err) < 0)
 		return show_error(err, a->json);
@@ -145,13 +153,18 @@ static int run(const struct args *a, const unsigned char *code, size_t n, unsign
 		return EXIT_NO;
 	}
 	printf("%" PRIx64 "\n", r0);
-	return EXIT_YES;
+	if (fflush(stdout) == 0)
+		return EXIT_YES;
+	skep_fail(&err, &ERR_OUTPUT, SKEP_AT_FILE("standard output", 0), "%s", strerror(errno));
+	show_error(err, a->json);
+	return EXIT_ENV;
 }
 
 int cmd_exec(int argc, char **argv)
 {
 	unsigned char *code = NULL, *mem = NULL;
 	size_t text_len = 0, n = 0, mem_len = 0;
+	struct skep_error *err = NULL;
 	struct args a = { 0 };
 	char *text;
 	int ret = EXIT_NO;
@@ -160,12 +173,13 @@ int cmd_exec(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	text = read_input(&text_len);
 	if (!text) {
-		fputs("error: standard input is too large, or memory is out\n", stderr);
-		return EXIT_ENV;
+		skep_fail(&err, &ERR_INPUT, SKEP_NOWHERE, "more than %zu bytes, or memory is out",
+			  INPUT_LIMIT);
+		return show_error(err, a.json);
 	}
-	code = decode(text, text_len, "the program", &n);
+	code = decode(&a, text, text_len, INPUT, &n);
 	if (code && a.memory)
-		mem = decode(a.memory, strlen(a.memory), "the memory", &mem_len);
+		mem = decode(&a, a.memory, strlen(a.memory), "the memory", &mem_len);
 	if (code && (mem || !a.memory))
 		ret = run(&a, code, n, mem, mem_len);
 	free(text);

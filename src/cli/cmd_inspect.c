@@ -16,8 +16,9 @@ enum part {
 	PART_EXTERNS = 16,
 	PART_RELOCS = 32,
 	PART_CORE = 64,
+	PART_VARIABLES = 128,
 	PART_DEFAULT = PART_SECTIONS | PART_PROGRAMS | PART_MAPS | PART_EXTERNS,
-	PART_ALL = 127,
+	PART_ALL = 255,
 };
 
 enum key { KEY_JSON = 256, KEY_BTF, KEY_ALL };
@@ -26,6 +27,7 @@ static const struct argp_option options[] = {
 	{ "sections", 's', 0, 0, "ELF sections", 1 },
 	{ "programs", 'p', 0, 0, "programs, with what makes one unusable", 1 },
 	{ "maps", 'm', 0, 0, "maps", 1 },
+	{ "variables", 'v', 0, 0, "global variables and their values (run --set changes them)", 1 },
 	{ "types", 't', 0, 0, "types (BTF), as C", 1 },
 	{ "externs", 'e', 0, 0, "externs", 1 },
 	{ "relocations", 'r', 0, 0, "ELF relocations", 1 },
@@ -46,9 +48,10 @@ struct args {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char letters[] = "spmterc";
-	static const unsigned int parts[] = { PART_SECTIONS, PART_PROGRAMS, PART_MAPS, PART_TYPES,
-					      PART_EXTERNS,  PART_RELOCS,   PART_CORE };
+	static const char letters[] = "spmtercv";
+	static const unsigned int parts[] = { PART_SECTIONS, PART_PROGRAMS, PART_MAPS,
+					      PART_TYPES,    PART_EXTERNS,  PART_RELOCS,
+					      PART_CORE,     PART_VARIABLES };
 	struct args *a = state->input;
 	const char *letter = key > 0 && key < 128 ? strchr(letters, key) : NULL;
 
@@ -95,17 +98,9 @@ static const struct argp argp = {
 	       "Exit codes: 0 yes, 1 not a readable object, 2 usage, 3 environment.",
 };
 
-/* Names come from the file: what is not UTF-8 is shown as '?'. */
-static json_t *name_json(const char *s)
-{
-	json_t *j = s ? json_string(s) : json_null();
-
-	return j ? j : json_string("?");
-}
-
 static void set(json_t *o, const char *key, const char *value)
 {
-	json_object_set_new(o, key, name_json(value));
+	json_object_set_new(o, key, text_json(value));
 }
 
 static void set_number(json_t *o, const char *key, uint64_t v)
@@ -188,6 +183,70 @@ static json_t *maps(const struct skep_obj *obj)
 	return list;
 }
 
+/* Variables of data sections, by the type of the section's map. */
+static void variables_of(const struct skep_obj *obj, const struct skep_map_info *m, json_t *list)
+{
+	unsigned char *zeros = calloc(1, m->value_size + 1);
+	json_t *all, *value;
+	const char *name;
+
+	if (!zeros)
+		return;
+	all = value_json(obj, m->value_type, m->initial ? m->initial : zeros, m->value_size);
+	json_object_foreach(all, name, value)
+	{
+		json_t *o = json_object();
+
+		set(o, "name", name);
+		set(o, "section", m->section);
+		json_object_set(o, "value", value);
+		json_array_append_new(list, o);
+	}
+	json_decref(all);
+	free(zeros);
+}
+
+static json_t *variables(const struct skep_obj *obj)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < skep_obj_nmaps(obj); i++) {
+		struct skep_map_info m;
+
+		skep_map_info(skep_obj_map(obj, i), &m);
+		if (m.internal && m.value_type && strcmp(m.type_name, "array") == 0)
+			variables_of(obj, &m, list);
+	}
+	return list;
+}
+
+/* C text keeps its lines and their indent; the rest of each is made safe. */
+static json_t *lines_json(const char *text)
+{
+	char *out = NULL;
+	size_t size = 0;
+	FILE *f = text ? open_memstream(&out, &size) : NULL;
+	json_t *j;
+
+	while (f && *text) {
+		size_t indent = strspn(text, "\n\t"), n = strcspn(text + indent, "\n");
+		char *safe = text_safe(text + indent, n);
+
+		fprintf(f, "%.*s%s", (int)indent, text, safe ? safe : "?");
+		free(safe);
+		text += indent + n;
+	}
+	if (f)
+		fclose(f);
+	j = text_json(NULL);
+	if (out) {
+		json_decref(j);
+		j = json_string(out);
+	}
+	free(out);
+	return j;
+}
+
 static char *definition(const struct skep_obj *obj, uint32_t id)
 {
 	size_t n = skep_type_def(obj, id, NULL, 0);
@@ -212,7 +271,7 @@ static json_t *types(const struct skep_obj *obj)
 		set(o, "kind", skep_type_kind(obj, id));
 		set(o, "name", name);
 		set_number(o, "size", skep_type_size(obj, id));
-		set(o, "definition", def);
+		json_object_set_new(o, "definition", lines_json(def));
 		json_array_append_new(list, o);
 		free(def);
 	}
@@ -301,22 +360,34 @@ static const struct {
 	  "name section type attach instructions functions core unresolved" },
 	{ PART_MAPS, "maps", "maps", maps,
 	  "name type key key_size value value_size max_entries flags" },
+	{ PART_VARIABLES, "variables", "variables", variables, "name section value" },
 	{ PART_EXTERNS, "externs", "externs", externs, "name kind weak resolved value" },
 	{ PART_RELOCS, "relocations", "relocations", relocations, "section offset type symbol" },
 	{ PART_CORE, "core", "CO-RE relocations", core, "program instruction kind what old new" },
 	{ PART_TYPES, "types", "types", types, NULL },
 };
 
+static bool all_numbers(const json_t *list, const char *key)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i,
+			   row) if (!json_is_integer(json_object_get(row, key)) &&
+				    !json_is_null(json_object_get(row, key))) return false;
+	return true;
+}
+
 static void print_table(struct out *o, const json_t *list, const char *columns)
 {
 	struct table *t = table_new(o);
 	char *names = strdup(columns), *save = NULL;
-	json_t *row, *first = json_array_get(list, 0);
+	json_t *row;
 	size_t i;
 
 	for (char *c = names ? strtok_r(names, " ", &save) : NULL; c;
 	     c = strtok_r(NULL, " ", &save))
-		table_column(t, c, json_is_integer(json_object_get(first, c)));
+		table_column(t, c, all_numbers(list, c));
 	json_array_foreach((json_t *)list, i, row)
 	{
 		char *again = strdup(columns);
@@ -378,9 +449,9 @@ static void print_remarks(struct out *o, const json_t *list)
 static void print_text(struct out *o, const struct skep_obj *obj, const json_t *tree)
 {
 	fprintf(o->f, "%s%s%s: eBPF object%s, licence '%s', %u types\n", out_bold(o),
-		skep_obj_name(obj), out_plain(o),
+		json_string_value(json_object_get(tree, "object")), out_plain(o),
 		skep_obj_swapped(obj) ? " of the other byte order (cannot run here)" : "",
-		skep_obj_license(obj), skep_obj_ntypes(obj));
+		json_string_value(json_object_get(tree, "license")), skep_obj_ntypes(obj));
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
 		const json_t *list = json_object_get(tree, views[i].name);
 

@@ -23,6 +23,8 @@ enum key {
 	KEY_ALL_MAPS,
 	KEY_BTF,
 	KEY_KCONFIG,
+	KEY_SET,
+	KEY_ENTRIES,
 };
 
 static const struct argp_option options[] = {
@@ -42,8 +44,10 @@ static const struct argp_option options[] = {
 	  3 },
 	{ "kconfig", KEY_KCONFIG, "NAME=VALUE", 0, "value of a .kconfig extern (CONFIG_HZ=250)",
 	  3 },
-	{ "event", KEY_EVENT, "MAP=TYPE", 0, "records of MAP are of TYPE (events='struct event')",
-	  4 },
+	{ "set", KEY_SET, "NAME=VALUE", 0,
+	  "initial value of a global variable (targ_pid=42, filter.port=80)", 3 },
+	{ "entries", KEY_ENTRIES, "MAP=N", 0, "size of a map, in place of the object's", 3 },
+	{ "event", KEY_EVENT, "MAP=TYPE", 0, "type of MAP's records (events='struct event')", 4 },
 	{ "json", KEY_JSON, 0, 0, "one JSON object a line", 4 },
 	{ "output", 'o', "FILE", 0, "write there, not to standard output", 4 },
 	{ "quiet", 'q', 0, 0, "no summary and no maps at the end", 4 },
@@ -52,14 +56,11 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-#define MAX_KCONFIG 64
-
 struct args {
 	const char *object, *output, *btf;
 	bool json, status;
 	struct skep_run_opts run_opts;
-	struct skep_kconfig kconfig[MAX_KCONFIG + 1];
-	size_t nkconfig;
+	struct run_pairs kconfig, globals, entries;
 	struct run run;
 };
 
@@ -92,35 +93,25 @@ static double seconds(const char *text, struct argp_state *state)
 	return v;
 }
 
-/* Cuts "a=b" in place. */
-static char *split(char *text, const char *what, struct argp_state *state)
+/* Takes NAME=VALUE, cut in place; a value may be empty. */
+static void add_pair(struct run_pairs *pairs, const char *what, char *text,
+		     struct argp_state *state)
 {
 	char *eq = strchr(text, '=');
 
-	if (!eq || eq == text || !eq[1]) {
+	if (!eq || eq == text)
 		argp_error(state, "%s '%s' is not of the form NAME=VALUE", what, text);
-		return text;
-	}
+	if (pairs->n == RUN_MAX_PAIRS)
+		argp_error(state, "more than %d %s options", RUN_MAX_PAIRS, what);
 	*eq = '\0';
-	return eq + 1;
+	pairs->at[pairs->n++] = (struct run_pair){ text, eq + 1 };
 }
 
-static void add_event(struct args *a, char *text, struct argp_state *state)
+static void add_entries(struct args *a, char *text, struct argp_state *state)
 {
-	char *type = split(text, "--event", state);
-
-	if (a->run.nevents == RUN_MAX_EVENTS)
-		argp_error(state, "more than %d --event options", RUN_MAX_EVENTS);
-	a->run.events[a->run.nevents++] = (struct run_event){ text, type, 0 };
-}
-
-static void add_kconfig(struct args *a, char *text, struct argp_state *state)
-{
-	char *value = split(text, "--kconfig", state);
-
-	if (a->nkconfig == MAX_KCONFIG)
-		argp_error(state, "more than %d --kconfig options", MAX_KCONFIG);
-	a->kconfig[a->nkconfig++] = (struct skep_kconfig){ text, value };
+	add_pair(&a->entries, "--entries", text, state);
+	if (number(a->entries.at[a->entries.n - 1].value, "--entries", state) > UINT32_MAX)
+		argp_error(state, "--entries of '%s' is more than 32 bits", text);
 }
 
 static void take_rest(struct args *a, struct argp_state *state)
@@ -169,10 +160,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->btf = arg;
 		return 0;
 	case KEY_KCONFIG:
-		add_kconfig(a, arg, state);
+		add_pair(&a->kconfig, "--kconfig", arg, state);
+		return 0;
+	case KEY_SET:
+		add_pair(&a->globals, "--set", arg, state);
+		return 0;
+	case KEY_ENTRIES:
+		add_entries(a, arg, state);
 		return 0;
 	case KEY_EVENT:
-		add_event(a, arg, state);
+		add_pair(&a->run.events, "--event", arg, state);
 		return 0;
 	case KEY_JSON:
 		a->json = true;
@@ -250,17 +247,46 @@ static int finish(struct args *a, const struct skep_run_stats *stats)
 	return EXIT_YES;
 }
 
+/* What a loader of the object would set before loading it. */
+static int apply_settings(struct args *a)
+{
+	struct skep_obj *obj = a->run.obj;
+	struct skep_error *err = NULL;
+
+	for (size_t i = 0; i < a->globals.n; i++)
+		if (skep_obj_set_global(obj, a->globals.at[i].name, a->globals.at[i].value, &err) <
+		    0)
+			return show_error(err, a->json);
+	for (size_t i = 0; i < a->entries.n; i++) {
+		const struct run_pair *p = &a->entries.at[i];
+		struct skep_map *map = skep_obj_find_map(obj, p->name);
+		int r;
+
+		if (map)
+			r = skep_map_set_max_entries(map, (uint32_t)strtoull(p->value, NULL, 0),
+						     &err);
+		else
+			r = skep_fail(&err, &ERR_NO_MAP, SKEP_AT_FILE(skep_obj_name(obj), 0),
+				      "'%s'", p->name);
+		if (r < 0)
+			return show_error(err, a->json);
+	}
+	return EXIT_YES;
+}
+
 static int run_object(struct args *a)
 {
 	struct skep_run_stats stats = { .size = sizeof(stats) };
 	struct skep_error *err = NULL;
 	int code;
 
-	if (skep_obj_load(a->run.obj, &err) < 0)
-		return show_error(err, a->json);
-	code = run_resolve_events(&a->run);
+	code = apply_settings(a);
+	if (code == EXIT_YES)
+		code = run_resolve_events(&a->run);
 	if (code != EXIT_YES)
 		return code;
+	if (skep_obj_load(a->run.obj, &err) < 0)
+		return show_error(err, a->json);
 	a->run_opts.events = &run_events;
 	a->run_opts.ctx = &a->run;
 	a->run_opts.stop = &stop_flag;
@@ -277,14 +303,16 @@ static int run_object(struct args *a)
 int cmd_run(int argc, char **argv)
 {
 	struct args a = { .run_opts = { .size = sizeof(a.run_opts) }, .run = { .rows = 20 } };
-	struct skep_obj_opts oo = { .size = sizeof(oo) };
+	struct skep_kconfig kconfig[RUN_MAX_PAIRS + 1] = { 0 };
+	struct skep_obj_opts oo = { .size = sizeof(oo), .kconfig = kconfig };
 	struct skep_error *err = NULL;
 	int code, closed;
 
 	argv[0] = (char *)"skep run";
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
 	oo.btf = a.btf;
-	oo.kconfig = a.kconfig;
+	for (size_t i = 0; i < a.kconfig.n; i++)
+		kconfig[i] = (struct skep_kconfig){ a.kconfig.at[i].name, a.kconfig.at[i].value };
 	if (skep_obj_open(a.object, &oo, &a.run.obj, &err) < 0)
 		return show_error(err, a.json);
 	code = out_open(&a.run.out, a.output, a.json);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where output goes and how it looks; errors and tables. */
+/* Where output goes and how it looks; tables. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -13,13 +13,16 @@
 
 int out_open(struct out *o, const char *path, bool json)
 {
+	struct skep_error *err = NULL;
 	struct winsize ws;
 
-	*o = (struct out){ .f = stdout, .json = json };
+	*o = (struct out){ .f = stdout, .json = json, .path = path };
 	if (path && strcmp(path, "-") != 0) {
 		o->f = fopen(path, "we");
 		if (!o->f) {
-			fprintf(stderr, "error: cannot write '%s': %s\n", path, strerror(errno));
+			skep_fail(&err, &ERR_OUTPUT_OPEN, SKEP_AT_FILE(path, 0), "%s",
+				  strerror(errno));
+			show_error(err, json);
 			return EXIT_ENV;
 		}
 	}
@@ -36,6 +39,7 @@ int out_open(struct out *o, const char *path, bool json)
 int out_close(struct out *o)
 {
 	bool bad = fflush(o->f) != 0 || ferror(o->f);
+	struct skep_error *err = NULL;
 	int e = errno;
 
 	if (o->f != stdout && fclose(o->f) != 0 && !bad) {
@@ -44,8 +48,12 @@ int out_close(struct out *o)
 	}
 	if (!bad)
 		return EXIT_YES;
-	if (e != EPIPE)
-		fprintf(stderr, "error: cannot write the output: %s\n", strerror(e));
+	if (e == EPIPE) /* whoever read it has seen enough */
+		return EXIT_ENV;
+	skep_fail(&err, &ERR_OUTPUT,
+		  SKEP_AT_FILE(o->path && o->f != stdout ? o->path : "standard output", 0), "%s",
+		  strerror(e));
+	show_error(err, o->json);
 	return EXIT_ENV;
 }
 
@@ -74,97 +82,6 @@ const char *out_red(const struct out *o)
 const char *out_plain(const struct out *o)
 {
 	return o->colour ? "\033[0m" : "";
-}
-
-int exit_code_of(int code)
-{
-	switch (-code) {
-	case EPERM:
-	case EACCES:
-	case ENOMEM:
-	case ENOSPC:
-	case EIO:
-	case EMFILE:
-	case ENFILE:
-	case EROFS:
-	case ENODEV:
-	case ENETDOWN:
-	case EAGAIN:
-	case EPIPE:
-	case EDQUOT:
-		return EXIT_ENV;
-	default:
-		return EXIT_NO;
-	}
-}
-
-static void set_text(json_t *obj, const char *key, const char *text)
-{
-	if (text)
-		json_object_set_new(obj, key, json_string(text));
-}
-
-static json_t *place_json(const struct skep_place *at)
-{
-	static const char *const kinds[] = {
-		[SKEP_PLACE_NONE] = "none", [SKEP_PLACE_FILE] = "file", [SKEP_PLACE_TEXT] = "text",
-		[SKEP_PLACE_ELF] = "elf",   [SKEP_PLACE_BTF] = "btf",	[SKEP_PLACE_INSN] = "insn",
-		[SKEP_PLACE_MAP] = "map",
-	};
-	json_t *o = json_object();
-
-	set_text(o, "kind", kinds[at->kind]);
-	set_text(o, "name", at->name);
-	set_text(o, "part", at->part);
-	json_object_set_new(o, "at", json_integer((json_int_t)at->at));
-	set_text(o, "source", at->src);
-	if (at->line)
-		json_object_set_new(o, "line", json_integer(at->line));
-	if (at->col)
-		json_object_set_new(o, "column", json_integer(at->col));
-	set_text(o, "text", at->text);
-	return o;
-}
-
-json_t *error_json(const struct skep_error *err)
-{
-	json_t *o = json_object(), *context = json_array();
-	const char *more;
-
-	set_text(o, "id", skep_error_id(err));
-	json_object_set_new(o, "code", json_integer(skep_error_code(err)));
-	set_text(o, "message", skep_error_message(err));
-	json_object_set_new(o, "place", place_json(skep_error_place(err)));
-	set_text(o, "needed", skep_error_needed(err));
-	set_text(o, "known", skep_error_known(err));
-	set_text(o, "help", skep_error_help(err));
-	for (size_t i = 0; (more = skep_error_context(err, i)); i++)
-		json_array_append_new(context, json_string(more));
-	json_object_set_new(o, "context", context);
-	return o;
-}
-
-int show_error(struct skep_error *err, bool json)
-{
-	int code = exit_code_of(skep_error_code(err));
-	size_t n = skep_error_text(err, NULL, 0);
-	char *text = malloc(n + 1);
-
-	if (json) {
-		json_t *line = json_pack("{s:s, s:o}", "event", "error", "error", error_json(err));
-
-		json_dumpf(line, stderr, JSON_COMPACT);
-		fputc('\n', stderr);
-		json_decref(line);
-	} else if (text) {
-		skep_error_text(err, text, n + 1);
-		fputs(text, stderr);
-	} else {
-		fputs("error[B0001]: out of memory\n", stderr);
-	}
-	free(text);
-	skep_error_free(err);
-	return code;
 }
 
 struct table {

@@ -15,6 +15,7 @@ struct element {
 	json_t *key, *value; /* value: summed over CPUs */
 	json_t *per_cpu;     /* array, or NULL */
 	json_int_t weight;
+	size_t order; /* as read */
 };
 
 struct elements {
@@ -100,6 +101,7 @@ static bool push(struct elements *all, struct element e)
 		all->e = grown;
 		all->cap = cap;
 	}
+	e.order = all->n;
 	all->e[all->n++] = e;
 	return true;
 }
@@ -138,7 +140,9 @@ static int by_weight(const void *a, const void *b)
 {
 	const struct element *x = a, *y = b;
 
-	return x->weight < y->weight ? 1 : x->weight > y->weight ? -1 : 0;
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? 1 : -1;
+	return x->order < y->order ? -1 : x->order > y->order;
 }
 
 /* Columns of a table row; arrays of buckets are drawn below the table instead. */
@@ -230,14 +234,21 @@ static void table_of(struct run *run, const struct elements *all, size_t rows)
 	}
 }
 
+static void heading(struct out *o, const char *name)
+{
+	fprintf(o->f, "\n%s", out_bold(o));
+	out_text(o, name);
+	fputs(out_plain(o), o->f);
+}
+
 static void text_map(struct run *run, const struct skep_map_info *info,
 		     const struct skep_map_stats *stats, struct elements *all)
 {
 	size_t rows = run->rows && run->rows < all->n ? run->rows : all->n;
 	json_t *buckets = as_buckets(info, all);
 
-	fprintf(run->out.f, "\n%s%s%s (%s", out_bold(&run->out), info->name, out_plain(&run->out),
-		info->type_name);
+	heading(&run->out, info->name);
+	fprintf(run->out.f, " (%s", info->type_name);
 	if (!is_array(info))
 		fprintf(run->out.f, ", %" PRIu64 " of %u entries", stats->entries,
 			info->max_entries);
@@ -259,8 +270,8 @@ static void text_map(struct run *run, const struct skep_map_info *info,
 static void json_map(struct run *run, const struct skep_map_info *info,
 		     const struct skep_map_stats *stats, const struct elements *all)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "event", "map", "map",
-			      info->name, "type", info->type_name, "entries",
+	json_t *o = json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "event", "map", "map",
+			      text_json(info->name), "type", info->type_name, "entries",
 			      (json_int_t)stats->entries, "max_entries",
 			      (json_int_t)info->max_entries, "full", (json_int_t)stats->full,
 			      "lost", (json_int_t)stats->lost);
@@ -308,11 +319,12 @@ static void show_data(struct run *run, struct skep_map *map, const struct skep_m
 	diff = json_is_object(a) ? changed_variables(a, b) : json_object();
 	if (run->out.json) {
 		if (json_object_size(diff) || run->all_maps)
-			out_json(&run->out, json_pack("{s:s, s:s, s:O}", "event", "variables",
-						      "section", info->name, "values", diff));
+			out_json(&run->out,
+				 json_pack("{s:s, s:o, s:O}", "event", "variables", "section",
+					   text_json(info->name), "values", diff));
 	} else if (json_object_size(diff)) {
-		fprintf(run->out.f, "\n%s%s%s\n", out_bold(&run->out), info->name,
-			out_plain(&run->out));
+		heading(&run->out, info->name);
+		fputc('\n', run->out.f);
 		json_object_foreach(diff, key, v)
 		{
 			char *text = value_text(v);
@@ -332,16 +344,23 @@ out:
 static void show_buffer(struct run *run, const struct skep_map_info *info,
 			const struct skep_map_stats *stats)
 {
+	char *safe;
+
 	if (!stats->lost)
 		return;
+	safe = text_safe(info->name, strlen(info->name));
 	if (run->out.json)
-		out_json(&run->out, json_pack("{s:s, s:s, s:I, s:I}", "event", "lost", "map",
-					      info->name, "records", (json_int_t)stats->lost,
-					      "bytes", (json_int_t)stats->lost_bytes));
+		out_json(&run->out,
+			 json_pack("{s:s, s:o, s:I, s:I}", "event", "lost", "map",
+				   text_json(info->name), "records", (json_int_t)stats->lost,
+				   "bytes", (json_int_t)stats->lost_bytes));
 	else
 		fprintf(run->out.f,
-			"\n%s: %" PRIu64 " records lost (%" PRIu64 " bytes): it was full\n",
-			info->name, stats->lost, stats->lost_bytes);
+			"\n%s%s%s: %s%" PRIu64 " %s lost (%" PRIu64 " bytes): it was full%s\n",
+			out_bold(&run->out), safe ? safe : "?", out_plain(&run->out),
+			out_red(&run->out), stats->lost, stats->lost == 1 ? "record" : "records",
+			stats->lost_bytes, out_plain(&run->out));
+	free(safe);
 }
 
 static void show_map(struct run *run, struct skep_map *map)
@@ -372,6 +391,19 @@ static void show_map(struct run *run, struct skep_map *map)
 	for (size_t i = 0; i < all.n; i++)
 		drop_element(&all.e[i]);
 	free(all.e);
+}
+
+uint64_t run_count_full(const struct run *run)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < skep_obj_nmaps(run->obj); i++) {
+		struct skep_map_stats stats;
+
+		skep_map_stats(skep_obj_map(run->obj, i), &stats);
+		n += stats.full;
+	}
+	return n;
 }
 
 void run_show_maps(struct run *run)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What happens during a run, as it happens: trace lines, records, faults, skipped programs; and the summary,
- * which always says what was lost. Standard output carries the products, standard error the remarks.
+ * What happens during a run, as it happens: trace lines, records, faults, skipped programs. Standard output carries
+ * the products, standard error the remarks.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,30 +20,63 @@ static const char *map_name(const struct skep_map *map)
 	return info.name;
 }
 
-static const char *prog_name(const struct skep_prog *prog)
+json_t *run_prog_json(const struct skep_prog *prog)
 {
 	struct skep_prog_info info;
 
 	skep_prog_info(prog, &info);
-	return info.name;
+	return text_json(info.name);
+}
+
+/* A line on standard error, whatever is in the names. */
+__attribute__((format(printf, 1, 2))) static void remark(const char *fmt, ...)
+{
+	char *line = NULL, *safe = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) >= 0)
+		safe = text_safe(line, strlen(line));
+	va_end(ap);
+	fprintf(stderr, "%s\n", safe ? safe : "out of memory");
+	free(safe);
+	free(line);
 }
 
 int run_resolve_events(struct run *run)
 {
-	for (size_t i = 0; i < run->nevents; i++) {
-		struct run_event *e = &run->events[i];
+	const char *name = skep_obj_name(run->obj);
+	struct skep_error *err = NULL;
 
-		if (!skep_obj_find_map(run->obj, e->map)) {
-			fprintf(stderr, "error: --event: the object has no map '%s'\n", e->map);
-			return EXIT_NO;
+	for (size_t i = 0; i < run->events.n; i++) {
+		const struct run_pair *e = &run->events.at[i];
+
+		if (!skep_obj_find_map(run->obj, e->name)) {
+			skep_fail(&err, &ERR_NO_MAP, SKEP_AT_FILE(name, 0), "'%s'", e->name);
+			return show_error(err, run->out.json);
 		}
-		e->id = skep_obj_find_type(run->obj, e->type);
-		if (!e->id) {
-			fprintf(stderr, "error: --event: the object has no type '%s'\n", e->type);
-			return EXIT_NO;
+		run->event_types[i] = skep_obj_find_type(run->obj, e->value);
+		if (!run->event_types[i]) {
+			skep_fail(&err, &ERR_NO_TYPE, SKEP_AT_FILE(name, 0), "'%s'", e->value);
+			return show_error(err, run->out.json);
 		}
 	}
 	return EXIT_YES;
+}
+
+/* A program may print several lines at once, with tabs; what else steers a terminal is spelt out. */
+static void print_trace(struct out *o, const char *text, size_t len)
+{
+	for (size_t i = 0, n; i <= len; i += n + 1) {
+		char *safe;
+
+		for (n = 0; i + n < len && text[i + n] != '\n' && text[i + n] != '\t'; n++)
+			;
+		safe = text_safe(text + i, n);
+		fputs(safe ? safe : "?", o->f);
+		fputc(i + n < len ? text[i + n] : '\n', o->f);
+		free(safe);
+	}
 }
 
 static void on_trace(void *ctx, const char *line, size_t len)
@@ -50,23 +84,87 @@ static void on_trace(void *ctx, const char *line, size_t len)
 	struct run *run = ctx;
 
 	if (run->out.json) {
-		out_json(&run->out, json_pack("{s:s, s:o?}", "event", "trace", "text",
-					      json_stringn(line, len)));
+		out_json(&run->out,
+			 json_pack("{s:s, s:o}", "event", "trace", "text", data_json(line, len)));
 	} else {
-		fprintf(run->out.f, "%.*s\n", (int)len, line);
+		print_trace(&run->out, line, len);
 		run->last_map = NULL;
 	}
 	fflush(run->out.f);
 }
 
+/* The structs that a record of this size could be, as `--event` takes them. */
+static json_t *candidates(const struct run *run, size_t size)
+{
+	json_t *list = json_array();
+	char name[128];
+
+	for (uint32_t id = 1; id < skep_obj_ntypes(run->obj) && json_array_size(list) < 8; id++) {
+		if (strcmp(skep_type_kind(run->obj, id), "STRUCT") != 0 ||
+		    skep_type_size(run->obj, id) != size)
+			continue;
+		skep_type_name(run->obj, id, name, sizeof(name));
+		if (skep_obj_find_type(run->obj, name) == id)
+			json_array_append_new(list, text_json(name));
+	}
+	return list;
+}
+
+static char *options_of(const char *map, const json_t *types)
+{
+	char *text = NULL;
+	size_t size, i;
+	FILE *f = open_memstream(&text, &size);
+	json_t *type;
+
+	if (!f)
+		return NULL;
+	json_array_foreach((json_t *)types, i, type)
+		fprintf(f, "%s --event %s='%s'", i ? " or" : "", map, json_string_value(type));
+	fclose(f);
+	return text;
+}
+
+/* Says once a map and size why a record is printed as hex, and which option to use. */
+static void tell_unknown(struct run *run, const struct skep_map *map, size_t size, size_t fit)
+{
+	const char *name = map_name(map);
+	json_t *list;
+	char *options;
+
+	for (size_t i = 0; i < run->nunknown; i++)
+		if (run->unknown[i].map == map && run->unknown[i].size == size)
+			return;
+	if (run->nunknown == sizeof(run->unknown) / sizeof(run->unknown[0]))
+		return;
+	run->unknown[run->nunknown++] = (struct run_unknown){ map, size };
+	list = candidates(run, size);
+	options = options_of(name, list);
+	if (run->out.json)
+		out_json(&run->out,
+			 json_pack("{s:s, s:o, s:I, s:O}", "event", "undecoded", "map",
+				   text_json(name), "size", (json_int_t)size, "candidates", list));
+	else if (fit > 1)
+		remark("remark: %zu structs have %zu bytes:%s", fit, size, options ? options : "");
+	else
+		remark("remark: no struct has %zu bytes: --event %s=TYPE says what the records are",
+		       size, name);
+	json_decref(list);
+	free(options);
+}
+
 static uint32_t record_type(struct run *run, const struct skep_map *map, size_t len)
 {
+	uint32_t type;
 	size_t n;
 
-	for (size_t i = 0; i < run->nevents; i++)
-		if (skep_obj_find_map(run->obj, run->events[i].map) == map)
-			return run->events[i].id;
-	return skep_obj_record_type(run->obj, len, &n);
+	for (size_t i = 0; i < run->events.n; i++)
+		if (skep_obj_find_map(run->obj, run->events.at[i].name) == map)
+			return run->event_types[i];
+	type = skep_obj_record_type(run->obj, len, &n);
+	if (!type)
+		tell_unknown(run, map, len, n);
+	return type;
 }
 
 /* Width that a column of this leaf deserves: numbers are right-aligned. */
@@ -77,6 +175,16 @@ static int column_width(const char *name, const json_t *leaf)
 	return n > want ? n : want;
 }
 
+/* Columns on a terminal, near enough: characters. */
+static int text_width(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
 /* One line of cells; blanks at its end are not printed. */
 struct line {
 	char *text;
@@ -84,11 +192,17 @@ struct line {
 
 static void add_cell(struct line *l, const char *name, const json_t *leaf, const char *cell)
 {
-	int w = column_width(name, leaf);
+	int pad = column_width(name, leaf) - text_width(cell), n;
+	const char *before = l->text ? l->text : "";
 	char *grown = NULL;
 
-	if (asprintf(&grown, json_is_string(leaf) ? "%s%-*s " : "%s%*s ", l->text ? l->text : "", w,
-		     cell) < 0)
+	if (pad < 0)
+		pad = 0;
+	if (json_is_string(leaf))
+		n = asprintf(&grown, "%s%s%*s ", before, cell, pad, "");
+	else
+		n = asprintf(&grown, "%s%*s%s ", before, pad, "", cell);
+	if (n < 0)
 		return;
 	free(l->text);
 	l->text = grown;
@@ -146,11 +260,12 @@ static void on_record(void *ctx, const struct skep_map *map, uint32_t cpu, const
 	else
 		skep_type_name(run->obj, type, name, sizeof(name));
 	if (run->out.json) {
-		json_t *line = json_pack("{s:s, s:s, s:i, s:I}", "event", "record", "map",
-					 map_name(map), "cpu", (int)cpu, "size", (json_int_t)len);
+		json_t *line = json_pack("{s:s, s:o, s:I, s:I}", "event", "record", "map",
+					 text_json(map_name(map)), "cpu", (json_int_t)cpu, "size",
+					 (json_int_t)len);
 
 		if (type)
-			json_object_set_new(line, "type", json_string(name));
+			json_object_set_new(line, "type", text_json(name));
 		json_object_set(line, "data", value);
 		out_json(&run->out, line);
 	} else {
@@ -165,11 +280,11 @@ static void on_lost(void *ctx, const struct skep_map *map, uint32_t cpu, uint64_
 	struct run *run = ctx;
 
 	if (run->out.json)
-		out_json(&run->out,
-			 json_pack("{s:s, s:s, s:i, s:I}", "event", "lost", "map", map_name(map),
-				   "cpu", (int)cpu, "records", (json_int_t)n));
+		out_json(&run->out, json_pack("{s:s, s:o, s:I, s:I}", "event", "lost", "map",
+					      text_json(map_name(map)), "cpu", (json_int_t)cpu,
+					      "records", (json_int_t)n));
 	else
-		fprintf(stderr, "%s: %" PRIu64 " records lost on CPU %u\n", map_name(map), n, cpu);
+		remark("lost: %" PRIu64 " records of '%s' on CPU %u", n, map_name(map), cpu);
 }
 
 static void on_fault(void *ctx, const struct skep_prog *prog, const struct skep_error *err)
@@ -180,8 +295,8 @@ static void on_fault(void *ctx, const struct skep_prog *prog, const struct skep_
 
 	run->shown_faults++;
 	if (run->out.json) {
-		out_json(&run->out, json_pack("{s:s, s:s, s:o}", "event", "fault", "program",
-					      prog_name(prog), "error", error_json(err)));
+		out_json(&run->out, json_pack("{s:s, s:o, s:o}", "event", "fault", "program",
+					      run_prog_json(prog), "error", error_json(err)));
 		fflush(run->out.f);
 		return;
 	}
@@ -206,10 +321,11 @@ static void on_skipped(void *ctx, const struct skep_prog *prog, const char *why)
 
 	skep_prog_info(prog, &info);
 	if (run->out.json)
-		out_json(&run->out, json_pack("{s:s, s:s, s:s, s:s}", "event", "skipped", "program",
-					      info.name, "section", info.section, "reason", why));
+		out_json(&run->out, json_pack("{s:s, s:o, s:o, s:o}", "event", "skipped", "program",
+					      text_json(info.name), "section",
+					      text_json(info.section), "reason", text_json(why)));
 	else
-		fprintf(stderr, "skipped: program '%s' (%s): %s\n", info.name, info.section, why);
+		remark("skipped: program '%s' (%s): %s", info.name, info.section, why);
 }
 
 const struct skep_run_events run_events = {
@@ -219,134 +335,3 @@ const struct skep_run_events run_events = {
 	.fault = on_fault,
 	.skipped = on_skipped,
 };
-
-static void json_programs(struct run *run)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < skep_obj_nprogs(run->obj); i++) {
-		struct skep_prog_info p;
-
-		skep_prog_info(skep_obj_prog(run->obj, i), &p);
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:I, s:I, s:I}", "name", p.name,
-						"section", p.section, "runs", (json_int_t)p.runs,
-						"faults", (json_int_t)p.faults, "instructions",
-						(json_int_t)p.executed));
-	}
-	out_json(&run->out, json_pack("{s:s, s:o}", "event", "programs", "programs", list));
-}
-
-static void json_summary(struct run *run, const struct skep_run_opts *opts,
-			 const struct skep_run_stats *s)
-{
-	json_t *o = json_pack("{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "summary",
-			      "seconds", s->seconds, "runs", (json_int_t)s->events, "faults",
-			      (json_int_t)s->faults, "skipped", (json_int_t)s->skipped, "records",
-			      (json_int_t)s->records, "lost", (json_int_t)s->lost, "undecoded",
-			      (json_int_t)run->undecoded);
-	struct skep_verdict v;
-	json_t *list = json_array();
-
-	if (opts->argv) {
-		json_object_set_new(o, "stops", json_integer((json_int_t)s->stops));
-		json_object_set_new(o, "processes", json_integer((json_int_t)s->processes));
-		json_object_set_new(o, "threads", json_integer((json_int_t)s->threads));
-		json_object_set_new(o, "events_lost", json_integer((json_int_t)s->events_lost));
-		json_object_set_new(o, "exited", json_boolean(s->exited));
-		json_object_set_new(o, "status", json_integer(s->status));
-		json_object_set_new(o, "signal", json_integer(s->signal));
-	} else {
-		json_object_set_new(o, "packets", json_integer((json_int_t)s->packets));
-		json_object_set_new(o, "bytes", json_integer((json_int_t)s->bytes));
-		json_object_set_new(o, "written", json_integer((json_int_t)s->written));
-		json_object_set_new(o, "truncated", json_integer((json_int_t)s->truncated));
-		json_object_set_new(o, "dropped", json_integer((json_int_t)s->dropped));
-		json_object_set_new(o, "cut", json_boolean(s->cut));
-	}
-	for (size_t i = 0; skep_run_verdict(run->obj, i, &v); i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:I}", "program", prog_name(v.prog),
-						"verdict", v.name, "count", (json_int_t)v.count));
-	json_object_set_new(o, "verdicts", list);
-	out_json(&run->out, o);
-}
-
-static void text_verdicts(struct run *run)
-{
-	const struct skep_prog *last = NULL;
-	struct skep_verdict v;
-
-	for (size_t i = 0; skep_run_verdict(run->obj, i, &v); i++) {
-		if (v.prog != last)
-			fprintf(run->out.f, "%s%s: ", last ? "\n" : "", prog_name(v.prog));
-		else
-			fputs(", ", run->out.f);
-		fprintf(run->out.f, "%s %" PRIu64, v.name, v.count);
-		last = v.prog;
-	}
-	if (last)
-		fputc('\n', run->out.f);
-}
-
-static void count(FILE *f, uint64_t n, const char *what)
-{
-	if (n)
-		fprintf(f, ", %" PRIu64 " %s", n, what);
-}
-
-static void text_losses(struct run *run, const struct skep_run_stats *s)
-{
-	FILE *f = run->out.f;
-
-	fprintf(f, "%" PRIu64 " program runs, %" PRIu64 " records, %" PRIu64 " lost", s->events,
-		s->records, s->lost);
-	count(f, s->faults, "faults");
-	count(f, s->skipped, s->skipped == 1 ? "program skipped" : "programs skipped");
-	count(f, s->events_lost, "events lost with their process");
-	count(f, s->truncated, "packets cut short by the capture");
-	count(f, s->dropped, "packets dropped by the interface");
-	count(f, run->undecoded, "records without a type (--event MAP=TYPE says which)");
-	fputc('\n', f);
-}
-
-void run_show_summary(struct run *run, const struct skep_run_opts *opts,
-		      const struct skep_run_stats *s)
-{
-	FILE *f = run->out.f;
-
-	if (run->out.json) {
-		json_programs(run);
-		json_summary(run, opts, s);
-		return;
-	}
-	if (run->quiet) {
-		if (s->lost || s->faults)
-			fprintf(stderr, "skep: %" PRIu64 " records lost, %" PRIu64 " faults\n",
-				s->lost, s->faults);
-		return;
-	}
-	fputs(out_dim(&run->out), f);
-	text_verdicts(run);
-	if (opts->argv) {
-		fprintf(f, "%s: ", opts->argv[0]);
-		if (s->signal)
-			fprintf(f, "ended by signal %d", s->signal);
-		else if (s->exited)
-			fprintf(f, "exit %d", s->status);
-		else
-			fprintf(f, "still running");
-		fprintf(f, ", %.2f s, %" PRIu64 " %s, %" PRIu64 " stops; ", s->seconds,
-			s->processes, s->processes == 1 ? "process" : "processes", s->stops);
-	} else {
-		fprintf(f, "%" PRIu64 " packets, %" PRIu64 " bytes, %.3f s", s->packets, s->bytes,
-			s->seconds);
-		if (opts->write)
-			fprintf(f, ", %" PRIu64 " written to %s", s->written, opts->write);
-		if (s->cut)
-			fputs(", the capture ends in mid-packet", f);
-		fputs("; ", f);
-	}
-	text_losses(run, s);
-	fputs(out_plain(&run->out), f);
-}

@@ -19,6 +19,15 @@ struct builder {
 	json_t *root;
 };
 
+/* Member names come from the object's types; a key must be valid UTF-8. */
+static void put_member(json_t *object, const char *member, json_t *value)
+{
+	char *safe = member ? text_safe(member, strlen(member)) : NULL;
+
+	json_object_set_new(object, safe ? safe : "?", value);
+	free(safe);
+}
+
 static void put(struct builder *b, const char *member, json_t *value)
 {
 	json_t *top = b->depth ? b->stack[b->depth - 1] : NULL;
@@ -28,7 +37,7 @@ static void put(struct builder *b, const char *member, json_t *value)
 	else if (json_is_array(top))
 		json_array_append_new(top, value);
 	else
-		json_object_set_new(top, member ? member : "?", value);
+		put_member(top, member, value);
 }
 
 static int on_begin(void *ctx, const char *member, uint32_t type, bool is_array, size_t n)
@@ -53,26 +62,6 @@ static int on_end(void *ctx)
 
 	b->depth--;
 	return 0;
-}
-
-static json_t *clean_text(const char *s, size_t len)
-{
-	char *out = malloc(len * 4 + 1), *p = out;
-	json_t *text = json_stringn(s, len);
-
-	/* valid UTF-8 stays, but for control characters; the rest is escaped byte by byte */
-	for (size_t i = 0; out && i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if ((c >= 0x20 && c < 0x7f) || (c >= 0x80 && text))
-			*p++ = (char)c;
-		else
-			p += snprintf(p, 5, "\\x%02x", c);
-	}
-	json_decref(text);
-	text = out ? json_stringn(out, (size_t)(p - out)) : NULL;
-	free(out);
-	return text ? text : json_string("?");
 }
 
 static json_t *bytes_text(const char *data, size_t len)
@@ -152,10 +141,10 @@ static int on_scalar(void *ctx, const struct skep_value *v)
 		node = json_real(v->f);
 		break;
 	case SKEP_VALUE_ENUM:
-		node = v->text ? json_string(v->text) : json_integer(v->i);
+		node = v->text ? text_json(v->text) : json_integer(v->i);
 		break;
 	case SKEP_VALUE_STRING:
-		node = clean_text(v->text, v->len);
+		node = data_json(v->text, v->len);
 		break;
 	case SKEP_VALUE_POINTER:
 		snprintf(text, sizeof(text), "0x%" PRIx64, v->u);
@@ -217,13 +206,22 @@ static char *byte_array_text(const json_t *a)
 	return out;
 }
 
+static char *dump_text(const json_t *value)
+{
+	char *raw = json_dumps(value, JSON_COMPACT);
+	char *safe = raw ? text_safe(raw, strlen(raw)) : NULL;
+
+	free(raw);
+	return safe;
+}
+
 char *value_text(const json_t *value)
 {
 	char *text = NULL;
 
 	switch (json_typeof(value)) {
 	case JSON_STRING:
-		return strdup(json_string_value(value));
+		return text_safe(json_string_value(value), json_string_length(value));
 	case JSON_INTEGER:
 		return asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) < 0 ?
 			       NULL :
@@ -239,9 +237,9 @@ char *value_text(const json_t *value)
 	case JSON_ARRAY:
 		if (byte_array(value))
 			return byte_array_text(value);
-		return json_dumps(value, JSON_COMPACT);
+		return dump_text(value);
 	case JSON_OBJECT:
-		return json_dumps(value, JSON_COMPACT);
+		return dump_text(value);
 	}
 	return NULL;
 }

@@ -8,9 +8,19 @@
 
 #include "core/internal.h"
 
-/* As libbpf does: a perf event array that says no size has a slot for each CPU. */
+/*
+ * As libbpf does: a perf event array that says no size has a slot for each CPU, and a ring buffer gets the next
+ * size that the kernel takes.
+ */
 static uint32_t entries_of(const struct load_map *spec, const struct core_opts *opts)
 {
+	uint64_t ring = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (spec->type == MAP_RINGBUF && spec->max_entries) {
+		while (ring < spec->max_entries)
+			ring *= 2;
+		return ring <= UINT32_MAX ? (uint32_t)ring : spec->max_entries;
+	}
 	if (spec->type != MAP_PERF_EVENT_ARRAY || spec->max_entries)
 		return spec->max_entries;
 	return opts && opts->ncpus ? opts->ncpus : (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
@@ -78,6 +88,11 @@ static int make_map(struct core_obj *obj, uint32_t i, const struct core_opts *op
 	}
 	if (r < 0) {
 		skep_relocate(&err, SKEP_AT_MAP(obj->spec->name, spec->name));
+		if (!attr.max_entries)
+			skep_hint(&err,
+				  "the object leaves its size to the loader: "
+				  "skep_map_set_max_entries(), skep run --entries %s=N",
+				  spec->name);
 		if (reterr)
 			*reterr = err;
 		else
@@ -86,7 +101,9 @@ static int make_map(struct core_obj *obj, uint32_t i, const struct core_opts *op
 	}
 	m->ref.map = m->map;
 	r = fill_internal(m, spec);
-	return r < 0 ? skep_fail_nomem(reterr) : 0;
+	return r < 0 ? skep_fail(reterr, &ERR_FILL, SKEP_AT_MAP(obj->spec->name, spec->name), "%s",
+				 strerror(-r)) :
+		       0;
 }
 
 int core_maps_init(struct core_obj *obj, const struct core_opts *opts, struct skep_error **reterr)

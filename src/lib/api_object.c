@@ -62,7 +62,8 @@ static void add_relocs(struct skep_obj *obj, const struct elf_section *sec)
 	if (sec->info >= elf->nsections)
 		return;
 	target = &elf->sections[sec->info];
-	if (strncmp(target->name, ".debug", 6) == 0 || strncmp(target->name, ".eh_", 4) == 0)
+	if (strncmp(target->name, ".debug", 6) == 0 || strncmp(target->name, ".eh_", 4) == 0 ||
+	    strncmp(target->name, ".BTF", 4) == 0)
 		return;
 	for (size_t i = 0; i < elf_rel_count(sec); i++) {
 		struct lib_reloc *out = &obj->relocs[obj->nrelocs];

@@ -37,6 +37,7 @@ struct skep_obj {
 	struct skep_map *maps;
 	struct lib_reloc *relocs;
 	size_t nrelocs;
+	uint8_t **own_data; /* by map: bytes of a data section that was changed, in the arena */
 	struct core_opts core_opts;
 	struct arena arena;
 	/* of the last run */
@@ -53,6 +54,8 @@ struct skep_obj {
 const struct load_prog *lib_prog_spec(const struct skep_prog *prog);
 struct core_prog *lib_prog_core(const struct skep_prog *prog); /* NULL before load */
 struct map *lib_map(const struct skep_map *map);	       /* NULL before load, or refused */
+/* A character, by its name or encoding: arrays of it are text. */
+bool lib_is_char(const struct btf *btf, uint32_t id);
 /* snprintf's answer for a finished buffer: copies, NUL-terminates, returns the full length. */
 size_t lib_copy_out(const char *text, size_t len, char *buf, size_t size);
 

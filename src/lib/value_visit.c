@@ -113,13 +113,12 @@ static int emit_float(const struct walk *w, const char *member, uint32_t id, siz
 	return emit(w, &v);
 }
 
-static bool is_char(const struct walk *w, uint32_t id)
+bool lib_is_char(const struct btf *btf, uint32_t id)
 {
-	uint32_t t = btf_strip_all(w->btf, id);
-	const char *name = btf_kind(w->btf, t) == BTF_INT ? btf_name(w->btf, t) : "";
+	uint32_t t = btf_strip_all(btf, id);
 
-	return btf_kind(w->btf, t) == BTF_INT && btf_raw_size(w->btf, t) == 1 &&
-	       (btf_int_encoding(w->btf, t) & BTF_INT_CHAR || strcmp(name, "char") == 0);
+	return btf_kind(btf, t) == BTF_INT && btf_raw_size(btf, t) == 1 &&
+	       (btf_int_encoding(btf, t) & BTF_INT_CHAR || strcmp(btf_name(btf, t), "char") == 0);
 }
 
 static int visit(const struct walk *w, const char *member, uint32_t id, size_t off, int depth);
@@ -134,7 +133,7 @@ static int visit_array(const struct walk *w, const char *member, uint32_t id, ui
 
 	if (n > fit)
 		n = (uint32_t)fit;
-	if (is_char(w, elem)) {
+	if (lib_is_char(w->btf, elem)) {
 		struct skep_value v = { .kind = SKEP_VALUE_STRING, .member = member, .type = id };
 
 		v.text = (const char *)w->data + off;
