@@ -120,44 +120,69 @@ static void take_rest(struct args *a, struct argp_state *state)
 		argp_error(state, "no object before '--'");
 }
 
+/* Where an option that is just kept goes, or NULL. */
+static const char **text_option(struct args *a, int key)
+{
+	switch (key) {
+	case KEY_PCAP:
+		return &a->run_opts.pcap;
+	case KEY_IFACE:
+		return &a->run_opts.iface;
+	case KEY_FILTER:
+		return &a->run_opts.filter;
+	case KEY_WRITE:
+		return &a->run_opts.write;
+	case KEY_BTF:
+		return &a->btf;
+	case 'o':
+		return &a->output;
+	default:
+		return NULL;
+	}
+}
+
+static bool *flag_option(struct args *a, int key)
+{
+	switch (key) {
+	case KEY_STATUS:
+		return &a->status;
+	case KEY_SPREAD:
+		return &a->run_opts.spread;
+	case KEY_STRICT:
+		return &a->run_opts.strict;
+	case KEY_JSON:
+		return &a->json;
+	case KEY_ALL_MAPS:
+		return &a->run.all_maps;
+	case 'q':
+		return &a->run.quiet;
+	default:
+		return NULL;
+	}
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
 	struct skep_run_opts *r = &a->run_opts;
+	const char **text = text_option(a, key);
+	bool *flag = flag_option(a, key);
 
+	if (text)
+		*text = arg;
+	if (flag)
+		*flag = true;
+	if (text || flag)
+		return 0;
 	switch (key) {
-	case KEY_PCAP:
-		r->pcap = arg;
-		return 0;
-	case KEY_IFACE:
-		r->iface = arg;
-		return 0;
-	case KEY_FILTER:
-		r->filter = arg;
-		return 0;
-	case KEY_WRITE:
-		r->write = arg;
-		return 0;
 	case 'c':
 		r->max_packets = number(arg, "--count", state);
 		return 0;
 	case KEY_SECONDS:
 		r->seconds = seconds(arg, state);
 		return 0;
-	case KEY_STATUS:
-		a->status = true;
-		return 0;
-	case KEY_SPREAD:
-		r->spread = true;
-		return 0;
-	case KEY_STRICT:
-		r->strict = true;
-		return 0;
 	case KEY_BUDGET:
 		r->budget = number(arg, "--budget", state);
-		return 0;
-	case KEY_BTF:
-		a->btf = arg;
 		return 0;
 	case KEY_KCONFIG:
 		add_pair(&a->kconfig, "--kconfig", arg, state);
@@ -171,20 +196,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_EVENT:
 		add_pair(&a->run.events, "--event", arg, state);
 		return 0;
-	case KEY_JSON:
-		a->json = true;
-		return 0;
-	case 'o':
-		a->output = arg;
-		return 0;
-	case 'q':
-		a->run.quiet = true;
-		return 0;
 	case KEY_ROWS:
 		a->run.rows = number(arg, "--rows", state);
-		return 0;
-	case KEY_ALL_MAPS:
-		a->run.all_maps = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!a->object) {
