@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Packets a second through the public library: the committed capture, as many times over as makes a run
- * long enough to measure, through the examples. Rounds of the kinds are interleaved; the figure is the
- * median of the rounds.
+ * Packets a second through the public library: the committed capture, as many times over as makes a
+ * run long enough to measure, through the examples. Rounds of the kinds are interleaved; the figure
+ * is the median of the rounds.
  *
  *	packets_bench [FILE]	prints; adds one JSON object a line to FILE
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Packets of a live interface, in a network namespace of the test's own with a veth pair: the committed capture sent
- * into one end is counted at the other as from the file, tags and all; which way packets go; what was
- * dropped; an interface that goes down. Needs root.
+ * Packets of a live interface, in a network namespace of the test's own with a veth pair: the
+ * committed capture sent into one end is counted at the other as from the file, tags and all; which
+ * way packets go; what was dropped; an interface that goes down. Needs root.
  */
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -193,9 +193,9 @@ static void live_time(void)
 }
 
 /*
- * What the socket's buffer could not take is counted. At the first packet the session waits until all are
- * sent, which is more than fits, and ends when as many were seen or dropped as a second socket, the witness,
- * was offered; the kernel's own queues may lose some before both.
+ * What the socket's buffer could not take is counted. At the first packet the session waits until
+ * all are sent, which is more than fits, and ends when as many were seen or dropped as a second
+ * socket, the witness, was offered; the kernel's own queues may lose some before both.
  */
 #define SENDERS 60
 

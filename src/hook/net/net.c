@@ -158,7 +158,7 @@ static int each_packet(struct source *s, struct skep_error **reterr)
 	while (!net_limit_stopped(&s->limit)) {
 		if (s->max_packets && s->stats.packets >= s->max_packets)
 			return 0;
-		if (seen++ % PACKETS_A_LOOK == 0 && net_limit_over(&s->limit))
+		if ((seen++ % PACKETS_A_LOOK == 0 || !s->in->replay) && net_limit_over(&s->limit))
 			return 0;
 		r = s->in->ops->next(s->in, &rec, reterr);
 		if (r <= 0)
