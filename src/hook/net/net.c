@@ -68,7 +68,7 @@ static void source_close(void *source)
 static int open_filter(struct source *s, const char *expr, struct skep_error **reterr)
 {
 	if (pcap_compile(s->in->pcap, &s->filter, expr, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-		skep_fail(reterr, &ERR_FILTER, SKEP_AT_TEXT(expr, 0, 0), "%s",
+		skep_fail(reterr, &ERR_FILTER, SKEP_NOWHERE, "'%s': %s", expr,
 			  pcap_geterr(s->in->pcap));
 		skep_hint(reterr, "pcap-filter(7) describes expressions: 'tcp port 80', 'icmp6'");
 		return -ERR_FILTER.code;
