@@ -25,6 +25,15 @@ struct run_unknown {
 	size_t size;
 };
 
+#define RUN_SHOWN_FAULTS 5
+
+/* A fault that was printed: the same one again is only counted. */
+struct run_fault {
+	const struct skep_prog *prog;
+	const char *id;
+	uint64_t insn;
+};
+
 struct run {
 	struct skep_obj *obj;
 	struct out out;
@@ -38,7 +47,8 @@ struct run {
 	const struct skep_map *last_map;
 	uint32_t last_type;
 	uint64_t undecoded; /* records without a type */
-	uint64_t shown_faults;
+	struct run_fault faults[RUN_SHOWN_FAULTS];
+	size_t nfaults;
 };
 
 extern const struct skep_run_events run_events;

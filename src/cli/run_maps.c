@@ -399,9 +399,12 @@ uint64_t run_count_full(const struct run *run)
 
 	for (size_t i = 0; i < skep_obj_nmaps(run->obj); i++) {
 		struct skep_map_stats stats;
+		struct skep_map_info info;
 
+		skep_map_info(skep_obj_map(run->obj, i), &info);
 		skep_map_stats(skep_obj_map(run->obj, i), &stats);
-		n += stats.full;
+		if (has_elements(&info))
+			n += stats.full;
 	}
 	return n;
 }

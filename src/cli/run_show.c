@@ -10,7 +10,7 @@
 
 #include "cli/run.h"
 
-#define MAX_SHOWN_FAULTS 5
+#define RAW_SHOWN (2 + 64 * 2) /* characters */
 
 static const char *map_name(const struct skep_map *map)
 {
@@ -88,7 +88,6 @@ static void on_trace(void *ctx, const char *line, size_t len)
 			 json_pack("{s:s, s:o}", "event", "trace", "text", data_json(line, len)));
 	} else {
 		print_trace(&run->out, line, len);
-		run->last_map = NULL;
 	}
 	fflush(run->out.f);
 }
@@ -167,10 +166,18 @@ static uint32_t record_type(struct run *run, const struct skep_map *map, size_t 
 	return type;
 }
 
+/* Numbers past 63 bits are text, but look like the others. */
+static bool is_text(const json_t *leaf)
+{
+	const char *s = json_string_value(leaf);
+
+	return s && (!*s || s[strspn(s, "0123456789")]);
+}
+
 /* Width that a column of this leaf deserves: numbers are right-aligned. */
 static int column_width(const char *name, const json_t *leaf)
 {
-	int n = (int)strlen(name), want = json_is_string(leaf) ? 15 : 7;
+	int n = (int)strlen(name), want = is_text(leaf) ? 15 : 7;
 
 	return n > want ? n : want;
 }
@@ -198,7 +205,7 @@ static void add_cell(struct line *l, const char *name, const json_t *leaf, const
 
 	if (pad < 0)
 		pad = 0;
-	if (json_is_string(leaf))
+	if (is_text(leaf))
 		n = asprintf(&grown, "%s%s%*s ", before, cell, pad, "");
 	else
 		n = asprintf(&grown, "%s%*s%s ", before, pad, "", cell);
@@ -216,7 +223,12 @@ static void add_name(void *ctx, const char *name, const json_t *leaf)
 static void add_leaf(void *ctx, const char *name, const json_t *leaf)
 {
 	char *text = value_text(leaf);
+	size_t n = text ? strlen(text) : 0;
 
+	/* "0x" and 64 bytes of raw data tell as much as all of it */
+	if (n > RAW_SHOWN + 40 && strncmp(text, "0x", 2) == 0 &&
+	    strspn(text + 2, "0123456789abcdef") == n - 2)
+		snprintf(text + RAW_SHOWN, 40, "... (%zu bytes)", (n - 2) / 2);
 	add_cell(ctx, name, leaf, text ? text : "?");
 	free(text);
 }
@@ -287,30 +299,44 @@ static void on_lost(void *ctx, const struct skep_map *map, uint32_t cpu, uint64_
 		remark("lost: %" PRIu64 " records of '%s' on CPU %u", n, map_name(map), cpu);
 }
 
+/* Is this fault to be printed? The first of each kind and place, a few in all. */
+static bool fault_is_news(struct run *run, const struct skep_prog *prog,
+			  const struct skep_error *err)
+{
+	struct run_fault f = { prog, skep_error_id(err), skep_error_place(err)->at };
+
+	for (size_t i = 0; i < run->nfaults; i++)
+		if (run->faults[i].prog == prog && run->faults[i].insn == f.insn &&
+		    strcmp(run->faults[i].id, f.id) == 0)
+			return false;
+	if (run->nfaults == RUN_SHOWN_FAULTS)
+		return false;
+	run->faults[run->nfaults++] = f;
+	return true;
+}
+
 static void on_fault(void *ctx, const struct skep_prog *prog, const struct skep_error *err)
 {
 	struct run *run = ctx;
 	size_t n = skep_error_text(err, NULL, 0);
 	char *text;
 
-	run->shown_faults++;
 	if (run->out.json) {
 		out_json(&run->out, json_pack("{s:s, s:o, s:o}", "event", "fault", "program",
 					      run_prog_json(prog), "error", error_json(err)));
 		fflush(run->out.f);
 		return;
 	}
-	if (run->shown_faults > MAX_SHOWN_FAULTS)
+	if (!fault_is_news(run, prog, err))
 		return;
 	text = malloc(n + 1);
 	if (!text)
 		return;
 	skep_error_text(err, text, n + 1);
 	fflush(run->out.f);
-	fprintf(stderr, "%s%s", text,
-		run->shown_faults == MAX_SHOWN_FAULTS ?
-			"further faults are counted, not printed\n" :
-			"");
+	fputs(text, stderr);
+	if (run->nfaults == RUN_SHOWN_FAULTS)
+		fputs("further faults are counted, not printed\n", stderr);
 	free(text);
 }
 

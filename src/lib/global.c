@@ -175,12 +175,17 @@ static int step_index(struct target *t, const char **path, struct skep_error **r
 static int find(struct skep_obj *obj, const char *path, struct target *t,
 		struct skep_error **reterr)
 {
-	size_t len = strcspn(path, ".[");
+	size_t len = strcspn(path, "[");
 	int r = 0;
 
 	*t = (struct target){ .name = path };
-	if (!find_variable(obj, path, len, t))
-		return no_such(obj, path, reterr);
+	/* a static variable of a function is called `function.variable`: the longest name wins */
+	while (!find_variable(obj, path, len, t)) {
+		while (len && path[--len] != '.')
+			;
+		if (!len)
+			return no_such(obj, path, reterr);
+	}
 	path += len;
 	strip(t);
 	while (r == 0 && *path) {
