@@ -163,7 +163,8 @@ $(O)/tests/tools/%: $(O)/obj/tests/tools/%.o $(LIB)
 # Those that do not use the library are what tests supervise: no sanitizer works below a tracer.
 $(PLAIN_SRC:%.c=$(O)/%): $(O)/%: %.c $(O)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(STRICT) -o $@ $< -lpthread
+	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(STRICT) -o $@ $< \
+		-Wl,--as-needed -lpthread -ljansson
 $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
