@@ -50,11 +50,12 @@ static void known_insn(struct exec_run *run, uint64_t addr)
 
 static void vtrap(struct exec_run *run, const struct err_def *def, const char *fmt, va_list ap)
 {
-	char text[512];
+	char text[512] = "";
 
 	if (run->fault)
 		return;
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (fmt)
+		vsnprintf(text, sizeof(text), fmt, ap);
 	skep_fail(&run->fault, def, trap_place(run->prog, run->insn), "%s", text);
 }
 
@@ -219,6 +220,8 @@ const char *refused_reason(const struct exec_prog *prog, enum isa_op op)
 		return "jump tables are not supported";
 	if (op == ISA_CAST_KERN || op == ISA_CAST_USER)
 		return "there are no arenas, whose addresses it casts";
+	if (op == ISA_MOV64_PERCPU)
+		return "only the kernel makes it, of a per-CPU address of its own";
 	if (op == ISA_CALL_KFUNC)
 		return "it calls a kernel function, of which this engine has none";
 	if (op == ISA_CALLX && !prog->ncustoms)

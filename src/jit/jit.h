@@ -23,14 +23,14 @@ enum jit_mode {
 
 struct jit_opts {
 	enum jit_mode mode;
-	bool portable; /* only what every CPU of this architecture has (tests) */
+	bool portable;	  /* only what every CPU of this architecture has (tests) */
 	bool no_optimise; /* straight translation (tests: the slow twin of the optimiser) */
 };
 
 struct jit_stats {
 	size_t code_bytes;
 	uint64_t compile_ns;
-	uint32_t insns;	  /* of the program */
+	uint32_t insns;	   /* of the program */
 	uint32_t ir_insns; /* after optimisation */
 };
 
