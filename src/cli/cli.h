@@ -84,6 +84,7 @@ void value_sum(json_t *a, const json_t *b);
 bool value_is_zero(const json_t *value);
 
 /* Log2 buckets: does this name and array look like them? Draws them. */
+bool hist_named(const char *name); /* by its name alone; NULL is none */
 bool hist_is(const char *name, const json_t *array);
 void hist_draw(struct out *o, const json_t *array);
 

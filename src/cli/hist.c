@@ -14,18 +14,21 @@
 
 static const char *const words[] = { "slot", "hist", "bucket", "log2" };
 
+bool hist_named(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasestr(name, words[i]))
+			return true;
+	return false;
+}
+
 bool hist_is(const char *name, const json_t *array)
 {
-	bool named = false;
 	json_t *v;
 	size_t i;
 
-	if (!name || !json_is_array(array) || json_array_size(array) < 4 ||
+	if (!hist_named(name) || !json_is_array(array) || json_array_size(array) < 4 ||
 	    json_array_size(array) > 64)
-		return false;
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		named |= strcasestr(name, words[i]) != NULL;
-	if (!named)
 		return false;
 	json_array_foreach((json_t *)array, i,
 			   v) if (!json_is_integer(v) || json_integer_value(v) < 0) return false;

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 
 #define RUN_MAX_PAIRS 64
+#define RUN_COLUMNS 64 /* of a record that are kept in line */
 
 /* An option NAME=VALUE that may be repeated. */
 struct run_pair {
@@ -46,6 +47,7 @@ struct run {
 	/* the columns that were printed last, so that a header comes only when they change */
 	const struct skep_map *last_map;
 	uint32_t last_type;
+	int widths[RUN_COLUMNS];
 	uint64_t undecoded; /* records without a type */
 	struct run_fault faults[RUN_SHOWN_FAULTS];
 	size_t nfaults;

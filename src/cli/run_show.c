@@ -11,6 +11,10 @@
 #include "cli/run.h"
 
 #define RAW_SHOWN (2 + 64 * 2) /* characters */
+/* Columns of records: what each gets at least, and how far a wide value widens it for those that follow. */
+#define LEAST_NUMBER 7
+#define LEAST_TEXT 15
+#define WIDEST 24
 
 static const char *map_name(const struct skep_map *map)
 {
@@ -174,14 +178,6 @@ static bool is_text(const json_t *leaf)
 	return s && (!*s || s[strspn(s, "0123456789")]);
 }
 
-/* Width that a column of this leaf deserves: numbers are right-aligned. */
-static int column_width(const char *name, const json_t *leaf)
-{
-	int n = (int)strlen(name), want = is_text(leaf) ? 15 : 7;
-
-	return n > want ? n : want;
-}
-
 /* Columns on a terminal, near enough: characters. */
 static int text_width(const char *text)
 {
@@ -195,50 +191,52 @@ static int text_width(const char *text)
 /* One line of cells; blanks at its end are not printed. */
 struct line {
 	char *text;
+	int *widths; /* of the columns, grown by wide cells within reason */
+	size_t column;
+	bool names, measure;
 };
 
-static void add_cell(struct line *l, const char *name, const json_t *leaf, const char *cell)
+static char *cell_text(const struct line *l, const char *name, const json_t *leaf)
 {
-	int pad = column_width(name, leaf) - text_width(cell), n;
-	const char *before = l->text ? l->text : "";
-	char *grown = NULL;
-
-	if (pad < 0)
-		pad = 0;
-	if (is_text(leaf))
-		n = asprintf(&grown, "%s%s%*s ", before, cell, pad, "");
-	else
-		n = asprintf(&grown, "%s%*s%s ", before, pad, "", cell);
-	if (n < 0)
-		return;
-	free(l->text);
-	l->text = grown;
-}
-
-static void add_name(void *ctx, const char *name, const json_t *leaf)
-{
-	add_cell(ctx, name, leaf, name);
-}
-
-static void add_leaf(void *ctx, const char *name, const json_t *leaf)
-{
-	char *text = value_text(leaf);
+	char *text = l->names ? strdup(name) : value_text(leaf);
 	size_t n = text ? strlen(text) : 0;
 
 	/* "0x" and 64 bytes of raw data tell as much as all of it */
-	if (n > RAW_SHOWN + 40 && strncmp(text, "0x", 2) == 0 &&
+	if (!l->names && n > RAW_SHOWN + 40 && strncmp(text, "0x", 2) == 0 &&
 	    strspn(text + 2, "0123456789abcdef") == n - 2)
 		snprintf(text + RAW_SHOWN, 40, "... (%zu bytes)", (n - 2) / 2);
-	add_cell(ctx, name, leaf, text ? text : "?");
-	free(text);
+	return text;
 }
 
-static void print_cells(struct run *run, const json_t *value, const char *name, value_column_fn fn)
+static void add_cell(void *ctx, const char *name, const json_t *leaf)
 {
-	struct line l = { 0 };
+	struct line *l = ctx;
+	bool left = is_text(leaf);
+	char *cell = cell_text(l, name, leaf), *grown = NULL;
+	int have = cell ? text_width(cell) : 0, least = left ? LEAST_TEXT : LEAST_NUMBER, none = 0,
+	    pad;
+	int *w = l->column < RUN_COLUMNS ? &l->widths[l->column] : &none;
+
+	l->column++;
+	if (*w < least)
+		*w = least;
+	if (have > *w && (l->names || have <= WIDEST))
+		*w = have;
+	pad = have < *w ? *w - have : 0;
+	if (!l->measure && asprintf(&grown, "%s%*s%s%*s ", l->text ? l->text : "", left ? 0 : pad,
+				    "", cell ? cell : "?", left ? pad : 0, "") >= 0) {
+		free(l->text);
+		l->text = grown;
+	}
+	free(cell);
+}
+
+static void print_cells(struct run *run, const json_t *value, const char *name, bool names)
+{
+	struct line l = { .widths = run->widths, .names = names };
 	size_t n;
 
-	value_columns(value, name, fn, &l);
+	value_columns(value, name, add_cell, &l);
 	n = l.text ? strlen(l.text) : 0;
 	while (n && l.text[n - 1] == ' ')
 		n--;
@@ -248,15 +246,22 @@ static void print_cells(struct run *run, const json_t *value, const char *name, 
 
 static void show_record(struct run *run, const struct skep_map *map, uint32_t type, json_t *value)
 {
+	char *name = text_safe(map_name(map), strlen(map_name(map)));
+
 	if (run->last_map != map || run->last_type != type) {
+		struct line first = { .widths = run->widths, .measure = true };
+
+		memset(run->widths, 0, sizeof(run->widths));
+		value_columns(value, name ? name : "?", add_cell, &first);
 		fputs(out_bold(&run->out), run->out.f);
-		print_cells(run, value, map_name(map), add_name);
+		print_cells(run, value, name ? name : "?", true);
 		fprintf(run->out.f, "%s\n", out_plain(&run->out));
 		run->last_map = map;
 		run->last_type = type;
 	}
-	print_cells(run, value, map_name(map), add_leaf);
+	print_cells(run, value, name ? name : "?", false);
 	fputc('\n', run->out.f);
+	free(name);
 }
 
 static void on_record(void *ctx, const struct skep_map *map, uint32_t cpu, const void *data,

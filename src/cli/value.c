@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Values by type: bytes to a tree. Numbers stay numbers (what does not fit a signed 64-bit integer becomes
- * text), char arrays and network-order types (__be16, __be32, struct in6_addr) become text that people read.
+ * text); char arrays, network-order types (__be16, __be32) and arrays of bytes become text that people read: 6 bytes as
+ * a hardware address, 16 as an IPv6 address, other lengths from 4 on in hexadecimal.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -12,9 +13,18 @@
 
 #define MAX_NEST 32
 
+#define LEAST_BYTES 4 /* an array of fewer stays one of numbers */
+
+/* An array or object that is being filled; it joins its parent when it ends. */
+struct level {
+	json_t *node;
+	char *member;
+	bool bytes; /* an array with nothing but unsigned bytes so far */
+};
+
 struct builder {
 	const struct skep_obj *obj;
-	json_t *stack[MAX_NEST];
+	struct level stack[MAX_NEST];
 	int depth;
 	json_t *root;
 };
@@ -30,7 +40,7 @@ static void put_member(json_t *object, const char *member, json_t *value)
 
 static void put(struct builder *b, const char *member, json_t *value)
 {
-	json_t *top = b->depth ? b->stack[b->depth - 1] : NULL;
+	json_t *top = b->depth ? b->stack[b->depth - 1].node : NULL;
 
 	if (!top)
 		b->root = value;
@@ -38,30 +48,6 @@ static void put(struct builder *b, const char *member, json_t *value)
 		json_array_append_new(top, value);
 	else
 		put_member(top, member, value);
-}
-
-static int on_begin(void *ctx, const char *member, uint32_t type, bool is_array, size_t n)
-{
-	struct builder *b = ctx;
-	json_t *node = is_array ? json_array() : json_object();
-
-	(void)type;
-	(void)n;
-	if (b->depth == MAX_NEST) {
-		json_decref(node);
-		return -1;
-	}
-	put(b, member, node);
-	b->stack[b->depth++] = node;
-	return 0;
-}
-
-static int on_end(void *ctx)
-{
-	struct builder *b = ctx;
-
-	b->depth--;
-	return 0;
 }
 
 static json_t *bytes_text(const char *data, size_t len)
@@ -80,6 +66,64 @@ static json_t *bytes_text(const char *data, size_t len)
 	text = json_stringn(out, 2 + len * 2);
 	free(out);
 	return text;
+}
+
+static int on_begin(void *ctx, const char *member, uint32_t type, bool is_array, size_t n)
+{
+	struct builder *b = ctx;
+	struct level *l = &b->stack[b->depth];
+
+	(void)type;
+	(void)n;
+	if (b->depth == MAX_NEST)
+		return -1;
+	if (b->depth)
+		b->stack[b->depth - 1].bytes = false;
+	*l = (struct level){ .node = is_array ? json_array() : json_object(),
+			     .member = member ? strdup(member) : NULL,
+			     .bytes = is_array && !hist_named(member) };
+	b->depth++;
+	return l->node ? 0 : -1;
+}
+
+static json_t *address_text(const json_t *array)
+{
+	size_t n = json_array_size(array), i;
+	unsigned char *raw = malloc(n);
+	char text[INET6_ADDRSTRLEN];
+	json_t *v, *out;
+
+	if (!raw)
+		return NULL;
+	json_array_foreach((json_t *)array, i, v) raw[i] = (unsigned char)json_integer_value(v);
+	if (n == 6) {
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", raw[0], raw[1],
+			 raw[2], raw[3], raw[4], raw[5]);
+		out = json_string(text);
+	} else if (n == 16 && inet_ntop(AF_INET6, raw, text, sizeof(text))) {
+		out = json_string(text);
+	} else {
+		out = bytes_text((const char *)raw, n);
+	}
+	free(raw);
+	return out;
+}
+
+static int on_end(void *ctx)
+{
+	struct builder *b = ctx;
+	struct level l = b->stack[--b->depth];
+	json_t *text = NULL;
+
+	if (l.bytes && json_array_size(l.node) >= LEAST_BYTES)
+		text = address_text(l.node);
+	if (text) {
+		json_decref(l.node);
+		l.node = text;
+	}
+	put(b, l.member, l.node);
+	free(l.member);
+	return 0;
 }
 
 static json_t *uint_json(uint64_t v)
@@ -123,6 +167,8 @@ static int on_scalar(void *ctx, const struct skep_value *v)
 	json_t *node = NULL;
 	char text[24];
 
+	if (b->depth && (v->kind != SKEP_VALUE_UINT || skep_type_size(b->obj, v->type) != 1))
+		b->stack[b->depth - 1].bytes = false;
 	switch (v->kind) {
 	case SKEP_VALUE_INT:
 		node = syscall_json(b, v);
@@ -163,47 +209,16 @@ json_t *value_json(const struct skep_obj *obj, uint32_t type, const void *data, 
 	static const struct skep_visitor visitor = { on_begin, on_scalar, on_end };
 	struct builder b = { .obj = obj };
 
-	if (skep_type_visit(obj, type, data, len, &visitor, &b) < 0 || !b.root) {
-		json_decref(b.root);
-		return bytes_text(data, len);
+	if (skep_type_visit(obj, type, data, len, &visitor, &b) == 0 && b.root)
+		return b.root;
+	while (b.depth) {
+		struct level l = b.stack[--b.depth];
+
+		json_decref(l.node);
+		free(l.member);
 	}
-	return b.root;
-}
-
-static bool byte_array(const json_t *a)
-{
-	size_t i;
-	json_t *v;
-
-	if (json_array_size(a) < 4)
-		return false;
-	json_array_foreach((json_t *)a, i, v) if (!json_is_integer(v) ||
-						  json_integer_value(v) < 0 ||
-						  json_integer_value(v) > 255) return false;
-	return true;
-}
-
-/* A MAC address, an IPv6 address or plain hex. */
-static char *byte_array_text(const json_t *a)
-{
-	size_t n = json_array_size(a), i;
-	unsigned char raw[16];
-	char *out = malloc(n * 3 + INET6_ADDRSTRLEN), *p = out;
-	json_t *v;
-
-	if (!out)
-		return NULL;
-	*out = '\0';
-	json_array_foreach((json_t *)a, i, v)
-	{
-		unsigned int byte = (unsigned int)json_integer_value(v);
-
-		raw[i % sizeof(raw)] = (unsigned char)byte;
-		p += snprintf(p, 4, n == 6 && i ? ":%02x" : "%02x", byte);
-	}
-	if (n == sizeof(raw) && !inet_ntop(AF_INET6, raw, out, INET6_ADDRSTRLEN))
-		*out = '\0';
-	return out;
+	json_decref(b.root);
+	return bytes_text(data, len);
 }
 
 static char *dump_text(const json_t *value)
@@ -235,9 +250,6 @@ char *value_text(const json_t *value)
 	case JSON_NULL:
 		return strdup("-");
 	case JSON_ARRAY:
-		if (byte_array(value))
-			return byte_array_text(value);
-		return dump_text(value);
 	case JSON_OBJECT:
 		return dump_text(value);
 	}
@@ -312,7 +324,7 @@ bool value_is_zero(const json_t *value)
 	case JSON_STRING: {
 		const char *s = json_string_value(value);
 
-		return s[strspn(s, strncmp(s, "0x", 2) == 0 ? "0x" : "0.")] == '\0';
+		return s[strspn(s, strncmp(s, "0x", 2) == 0 ? "0x" : "0.:")] == '\0';
 	}
 	case JSON_TRUE:
 		return false;
