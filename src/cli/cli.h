@@ -81,6 +81,8 @@ typedef void (*value_column_fn)(void *ctx, const char *name, const json_t *leaf)
 void value_columns(const json_t *value, const char *name, value_column_fn fn, void *ctx);
 /* Adds numbers of b to a, in place, wherever both have numbers in the same place. */
 void value_sum(json_t *a, const json_t *b);
+/* An order of values of one type: numbers by size, text by bytes, members one after the other. */
+int value_compare(const json_t *a, const json_t *b);
 bool value_is_zero(const json_t *value);
 
 /* Log2 buckets: does this name and array look like them? Draws them. */

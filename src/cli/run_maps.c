@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Maps at the end of a run: those that changed, as tables, largest numbers first; values of per-CPU maps summed
+ * Maps at the end of a run: those that changed, as tables, largest numbers first, then by key; values of per-CPU maps summed
  * (JSON has each CPU's); arrays of log2 buckets drawn. Rows that are all zero are left out of arrays.
  */
 #include <inttypes.h>
@@ -15,7 +15,6 @@ struct element {
 	json_t *key, *value; /* value: summed over CPUs */
 	json_t *per_cpu;     /* array, or NULL */
 	json_int_t weight;
-	size_t order; /* as read */
 };
 
 struct elements {
@@ -101,7 +100,6 @@ static bool push(struct elements *all, struct element e)
 		all->e = grown;
 		all->cap = cap;
 	}
-	e.order = all->n;
 	all->e[all->n++] = e;
 	return true;
 }
@@ -142,7 +140,7 @@ static int by_weight(const void *a, const void *b)
 
 	if (x->weight != y->weight)
 		return x->weight < y->weight ? 1 : -1;
-	return x->order < y->order ? -1 : x->order > y->order;
+	return value_compare(x->key, y->key);
 }
 
 /* Columns of a table row; arrays of buckets are drawn below the table instead. */

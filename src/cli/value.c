@@ -334,3 +334,37 @@ bool value_is_zero(const json_t *value)
 	}
 	return false;
 }
+
+static int compare_members(json_t *a, json_t *b)
+{
+	void *x = json_object_iter(a), *y = json_object_iter(b);
+	int r = 0;
+
+	while (x && y && r == 0) {
+		r = value_compare(json_object_iter_value(x), json_object_iter_value(y));
+		x = json_object_iter_next(a, x);
+		y = json_object_iter_next(b, y);
+	}
+	return r ? r : !!x - !!y;
+}
+
+int value_compare(const json_t *a, const json_t *b)
+{
+	json_int_t x, y;
+	int r = 0;
+
+	if (json_typeof(a) != json_typeof(b))
+		return (int)json_typeof(a) - (int)json_typeof(b);
+	if (json_is_integer(a)) {
+		x = json_integer_value(a);
+		y = json_integer_value(b);
+		return x < y ? -1 : x > y;
+	}
+	if (json_is_string(a))
+		return strcmp(json_string_value(a), json_string_value(b));
+	if (json_is_object(a))
+		return compare_members((json_t *)a, (json_t *)b);
+	for (size_t i = 0; r == 0 && i < json_array_size(a) && i < json_array_size(b); i++)
+		r = value_compare(json_array_get(a, i), json_array_get(b, i));
+	return r;
+}
