@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -399,7 +400,7 @@ static void processes(void)
 	e = nth(DEATH, 0);
 	CHECK_EQ_STR((const char *)e->record + 8, "calls");
 	CHECK_EQ_INT(s32(e, 24), s32(f, 44));
-	CHECK_EQ_INT(s32(e, 28), 120);
+	CHECK_EQ_INT(s32(e, 28), 120 + getpriority(PRIO_PROCESS, 0));
 	CHECK_EQ_INT(e->record[32], 1);
 	CHECK_EQ_INT(e->size, 40);
 	seen.look = false;

@@ -322,6 +322,8 @@ static bool step(struct proc *p, int flags)
 		check_stop(p);
 	if (tid <= 0)
 		return tid < 0 && errno == EINTR;
+	if (p->deadline > 0 && !p->quiet)
+		check_stop(p);
 	if (tid == p->ticker)
 		on_tick(p, status);
 	else if (WIFSTOPPED(status))
