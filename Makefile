@@ -73,6 +73,10 @@ TOOL_BIN := $(TOOL_SRC:%.c=$(O)/%)
 REPLAY_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/bin/%)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
+WORK_SRC := $(sort $(wildcard bench/workloads/*.c))
+WORK_BPF := $(WORK_SRC:%.c=$(O)/%.vm.o) $(WORK_SRC:%.c=$(O)/%.xdp.o)
+JIT_BENCH_OBJ := $(WORK_SRC:%.c=$(O)/%.gcc.o) $(WORK_SRC:%.c=$(O)/%.clang.o) \
+	$(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard bench/jit/*.c)))
 BPF_OBJ := $(BPF_SRC:%.c=$(O)/%.o) $(BE_SRC:%.bpf.c=$(O)/%.be.bpf.o)
 EXAMPLE_OBJ := $(filter $(O)/examples/%,$(BPF_OBJ))
 TEST_OBJ := $(filter-out $(O)/bench/%,$(BPF_OBJ))
@@ -129,6 +133,19 @@ $(O)/obj/fuzz/%.o: fuzz/%.c $(O)/flags
 $(O)/%.bpf.o: %.bpf.c $(O)/bpfflags
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)$(CLANG) $(BPF_CFLAGS) $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
+# A workload of the benchmark: natively by both compilers, for our engines, for the kernel.
+$(O)/bench/workloads/%.gcc.o: bench/workloads/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,GCC,$<)gcc -O2 $(WARN) $(STRICT) -DENGINE=gcc -MMD -MP -MF $@.d -c -o $@ $<
+$(O)/bench/workloads/%.clang.o: bench/workloads/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CLANG,$<)$(CLANG) -O2 $(WARN) $(STRICT) -DENGINE=clang -MMD -MP -MF $@.d -c -o $@ $<
+$(O)/bench/workloads/%.vm.o: bench/workloads/%.c $(O)/bpfflags
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(filter-out -g,$(BPF_CFLAGS)) -fno-builtin $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
+$(O)/bench/workloads/%.xdp.o: bench/workloads/%.c $(O)/bpfflags
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -fno-builtin -DXDP $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
 # The other byte order.
 $(O)/%.be.bpf.o: %.bpf.c $(O)/bpfflags
 	@mkdir -p $(@D)
@@ -165,6 +182,9 @@ $(PLAIN_SRC:%.c=$(O)/%): $(O)/%: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(STRICT) -o $@ $< \
 		-Wl,--as-needed -lpthread -ljansson
+$(O)/bench/jit_bench: $(O)/obj/bench/jit_bench.o $(JIT_BENCH_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link) -lbpf -lelf -lz -lm
 $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
@@ -211,7 +231,7 @@ lint: ## layers, limits, bans, formatting, warnings
 bench: ## measure; prints a table and writes bench.json
 	@tools/deps
 	@$(MAKE) --no-print-directory -j$(JOBS) bench-run
-bench-run: all $(BENCH_BIN) $(BPF_OBJ)
+bench-run: all $(BENCH_BIN) $(BPF_OBJ) $(WORK_BPF)
 	@SKEP=$(abspath $(O)/skep) SKEP_BUILD=$(abspath $(O)) bench/run $(O)/bench.json
 
 corpora: ## run the BPF objects of Debian's packages; prints a line a program, writes corpora.json
@@ -271,4 +291,4 @@ help: ## this list
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/obj/%.d) \
 	$(TOOL_SRC:%.c=$(O)/obj/%.d) $(BENCH_SRC:%.c=$(O)/obj/%.d) \
-	$(FUZZ_SRC:%.c=$(O)/obj/%.d) $(BPF_OBJ:=.d)
+	$(FUZZ_SRC:%.c=$(O)/obj/%.d) $(BPF_OBJ:=.d) $(WORK_BPF:=.d) $(JIT_BENCH_OBJ:.o=.d) $(JIT_BENCH_OBJ:=.d)

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Workloads on the engines of this process: native code, the JIT's two modes, the interpreter. Nothing
+ * but the run itself is inside the clock: the run's memory is set up once a sample, with a budget that lasts.
+ */
+#include "jit/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "jit/jit.h"
+#include "lib/vm_elf.h"
+
+#pragma weak jit_new
+#pragma weak jit_free
+#pragma weak jit_run
+#pragma weak jit_code
+#pragma weak jit_stats
+
+#define COMPILES 31
+
+typedef uint64_t (*native_fn)(uint8_t *packet, uint64_t len);
+
+#define WORKLOAD(name, label)                          \
+	uint64_t gcc_##name(uint8_t *p, uint64_t len); \
+	uint64_t clang_##name(uint8_t *p, uint64_t len);
+WORKLOADS(WORKLOAD)
+#undef WORKLOAD
+
+static const struct {
+	const char *name;
+	native_fn gcc, clang;
+} workloads[] = {
+#define WORKLOAD(name, label) { #name, gcc_##name, clang_##name },
+	WORKLOADS(WORKLOAD)
+#undef WORKLOAD
+};
+
+struct work {
+	enum engine engine;
+	native_fn native;
+	struct exec_prog *prog;
+	struct exec_run run;
+	struct jit_prog *jit;
+	jit_entry entry;
+	struct kernel_work *kernel;
+	struct work_info info;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int say(const char *what, int r, struct skep_error *err)
+{
+	fprintf(stderr, "jit_bench: %s: %s\n", what, err ? skep_error_message(err) : strerror(-r));
+	skep_error_free(err);
+	return r;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int compile(struct work *w, struct skep_error **reterr)
+{
+	struct jit_opts opts = { .mode = w->engine == ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED };
+	double ns[COMPILES];
+	struct jit_stats stats;
+
+	for (int i = 0; i < COMPILES; i++) {
+		double start = now();
+		int r;
+
+		jit_free(w->jit);
+		w->jit = NULL;
+		start = now();
+		r = jit_new(w->prog, &opts, &w->jit, reterr);
+		if (r < 0)
+			return r;
+		ns[i] = now() - start;
+	}
+	qsort(ns, COMPILES, sizeof(ns[0]), compare);
+	jit_stats(w->jit, &stats);
+	w->entry = jit_code(w->jit, NULL);
+	w->info.compile_ns = ns[COMPILES / 2];
+	w->info.code_bytes = stats.code_bytes;
+	return 0;
+}
+
+static char *read_file(const char *path, size_t *ret_size)
+{
+	FILE *f = fopen(path, "rb");
+	char *data = malloc(1 << 20);
+
+	*ret_size = f && data ? fread(data, 1, 1 << 20, f) : 0;
+	if (f)
+		fclose(f);
+	return data;
+}
+
+static int open_ours(struct work *w, const char *name, const char *path)
+{
+	struct exec_prog_opts o = { .object = path,
+				    .name = name,
+				    .prog_type = -1,
+				    .customs = bench_helpers,
+				    .ncustoms = BENCH_HELPERS };
+	struct skep_insn *insns = NULL;
+	struct skep_error *err = NULL;
+	size_t size, n = 0;
+	char *data = read_file(path, &size);
+	int r = data ? vm_elf_read(data, size, path, name, &insns, &n, &err) : -ENOMEM;
+
+	o.insns = insns;
+	o.ninsns = w->info.insns = (uint32_t)n;
+	if (r == 0)
+		r = exec_prog_new(&o, &w->prog, &err);
+	if (r == 0)
+		r = exec_run_init(&w->run, &err);
+	if (r == 0 && w->engine != ENGINE_INTERP)
+		r = jit_new ? compile(w, &err) : -EOPNOTSUPP;
+	free(insns);
+	free(data);
+	if (r == -EOPNOTSUPP) {
+		skep_error_free(err);
+		return r;
+	}
+	return r < 0 ? say(name, r, err) : 0;
+}
+
+int work_open(enum engine engine, enum workload workload, const char *build, struct work **ret,
+	      const char **ret_why)
+{
+	struct work *w = calloc(1, sizeof(*w));
+	const char *name = workloads[workload].name;
+	char path[4096];
+	int r = 0;
+
+	if (!w)
+		return -ENOMEM;
+	w->engine = engine;
+	snprintf(path, sizeof(path), "%s/bench/workloads/%s.%s.o", build, name,
+		 engine == ENGINE_KERNEL ? "xdp" : "vm");
+	if (engine == ENGINE_GCC || engine == ENGINE_CLANG) {
+		w->native = engine == ENGINE_GCC ? workloads[workload].gcc :
+						   workloads[workload].clang;
+	} else if (engine == ENGINE_KERNEL) {
+		r = kernel_open(path, &w->kernel, &w->info);
+		*ret_why = "bpf(2) is refused";
+		if (r < 0 && r != -EPERM)
+			say(path, r, NULL);
+	} else {
+		r = open_ours(w, name, path);
+		*ret_why = "not compiled on this host";
+	}
+	if (r < 0) {
+		work_close(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+void work_close(struct work *work)
+{
+	if (!work)
+		return;
+	if (work->jit)
+		jit_free(work->jit);
+	if (work->run.stack)
+		exec_run_done(&work->run);
+	exec_prog_free(work->prog);
+	kernel_close(work->kernel);
+	free(work);
+}
+
+const struct work_info *work_info(const struct work *work)
+{
+	return &work->info;
+}
+
+static int start(struct work *w, uint8_t *packet)
+{
+	const struct exec_region region = { .base = (uint64_t)(uintptr_t)packet,
+					    .size = PACKET_SIZE,
+					    .kind = REGION_MEM,
+					    .writable = true,
+					    .name = "packet" };
+
+	exec_run_start(&w->run, INT64_MAX);
+	w->run.ctx_len = PACKET_SIZE;
+	exec_region_add(&w->run, &region);
+	return bench_tables_allow(&w->run);
+}
+
+/* The loops are apart so that each calls straight what it measures. */
+static int loop(struct work *w, uint8_t *packet, uint64_t times, uint64_t *ret)
+{
+	uint64_t ctx = (uint64_t)(uintptr_t)packet, v = 0;
+	struct skep_error *err = NULL;
+	int r = 0;
+
+	if (w->native) {
+		for (uint64_t i = 0; i < times; i++)
+			v = w->native(packet, PACKET_SIZE);
+	} else if (w->entry) {
+		for (uint64_t i = 0; i < times; i++)
+			v = w->entry(&w->run, ctx, PACKET_SIZE);
+	} else if (w->jit) {
+		for (uint64_t i = 0; i < times && r == 0; i++)
+			r = jit_run(w->jit, &w->run, ctx, &v, &err);
+	} else {
+		for (uint64_t i = 0; i < times && r == 0; i++)
+			r = exec(w->prog, &w->run, ctx, &v, &err);
+	}
+	*ret = v;
+	return r < 0 ? say("a run ended", r, err) : 0;
+}
+
+int work_run(struct work *work, uint8_t *packet, uint64_t times, double *ret_ns,
+	     uint32_t *ret_value)
+{
+	double begin;
+	uint64_t v = 0;
+	int r;
+
+	if (work->kernel)
+		return kernel_run(work->kernel, packet, times, ret_ns, ret_value);
+	if (work->prog) {
+		r = start(work, packet);
+		if (r < 0)
+			return r;
+	}
+	begin = now();
+	r = loop(work, packet, times, &v);
+	*ret_ns = (now() - begin) / (double)times;
+	*ret_value = (uint32_t)v;
+	return r;
+}
