@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The assembler: each line is matched with the assembler texts of isa.def, the same that the
- * disassembler fills in, so what it prints can be read back by construction. Of the rows that begin
- * with the line's first word the first that matches wins; if none does, the error is that of the row
- * that got furthest. Jumps to labels are patched at the end, when all labels are known.
+ * The assembler: lines to instructions (asm_match.c), labels, and which notation a text is in. Jumps to
+ * labels are patched at the end, when all labels are known. A text of unknown notation is read in each;
+ * the first in which it is right wins, and if there is none, the error is that of the one that got
+ * furthest.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,26 +28,18 @@ struct fixup {
 };
 
 struct assembler {
+	enum skep_insn_style style;
 	struct skep_insn *insns;
-	size_t n, cap;
+	uint32_t *lines; /* of each slot */
+	size_t n, cap, line_cap;
 	struct label *labels;
 	size_t label_count, label_cap;
 	struct fixup *fixups;
 	size_t fixup_count, fixup_cap;
+	bool listed; /* the text has indexes, which begin at first_index */
+	uint64_t first_index;
 	struct asm_line line;
 	struct skep_error **reterr;
-};
-
-/* How far the match of a row got, and what it wanted there. */
-struct match {
-	const struct asm_token *t; /* the next token */
-	struct skep_insn in[2];
-	const struct asm_token *label; /* the jump's target, if it is one */
-	bool label_in_imm;
-	const char *wanted; /* for ASM_OPERANDS */
-	int wanted_len;
-	bool literal;		   /* wanted as it stands, so shown in quotes */
-	const struct err_def *why; /* what is wrong with *t; NULL while it matches */
 };
 
 /* Makes room for one more element. */
@@ -66,268 +57,6 @@ static int grow(void *array, size_t *cap, size_t count, size_t size, struct skep
 	*memory = grown;
 	*cap = more;
 	return 0;
-}
-
-static bool fail_match(struct match *m, const struct err_def *why, const char *wanted)
-{
-	m->why = why;
-	m->wanted = wanted;
-	m->wanted_len = wanted ? (int)strlen(wanted) : 0;
-	return false;
-}
-
-/* How many characters of a token an error shows. */
-static int shown(const struct asm_token *t)
-{
-	return t->len < 40 ? (int)t->len : 40;
-}
-
-static bool is_punct(const struct asm_token *t, char c)
-{
-	return t->kind == ASM_PUNCT && t->text[0] == c;
-}
-
-static bool match_register(struct match *m, struct isa_range range, unsigned int shift)
-{
-	if (m->t->kind != ASM_REG)
-		return fail_match(m, &ERR_ASM_OPERANDS, "a register");
-	if ((int32_t)m->t->value > range.hi)
-		return fail_match(m, &ERR_ASM_READ_ONLY, NULL);
-	m->in[0].regs |= (uint8_t)(m->t->value << shift);
-	m->t++;
-	return true;
-}
-
-/* A number with an optional sign, from -@below to @above. */
-static bool match_number(struct match *m, uint64_t below, uint64_t above, uint64_t *ret)
-{
-	bool negative = is_punct(m->t, '-');
-	const struct asm_token *t = m->t + (negative || is_punct(m->t, '+'));
-
-	if (t->kind != ASM_NUMBER)
-		return fail_match(m, &ERR_ASM_OPERANDS, "a number");
-	if (t->value > (negative ? below : above))
-		return fail_match(m, &ERR_ASM_RANGE, NULL);
-	*ret = negative ? 0 - t->value : t->value;
-	m->t = t + 1;
-	return true;
-}
-
-/* 32 bits may be written signed or unsigned. */
-static bool match_imm(struct match *m, int32_t *ret)
-{
-	uint64_t value;
-
-	if (!match_number(m, 1ULL << 31, UINT32_MAX, &value))
-		return false;
-	*ret = (int32_t)(uint32_t)value;
-	return true;
-}
-
-static bool match_wide(struct match *m)
-{
-	uint64_t value;
-
-	if (!match_number(m, 1ULL << 63, UINT64_MAX, &value))
-		return false;
-	m->in[0].imm = (int32_t)(uint32_t)value;
-	m->in[1].imm = (int32_t)(uint32_t)(value >> 32);
-	return true;
-}
-
-static bool match_off(struct match *m)
-{
-	uint64_t value;
-
-	if (!match_number(m, 1 << 15, INT16_MAX, &value))
-		return false;
-	m->in[0].off = (int16_t)(uint16_t)value;
-	return true;
-}
-
-/* `+n`, `-n` or a label. */
-static bool match_target(struct match *m, bool in_imm)
-{
-	uint64_t value;
-
-	if (m->t->kind == ASM_WORD) {
-		m->label = m->t++;
-		m->label_in_imm = in_imm;
-		return true;
-	}
-	if (!is_punct(m->t, '+') && !is_punct(m->t, '-'))
-		return fail_match(m, &ERR_ASM_OPERANDS, "+n, -n or a label");
-	if (!in_imm)
-		return match_off(m);
-	if (!match_number(m, 1ULL << 31, INT32_MAX, &value))
-		return false;
-	m->in[0].imm = (int32_t)(uint32_t)value;
-	return true;
-}
-
-static bool match_directive(struct match *m, char directive, const struct isa_shape *shape)
-{
-	switch (directive) {
-	case 'd':
-		return match_register(m, shape->field[ISA_FIELD_DST], 0);
-	case 's':
-		return match_register(m, shape->field[ISA_FIELD_SRC], 4);
-	case 'i':
-	case 'x':
-		return match_imm(m, &m->in[0].imm);
-	case 'u':
-		return match_imm(m, &m->in[1].imm);
-	case 'q':
-		return match_wide(m);
-	case 'n':
-		return match_off(m);
-	case 'o':
-		if (is_punct(m->t, ']'))
-			return true;
-		if (!is_punct(m->t, '+') && !is_punct(m->t, '-'))
-			return fail_match(m, &ERR_ASM_OPERANDS, "+n, -n or ']'");
-		return match_off(m);
-	case 't':
-	case 'l':
-		return match_target(m, directive == 'l');
-	default:
-		return fail_match(m, &ERR_ASM_OPERANDS, "a text that isa.def declares wrongly");
-	}
-}
-
-/* Of the words in isa.def. */
-static bool is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static size_t word_length(const char *p)
-{
-	size_t len = 0;
-
-	while (is_word(p[len]))
-		len++;
-	return len;
-}
-
-/* A word or a mark of @text as it stands. */
-static bool match_literal(struct match *m, const char *text, size_t len)
-{
-	if (m->t->len == len && !memcmp(m->t->text, text, len)) {
-		m->t++;
-		return true;
-	}
-	fail_match(m, &ERR_ASM_OPERANDS, text);
-	m->wanted_len = (int)len;
-	m->literal = true;
-	return false;
-}
-
-/* Fills m->in as @op says; false with m->why when the line does not match. */
-static bool match_op(struct match *m, enum isa_op op)
-{
-	const struct isa_shape *shape = &isa_shapes[op];
-	const char *text = isa_text(op, SKEP_INSN_ASM);
-
-	while (*text) {
-		size_t len = word_length(text);
-
-		if (*text == '%') {
-			if (!match_directive(m, text[1], shape))
-				return false;
-			text += 2;
-		} else if (*text == ' ') {
-			text++;
-		} else {
-			if (!match_literal(m, text, len ? len : 1))
-				return false;
-			text += len ? len : 1;
-		}
-	}
-	if (m->t->kind != ASM_END)
-		return fail_match(m, &ERR_ASM_OPERANDS, "the end of the line");
-	m->in[0].code = shape->code;
-	if (shape->field[ISA_FIELD_SRC].lo == shape->field[ISA_FIELD_SRC].hi)
-		m->in[0].regs |= (uint8_t)(shape->field[ISA_FIELD_SRC].lo << 4);
-	if (shape->field[ISA_FIELD_OFF].lo == shape->field[ISA_FIELD_OFF].hi)
-		m->in[0].off = (int16_t)shape->field[ISA_FIELD_OFF].lo;
-	if (shape->field[ISA_FIELD_IMM].lo == shape->field[ISA_FIELD_IMM].hi)
-		m->in[0].imm = shape->field[ISA_FIELD_IMM].lo;
-	return true;
-}
-
-static void quote_wanted(const struct match *m, char *buf, size_t size)
-{
-	const char *quote = m->literal ? "'" : "";
-
-	snprintf(buf, size, "%s%.*s%s", quote, m->wanted_len, m->wanted, quote);
-}
-
-/* The error of the best failed match, and of another that got as far but wanted something else:
- * "expected a number or a register". */
-static int fail_line(struct assembler *a, const struct match *best, const struct match *other)
-{
-	const struct asm_token *t = best->t;
-	struct skep_place at = SKEP_AT_TEXT(NULL, a->line.number, t->col);
-	char found[64], wanted[64], or_wanted[64];
-
-	if (best->why == &ERR_ASM_READ_ONLY)
-		return skep_fail(a->reterr, best->why, at, "%%r%" PRIu64 " cannot be written",
-				 t->value);
-	if (best->why == &ERR_ASM_RANGE) {
-		bool negative = is_punct(t, '-');
-
-		t += t->kind == ASM_PUNCT;
-		return skep_fail(a->reterr, best->why, at, "'%s%.*s' does not fit its field",
-				 negative ? "-" : "", shown(t), t->text);
-	}
-	if (t->kind == ASM_END)
-		snprintf(found, sizeof(found), "the end of the line");
-	else
-		snprintf(found, sizeof(found), "'%.*s'", shown(t), t->text);
-	quote_wanted(best, wanted, sizeof(wanted));
-	if (!other->wanted)
-		return skep_fail(a->reterr, best->why, at, "expected %s, found %s", wanted, found);
-	quote_wanted(other, or_wanted, sizeof(or_wanted));
-	return skep_fail(a->reterr, best->why, at, "expected %s or %s, found %s", wanted, or_wanted,
-			 found);
-}
-
-/* Keeps the failed match that got furthest, and beside it one that wanted something else there. */
-static void keep_match(struct match *best, struct match *other, const struct match *m)
-{
-	if (!best->t || m->t > best->t) {
-		*best = *m;
-		other->wanted = NULL;
-	} else if (m->t == best->t && m->wanted && best->wanted && !other->wanted &&
-		   (m->wanted_len != best->wanted_len ||
-		    memcmp(m->wanted, best->wanted, (size_t)m->wanted_len) != 0)) {
-		*other = *m;
-	}
-}
-
-/* Finds the row that matches the tokens from @first on; ISA_INVALID after an error. */
-static enum isa_op match_line(struct assembler *a, const struct asm_token *first, struct match *m)
-{
-	struct match best = { .t = NULL }, other = { .t = NULL };
-
-	for (unsigned int op = ISA_INVALID + 1; op < ISA_COUNT; op++) {
-		const char *text = isa_text((enum isa_op)op, SKEP_INSN_ASM);
-
-		if (strncmp(text, first->text, first->len) != 0 || is_word(text[first->len]))
-			continue;
-		*m = (struct match){ .t = first };
-		if (match_op(m, (enum isa_op)op))
-			return (enum isa_op)op;
-		keep_match(&best, &other, m);
-	}
-	if (best.t)
-		fail_line(a, &best, &other);
-	else
-		skep_fail(a->reterr, &ERR_ASM_UNKNOWN,
-			  SKEP_AT_TEXT(NULL, a->line.number, first->col), "'%.*s'", shown(first),
-			  first->text);
-	return ISA_INVALID;
 }
 
 static int add_label(struct assembler *a, const struct asm_token *t)
@@ -352,21 +81,82 @@ static int add_fixup(struct assembler *a, const struct asm_token *t, bool in_imm
 	return 0;
 }
 
+/* The next index of a listing must be the next slot: a log of branches taken is no program. */
+static int check_index(struct assembler *a)
+{
+	if (!a->line.has_index)
+		return 0;
+	if (!a->listed)
+		a->first_index = a->line.index - a->n;
+	a->listed = true;
+	if (a->line.index == a->first_index + a->n)
+		return 0;
+	return skep_fail(a->reterr, &ERR_ASM_INDEX, SKEP_AT_TEXT(NULL, a->line.number, 1),
+			 "instruction %" PRIu64 " where %" PRIu64 " should follow", a->line.index,
+			 a->first_index + a->n);
+}
+
+static int add_slots(struct assembler *a, const struct skep_insn *in, unsigned int slots)
+{
+	int r = 0;
+
+	if (a->n + slots > MAX_SLOTS)
+		return skep_fail(a->reterr, &ERR_ASM_TOO_MANY,
+				 SKEP_AT_TEXT(NULL, a->line.number, a->line.tokens->col),
+				 "at most %d instructions", MAX_SLOTS);
+	for (unsigned int i = 0; i < slots; i++) {
+		r = grow(&a->insns, &a->cap, a->n, sizeof(*a->insns), a->reterr);
+		if (r == 0)
+			r = grow(&a->lines, &a->line_cap, a->n, sizeof(*a->lines), a->reterr);
+		if (r < 0)
+			return r;
+		a->lines[a->n] = a->line.number;
+		a->insns[a->n++] = in[i];
+	}
+	return 0;
+}
+
+/* The bytes of an object's listing: little-endian. */
+static int add_bytes(struct assembler *a)
+{
+	struct skep_insn in[2] = { 0 };
+	unsigned int n = a->line.nbytes / 8;
+	char why[128];
+
+	for (unsigned int i = 0; i < n; i++) {
+		const uint8_t *b = a->line.bytes + 8 * i;
+
+		in[i] = (struct skep_insn){ b[0], b[1], (int16_t)(b[2] | b[3] << 8),
+					    (int32_t)(b[4] | b[5] << 8 | b[6] << 16 |
+						      (uint32_t)b[7] << 24) };
+	}
+	if (isa_slots(isa_decode(in, n)) == n && isa_decode(in, n) != ISA_INVALID)
+		return add_slots(a, in, n);
+	isa_why_invalid(in, n, why, sizeof(why));
+	return skep_fail(a->reterr, &ERR_ASM_BYTES, SKEP_AT_TEXT(NULL, a->line.number, 1), "%s",
+			 why);
+}
+
 static int add_line(struct assembler *a)
 {
 	const struct asm_token *t = a->line.tokens;
-	struct match m;
+	struct asm_match m;
 	enum isa_op op;
 	int r;
 
-	for (; t->kind == ASM_WORD && is_punct(t + 1, ':'); t += 2) {
+	for (; t->kind == ASM_WORD && asm_is_punct(t + 1, ':'); t += 2) {
 		r = add_label(a, t);
 		if (r < 0)
 			return r;
 	}
-	if (t->kind == ASM_END)
+	if (t->kind == ASM_END && !a->line.nbytes)
 		return 0;
-	op = match_line(a, t, &m);
+	r = check_index(a);
+	if (r < 0)
+		return r;
+	if (a->line.nbytes)
+		return add_bytes(a);
+	op = asm_match_line(&a->line, t, a->style, &m, a->reterr);
 	if (op == ISA_INVALID)
 		return -EINVAL;
 	if (m.label) {
@@ -374,17 +164,7 @@ static int add_line(struct assembler *a)
 		if (r < 0)
 			return r;
 	}
-	if (a->n + isa_slots(op) > MAX_SLOTS)
-		return skep_fail(a->reterr, &ERR_ASM_TOO_MANY,
-				 SKEP_AT_TEXT(NULL, a->line.number, t->col),
-				 "at most %d instructions", MAX_SLOTS);
-	for (unsigned int i = 0; i < isa_slots(op); i++) {
-		r = grow(&a->insns, &a->cap, a->n, sizeof(*a->insns), a->reterr);
-		if (r < 0)
-			return r;
-		a->insns[a->n++] = m.in[i];
-	}
-	return 0;
+	return add_slots(a, m.in, isa_slots(op));
 }
 
 static int label_shown(const struct label *l)
@@ -447,7 +227,8 @@ static int apply_fixup(struct assembler *a, const struct fixup *f)
 			  "'%.*s' is %" PRId64
 			  " instructions away, the field holds -32768 to 32767",
 			  label_shown(&f->target), f->target.name, delta);
-		skep_hint(a->reterr, "ja32 reaches any instruction");
+		skep_hint(a->reterr, "%s reaches any instruction",
+			  a->style == SKEP_INSN_ASM ? "ja32" : "gotol");
 		return -EINVAL;
 	}
 	a->insns[f->target.slot].off = (int16_t)delta;
@@ -458,7 +239,7 @@ static int assemble(struct assembler *a, const char *text)
 {
 	int r;
 
-	while ((r = asm_lex_line(&text, &a->line, a->reterr)) > 0) {
+	while ((r = asm_lex_line(&text, a->style, &a->line, a->reterr)) > 0) {
 		r = add_line(a);
 		if (r < 0)
 			return r;
@@ -470,19 +251,114 @@ static int assemble(struct assembler *a, const char *text)
 	return r;
 }
 
+static void done(struct assembler *a)
+{
+	free(a->insns);
+	free(a->lines);
+	free(a->labels);
+	free(a->fixups);
+}
+
+/* Leaves the program in *@ret, for done(). */
+static int assemble_style(struct assembler *ret, const char *text, enum skep_insn_style style,
+			  struct skep_error **reterr)
+{
+	int r;
+
+	*ret = (struct assembler){ .style = style, .reterr = reterr };
+	r = assemble(ret, text);
+	if (r < 0) {
+		done(ret);
+		*ret = (struct assembler){ 0 };
+	}
+	return r;
+}
+
+static bool got_further(const struct skep_error *a, const struct skep_error *b)
+{
+	const struct skep_place *x = skep_error_place(a), *y = skep_error_place(b);
+
+	return x->line != y->line ? x->line > y->line : x->col > y->col;
+}
+
+static int assemble_any(struct assembler *ret, const char *text, struct skep_error **reterr)
+{
+	static const enum skep_insn_style order[] = { SKEP_INSN_CLANG, SKEP_INSN_KERNEL,
+						      SKEP_INSN_ASM };
+	struct skep_error *best = NULL;
+	int r = 0, best_r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		struct skep_error *err = NULL;
+
+		r = assemble_style(ret, text, order[i], &err);
+		if (r == 0)
+			break;
+		if (!best || got_further(err, best)) {
+			skep_error_free(best);
+			best = err;
+			best_r = r;
+		} else {
+			skep_error_free(err);
+		}
+	}
+	if (r == 0 || !reterr)
+		skep_error_free(best);
+	else
+		*reterr = best;
+	return r == 0 ? 0 : best_r;
+}
+
+/* Names the file, and shows the line. */
+static void show_line(struct skep_error **reterr, const char *name, const char *text)
+{
+	struct skep_place at;
+	char *shown;
+
+	if (!reterr || !skep_error_place(*reterr)->line)
+		return;
+	at = *skep_error_place(*reterr);
+	for (uint32_t i = 1; i < at.line && strchr(text, '\n'); i++)
+		text = strchr(text, '\n') + 1;
+	shown = strndup(text, strcspn(text, "\r\n"));
+	at.text = shown;
+	if (name)
+		at.name = name;
+	skep_relocate(reterr, at);
+	free(shown);
+}
+
+int skep_insn_assemble_as(const char *text, const struct skep_asm_opts *opts,
+			  struct skep_insn **ret_insns, size_t *ret_n, struct skep_error **reterr)
+{
+	struct assembler a;
+	int r;
+
+	if (opts->style == SKEP_INSN_ANY)
+		r = assemble_any(&a, text, reterr);
+	else if (opts->style >= 0 && opts->style < SKEP_INSN_STYLES)
+		r = assemble_style(&a, text, (enum skep_insn_style)opts->style, reterr);
+	else
+		return skep_fail(reterr, &ERR_ASM_STYLE, SKEP_NOWHERE, "%d", opts->style);
+	if (r < 0) {
+		show_line(reterr, opts->name, text);
+		return r;
+	}
+	*ret_insns = a.insns;
+	*ret_n = a.n;
+	a.insns = NULL;
+	if (opts->size >= sizeof(*opts) && opts->ret_lines) {
+		*opts->ret_lines = a.lines;
+		a.lines = NULL;
+	}
+	done(&a);
+	return 0;
+}
+
 int skep_insn_assemble(const char *text, struct skep_insn **ret_insns, size_t *ret_n,
 		       struct skep_error **reterr)
 {
-	struct assembler a = { .reterr = reterr };
-	int r = assemble(&a, text);
+	const struct skep_asm_opts opts = { .size = sizeof(opts), .style = SKEP_INSN_ASM };
 
-	if (r == 0) {
-		*ret_insns = a.insns;
-		*ret_n = a.n;
-	} else {
-		free(a.insns);
-	}
-	free(a.labels);
-	free(a.fixups);
-	return r;
+	return skep_insn_assemble_as(text, &opts, ret_insns, ret_n, reterr);
 }

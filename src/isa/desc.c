@@ -6,16 +6,23 @@
 
 struct row {
 	const char *name, *since;
-	const char *texts[2];
+	const char *texts[SKEP_INSN_STYLES];
 	uint8_t kind, group, reads, writes;
 };
 
-_Static_assert(SKEP_INSN_KERNEL == 0 && SKEP_INSN_ASM == 1, "order of the texts in a row");
+_Static_assert(SKEP_INSN_KERNEL == 0 && SKEP_INSN_ASM == 1 && SKEP_INSN_CLANG == 2,
+	       "order of the texts in a row");
 
 static const struct row rows[ISA_COUNT] = {
-	[ISA_INVALID] = { "INVALID", "none", { "invalid", "invalid" }, ISA_KIND_NONE, 0, 0, 0 },
-#define INSN(id, code, src, off, imm, kind, reads, writes, group, since, ktext, atext)      \
-	[ISA_##id] = { #id,   #since, { ktext, atext }, ISA_KIND_##kind, ISA_GROUP_##group, \
+	[ISA_INVALID] = { "INVALID",
+			  "none",
+			  { "invalid", "invalid", "invalid" },
+			  ISA_KIND_NONE,
+			  0,
+			  0,
+			  0 },
+#define INSN(id, code, src, off, imm, kind, reads, writes, group, since, ktext, atext, ctext)      \
+	[ISA_##id] = { #id,   #since, { ktext, atext, ctext }, ISA_KIND_##kind, ISA_GROUP_##group, \
 		       reads, writes },
 #include "isa/isa.def"
 #undef INSN

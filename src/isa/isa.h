@@ -116,8 +116,8 @@ unsigned int isa_reads(enum isa_op op); /* enum isa_use */
 unsigned int isa_writes(enum isa_op op);
 unsigned int isa_access_size(enum isa_op op); /* bytes of memory touched: 1, 2, 4, 8; 0: none */
 
-/* Text; both styles of insn.h. @names, used by the kernel style, may be NULL, and so may its members: turn
- * helper and kfunc ids, functions and map references into names. */
+/* Text; all styles of insn.h. @names may be NULL, and so may its members: turn helper and kfunc ids, functions and
+ * map references into names (kernel style only), and targets into labels (all styles). */
 struct isa_names {
 	const char *(*helper)(void *ctx, int32_t id);
 	/* the object of a wide load's pseudo source, e.g. "map 'counts'"; NULL: unknown */
@@ -125,6 +125,8 @@ struct isa_names {
 	/* the function that a local call or a function pointer reaches; NULL: unknown */
 	const char *(*func)(void *ctx, int64_t target);
 	const char *(*kfunc)(void *ctx, const struct skep_insn *in);
+	/* the label at a target of a jump, call or function pointer; NULL: none, a number is printed */
+	const char *(*label)(void *ctx, int64_t target);
 	void *ctx;
 };
 /* Returns slots consumed, or -EINVAL (text is the raw bytes). @at is the instruction's index. */

@@ -122,7 +122,8 @@ static const struct {
 	  2 },
 	{ "exit\nja nowhere", "I0009", "undefined label: 'nowhere'", 2, 4 },
 	{ "call local nowhere", "I0009", "undefined label: 'nowhere'", 1, 12 },
-	{ "a:a:a:a:a:a:a:a:a:a:a:a:a:a:", "I0011", "line too long: more than 23 words", 1, 24 },
+	{ "a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:a:", "I0011", "line too long: more than 31 words", 1,
+	  32 },
 };
 
 static void check_refusal(const char *text, const char *id, const char *message, uint32_t line,
@@ -151,6 +152,186 @@ static void refuses(void)
 		CHECK_CASE("%s", bad[i].text);
 		check_refusal(bad[i].text, bad[i].id, bad[i].message, bad[i].line, bad[i].col);
 	}
+}
+
+/* The other two notations, and what listings have around instructions. */
+static const struct {
+	int style;
+	const char *text;
+	uint64_t words[SLOTS_MAX];
+} styled[] = {
+	{ SKEP_INSN_CLANG, "r1 = *(u32 *)(r2 + 8)", { 0x0000000000082161 } },
+	{ SKEP_INSN_CLANG, "w1=*(u32*)(r2-0x8)//x", { 0x00000000fff82161 } },
+	{ SKEP_INSN_CLANG, "*(u16 *)(r1 + 0) = w2", { 0x000000000000216b } },
+	{ SKEP_INSN_CLANG, "w0 += 1 ; one\n# two\nexit", { 0x0000000100000004, 0x95 } },
+	{ SKEP_INSN_CLANG, "r1 = 0x5\nr1 = 5 ll", { 0x00000005000001b7, 0x0000000500000118, 0 } },
+	{ SKEP_INSN_CLANG, "r1 = -5 ll", { 0xfffffffb00000118, 0xffffffff00000000 } },
+	{ SKEP_INSN_CLANG, "if r1 == 0 goto +2 <main+0x20>", { 0x0000000000020115 } },
+	{ SKEP_INSN_CLANG,
+	  "if w1 s> -1 goto out\nexit\nout: exit",
+	  { 0xffffffff00010166, 0x95, 0x95 } },
+	{ SKEP_INSN_CLANG,
+	  "call 1\ncall +1\ncall f\nf: exit",
+	  { 0x0000000100000085, 0x0000000100001085, 0x1085, 0x95 } },
+	{ SKEP_INSN_CLANG, "r0 = atomic_fetch_add((u64 *)(r1 + 0), r0)", { 0x00000001000001db } },
+	{ SKEP_INSN_CLANG, "lock *(u64 *)(r1 + 0) += r2", { 0x00000000000021db } },
+	{ SKEP_INSN_CLANG, "w2 = xchg32_32(r1 + 8, w2)", { 0x000000e1000821c3 } },
+	{ SKEP_INSN_CLANG,
+	  "       5:\t07 01 00 00 05 00 00 00\tr1 += 0x5\n       6:\t95 00 00 00 00 00 00 00\texit\n",
+	  { 0x0000000500000107, 0x95 } },
+	{ SKEP_INSN_CLANG,
+	  "0: 18 01 00 00 05 00 00 00 00 00 00 00 00 00 00 00\tr1 = 5 ll\n2: exit",
+	  { 0x0000000500000118, 0, 0x95 } },
+	{ SKEP_INSN_KERNEL, "r1 = 5\nr1 = 0x5", { 0x00000005000001b7, 0x0000000500000118, 0 } },
+	{ SKEP_INSN_KERNEL,
+	  "0: (b7) r1 = 5\n1: (18) r1 = 0x5   ; R1_w=5\n3: (95) exit",
+	  { 0x00000005000001b7, 0x0000000500000118, 0, 0x95 } },
+	{ SKEP_INSN_KERNEL, "if r1 != 0xffffffff goto pc-1", { 0xffffffffffff0155 } },
+	{ SKEP_INSN_KERNEL, "a: goto a\nb: goto pc+1", { 0x00000000ffff0005, 0x0000000000010005 } },
+	{ SKEP_INSN_KERNEL,
+	  "call bpf_ktime_get_ns#5\ncall pc+1#f",
+	  { 0x0000000500000085, 0x0000000100001085 } },
+	{ SKEP_INSN_KERNEL,
+	  "call kernel-function#7\ncall unknown#-1",
+	  { 0x0000000700002085, 0xffffffff00000085 } },
+	{ SKEP_INSN_KERNEL, "r2 = atomic64_fetch_or((u64 *)(r1 +0), r2)", { 0x00000041000021db } },
+	{ SKEP_INSN_KERNEL, "r1 = map[fd:3][0]+8", { 0x0000000300002118, 0x0000000800000000 } },
+	{ SKEP_INSN_ANY,
+	  "r1 = *(u8 *)(r2 +0)\ngoto pc+1",
+	  { 0x0000000000002171, 0x0000000000010005 } },
+	{ SKEP_INSN_ANY, "r1 = 5 ll", { 0x0000000500000118, 0 } },
+	{ SKEP_INSN_ANY, "mov %r1, 5", { 0x00000005000001b7 } },
+};
+
+static void reads_each_notation(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(styled); i++) {
+		struct skep_asm_opts o = { .size = sizeof(o), .style = styled[i].style };
+		size_t want = count_words(styled[i].words), n = 0;
+		struct skep_insn *insns = NULL;
+		struct skep_error *err = NULL;
+
+		CHECK_CASE("%s", styled[i].text);
+		skep_insn_assemble_as(styled[i].text, &o, &insns, &n, &err);
+		CHECK_ERR(err, NULL);
+		/* trailing slots of 0 are not counted */
+		CHECK(n >= want && n <= want + 1);
+		for (size_t k = 0; k < n && k < want; k++)
+			CHECK_EQ_INT(word_of(&insns[k]), styled[i].words[k]);
+		skep_error_free(err);
+		free(insns);
+	}
+}
+
+static const struct {
+	int style;
+	const char *text, *id, *message;
+	uint32_t line, col;
+} styled_bad[] = {
+	{ SKEP_INSN_CLANG, "exit\nr1 = w2", "I0005", NULL, 2, 6 },
+	{ SKEP_INSN_CLANG, "w1 += r2", "I0005", NULL, 1, 7 },
+	{ SKEP_INSN_CLANG, "r1 = -r2", "I0005",
+	  "wrong operands: expected the same register again, found 'r2'", 1, 7 },
+	{ SKEP_INSN_CLANG, "r12 = 1", "I0003", "no such register: 'r12' is none of r0 to r10", 1,
+	  1 },
+	{ SKEP_INSN_CLANG, "r10 = 1", "I0007", "read-only register: r10 cannot be written", 1, 1 },
+	{ SKEP_INSN_CLANG, "frob r1", "I0004", "unknown instruction: 'frob'", 1, 1 },
+	{ SKEP_INSN_CLANG, "r1 += 0x1ffffffff", "I0006", NULL, 1, 7 },
+	{ SKEP_INSN_CLANG, "r1 @ 2", "I0001", "unexpected character: '@'", 1, 4 },
+	{ SKEP_INSN_CLANG, "0: exit\n5: exit", "I0013",
+	  "the listing has a gap: instruction 5 where 1 should follow", 2, 1 },
+	{ SKEP_INSN_CLANG, "0: ff 00 00 00 00 00 00 00 ?", "I0001", NULL, 1, 28 },
+	{ SKEP_INSN_CLANG, "0: ff 00 00 00 00 00 00 00", "I0014",
+	  "the bytes of the listing are no instruction: unknown opcode 0xff", 1, 1 },
+	{ SKEP_INSN_KERNEL, "0: (07) r1 = 5", "I0005", NULL, 1, 12 },
+	{ SKEP_INSN_KERNEL, "call foo#x", "I0005", NULL, 1, 10 },
+	{ SKEP_INSN_KERNEL, "goto nowhere", "I0009", "undefined label: 'nowhere'", 1, 6 },
+	{ SKEP_INSN_ANY, "add %r1, 1\nfrob %r2", "I0004", "unknown instruction: 'frob'", 2, 1 },
+	{ SKEP_INSN_ANY, "r1 += 1\nr2 frob 1", "I0005", NULL, 2, 4 },
+	{ 7, "exit", "I0015", "no such notation: 7", 0, 0 },
+};
+
+static void refuses_in_each_notation(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(styled_bad); i++) {
+		struct skep_asm_opts o = { .size = sizeof(o),
+					   .style = styled_bad[i].style,
+					   .name = "file.s" };
+		struct skep_insn *insns = NULL;
+		struct skep_error *err = NULL;
+		size_t n;
+
+		CHECK_CASE("%s", styled_bad[i].text);
+		CHECK_EQ_INT(skep_insn_assemble_as(styled_bad[i].text, &o, &insns, &n, &err),
+			     -EINVAL);
+		CHECK_ERR(err, styled_bad[i].id);
+		if (err && styled_bad[i].message)
+			CHECK_EQ_STR(skep_error_message(err), styled_bad[i].message);
+		if (err && styled_bad[i].line) {
+			CHECK_EQ_INT(skep_error_place(err)->line, styled_bad[i].line);
+			CHECK_EQ_INT(skep_error_place(err)->col, styled_bad[i].col);
+			CHECK_EQ_STR(skep_error_place(err)->name, "file.s");
+		}
+		skep_error_free(err);
+		CHECK_EQ_INT(skep_insn_assemble_as(styled_bad[i].text, &o, &insns, &n, NULL),
+			     -EINVAL);
+	}
+}
+
+static void tells_lines(void)
+{
+	uint32_t *lines = NULL;
+	struct skep_asm_opts o = { .size = sizeof(o), .style = SKEP_INSN_ANY, .ret_lines = &lines };
+	struct skep_insn *insns = NULL;
+	size_t n = 0;
+
+	CHECK_EQ_INT(skep_insn_assemble_as("\nr1 = 5 ll\n\na:\nexit", &o, &insns, &n, NULL), 0);
+	if (CHECK_EQ_INT(n, 3))
+		CHECK(lines[0] == 2 && lines[1] == 2 && lines[2] == 5);
+	free(insns);
+	free(lines);
+}
+
+/* Labels where jumps lead, in each notation, and back. */
+static void labels_round_trip(void)
+{
+	static const char source[] = "a: ja b\nlddw %r1, func a\njeq %r1, 2, c\nb: call local a\n"
+				     "ja32 c\nmay_goto a\nja +40\nc: exit";
+	struct skep_insn *insns = NULL, *back = NULL;
+	unsigned char target[16];
+	size_t n = 0, m = 0;
+	char text[160];
+
+	if (!CHECK_EQ_INT(skep_insn_assemble(source, &insns, &n, NULL), 0))
+		return;
+	skep_insn_targets(insns, n, target);
+	for (int style = 0; style < SKEP_INSN_STYLES; style++) {
+		struct skep_asm_opts o = { .size = sizeof(o), .style = style };
+		struct skep_error *err = NULL;
+		struct buf b;
+		int slots;
+
+		CHECK_CASE("style %d", style);
+		buf_init(&b);
+		for (size_t at = 0; at < n; at += (size_t)slots) {
+			slots = skep_insn_print_labels(insns, n, at, (enum skep_insn_style)style,
+						       text, sizeof(text));
+			if (target[at])
+				buf_printf(&b, "L%zu:\n", at);
+			buf_printf(&b, "\t%s\n", text);
+			if (slots < 1)
+				break;
+		}
+		CHECK(strstr(buf_str(&b), "L4") && !strstr(buf_str(&b), "pc-"));
+		skep_insn_assemble_as(buf_str(&b), &o, &back, &m, &err);
+		if (CHECK_ERR(err, NULL) && CHECK_EQ_INT(m, n))
+			CHECK_EQ_MEM(back, insns, n * sizeof(*insns));
+		skep_error_free(err);
+		free(back);
+		back = NULL;
+		buf_done(&b);
+	}
+	free(insns);
 }
 
 /* @before, then @count times "exit", then @after. */
@@ -204,4 +385,6 @@ static void long_programs(void)
 }
 
 CHECK_MAIN({ "assembles", assembles }, { "refuses", refuses }, { "long_jumps", long_jumps },
-	   { "long_programs", long_programs })
+	   { "long_programs", long_programs }, { "reads_each_notation", reads_each_notation },
+	   { "refuses_in_each_notation", refuses_in_each_notation }, { "tells_lines", tells_lines },
+	   { "labels_round_trip", labels_round_trip })

@@ -67,7 +67,7 @@ static bool is_comparable(enum isa_op op)
  * jumps stay inside, everything else is as odd as the op allows. */
 static bool sample(enum isa_op op, uint8_t code, struct skep_insn *in)
 {
-	static const int16_t offs[] = { -8, 1, 8, 16, 32, 0 };
+	static const int16_t offs[] = { -8, 1, 8, 16, 32, 0, -1 };
 	static const int32_t imms[] = { -5,   16,   32,	  64,	0x40, 0x41,  0x50,  0x51, 0xa0,
 					0xa1, 0xe1, 0xf1, 0x01, 0x00, 0x100, 0x110, 65536 };
 	bool jump = isa_is_jump(op), memory = (code & 7) == 2 || (code & 7) == 3;
