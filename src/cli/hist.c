@@ -5,7 +5,6 @@
  */
 #include <inttypes.h>
 #include <langinfo.h>
-#include <locale.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -50,9 +49,7 @@ static void short_number(uint64_t v, char *out, size_t size)
 
 static bool utf8(void)
 {
-	const char *set = setlocale(LC_CTYPE, "") ? nl_langinfo(CODESET) : "";
-
-	return strcmp(set, "UTF-8") == 0;
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
 static void draw_bar(struct out *o, uint64_t n, uint64_t max, bool blocks)

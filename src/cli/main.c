@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The command `skep`: finds the subcommand in commands.def and hands over. */
+#include <locale.h>
 #include <signal.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ static void catch_pipe(void)
 int main(int argc, char **argv)
 {
 	argp_err_exit_status = EXIT_USAGE;
+	setlocale(LC_CTYPE, "");
 	catch_pipe();
 	if (argc < 2) {
 		usage(stderr);

@@ -22,8 +22,7 @@ int out_open(struct out *o, const char *path, bool json)
 		if (!o->f) {
 			skep_fail(&err, &ERR_OUTPUT_OPEN, SKEP_AT_FILE(path, 0), "%s",
 				  strerror(errno));
-			show_error(err, json);
-			return EXIT_ENV;
+			return show_error(err, json);
 		}
 	}
 	if (isatty(fileno(o->f)) && !json) {
@@ -104,6 +103,7 @@ struct table *table_new(struct out *o)
 		return NULL;
 	}
 	scols_table_set_column_separator(t->t, "  ");
+	scols_table_enable_noencoding(t->t, 1); /* cells are safe text already */
 	if (!o->width)
 		scols_table_enable_nowrap(t->t, 1);
 	return t;

@@ -124,7 +124,8 @@ static int choose(struct session *s, const struct hook_ops *ops, struct skep_err
 	}
 	if (!s->nprogs)
 		return skep_fail(reterr, &ERR_NOTHING, SKEP_AT_FILE(s->obj->spec->name, 0),
-				 "the source is %s", ops->name);
+				 "of its %zu, none serves %s", core_nprogs(core),
+				 ops == &hook_net ? "packets" : "a command");
 	return 0;
 }
 
