@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 
 #define ELF_SHT_NULL 0
@@ -93,6 +94,19 @@ int elf_rel_get(const struct elf *elf, const struct elf_section *rel, size_t i, 
 		struct skep_error **reterr);
 /* R_BPF_* name ("R_BPF_64_64"), or NULL. Constants from the kernel's llvm_reloc document. */
 const char *elf_rel_name(uint32_t type);
+
+/* What elf_write_program() writes: @size bytes of code in section @section, a global function over all of it. */
+struct elf_program {
+	const char *section, *function;
+	const char *license; /* NULL: no license section */
+	const void *code;
+	size_t size;
+};
+
+/* Appends a relocatable object of the host's byte order to @out. */
+int elf_write_program(struct buf *out, const struct elf_program *program,
+		      struct skep_error **reterr);
+
 #define ELF_R_BPF_NONE 0
 #define ELF_R_BPF_64_64 1
 #define ELF_R_BPF_64_ABS64 2

@@ -254,7 +254,10 @@ static size_t word_length(const char *p)
 /* A word or a mark of @text as it stands. */
 static bool match_literal(struct asm_match *m, const char *text, size_t len)
 {
-	if (m->t->len == len && !memcmp(m->t->text, text, len)) {
+	bool same = m->t->len == len && !memcmp(m->t->text, text, len);
+
+	if (same ||
+	    (len == 1 && m->t->kind == ASM_NUMBER && m->t->value + '0' == (uint64_t)*text)) {
 		m->t++;
 		return true;
 	}
