@@ -82,20 +82,24 @@ static const struct argp argp = {
 	       "environment.",
 };
 
-/* The file's name only where it changes: the lines below are all of it. */
-static void print_source(struct out *o, const struct skep_place *at, const char **file)
+/* A file's name where it changes, then a line: each once in a row, though compilers tell columns apart. */
+static void print_source(struct out *o, const struct skep_place *at, struct skep_place *last)
 {
 	const char *text = at->text ? at->text : "", *src = at->src ? at->src : "?";
 	char *flat;
+	bool new_file = !last->src || strcmp(last->src, src) != 0;
 
+	if (!new_file && last->line == at->line)
+		return;
+	last->src = src;
+	last->line = at->line;
 	while (*text == ' ' || *text == '\t')
 		text++;
 	fputs(out_dim(o), o->f);
-	if (!*file || strcmp(*file, src) != 0) {
+	if (new_file) {
 		fputs("; ", o->f);
 		out_text(o, src);
 		fputc('\n', o->f);
-		*file = src;
 	}
 	flat = strdup(text);
 	for (char *p = flat; p && *p; p++)
@@ -148,7 +152,7 @@ static void print_prog(struct out *o, const struct args *a, const struct skep_pr
 {
 	struct skep_prog_info p;
 	struct skep_place place;
-	const char *file = NULL;
+	struct skep_place last = { 0 };
 	char text[512];
 	int slots;
 
@@ -171,7 +175,7 @@ static void print_prog(struct out *o, const struct args *a, const struct skep_pr
 			fprintf(o->f, ":%s\n", out_plain(o));
 		}
 		if (!a->no_source && skep_prog_line(prog, i, true, &place))
-			print_source(o, &place, &file);
+			print_source(o, &place, &last);
 		fprintf(o->f, "%5zu: ", i);
 		if (a->bytes)
 			print_bytes(o, &p.insns[i], slots);

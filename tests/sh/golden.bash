@@ -52,7 +52,7 @@ normal()
 	sed -E -e "s|$SKEP_BUILD/|BUILD/|g; s|$root/|SRC/|g; s|$work/|WORK/|g" \
 		-e 's/[0-9]+\.[0-9]+ s([,;])/T s\1/; s/[0-9]+ stops?;/N stops;/' \
 		-e 's/"seconds":[0-9.e+-]+/"seconds":0/; s/"stops":[0-9]+/"stops":0/' \
-		-e 's/0x7[0-9a-f]{11}\b/ADDRESS/g; s/on CPU [0-9]+/on CPU N/'
+		-e 's/0x(60|[57][0-9a-f])[0-9a-f]{10}\b/ADDRESS/g; s/(LINUX_KERNEL_VERSION.*) [0-9]+$/\1 N/; s/on CPU [0-9]+/on CPU N/'
 }
 
 golden()
