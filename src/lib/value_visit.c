@@ -171,8 +171,8 @@ static int visit_members(const struct walk *w, uint32_t t, size_t off, int depth
 		struct btf_member m = btf_member(w->btf, t, i);
 		uint32_t mt = btf_strip_all(w->btf, m.type);
 
-		if (m.bit_size)
-			r = visit_bitfield(w, &m, off);
+		if (m.bit_size) /* one without a name is padding */
+			r = *m.name ? visit_bitfield(w, &m, off) : 0;
 		else if (!*m.name && btf_is_composite(w->btf, mt) && depth < MAX_DEPTH)
 			r = visit_members(w, mt, off + m.bit_off / 8, depth + 1);
 		else if (*m.name)
