@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bare virtual machine: eBPF bytes and memory in, r0 out. No maps, no types; the plug-in form of the
- * conformance suite (`skep exec`) is built on it. r1 is the memory's address and r2 its length.
+ * A bare virtual machine for embedders: eBPF bytes and memory in, r0 out. No maps, no types; the plug-in form of
+ * the conformance suite (`skep exec`) is built on it. r1 is the memory's address and r2 its length.
+ *
+ * A skep_vm is a program; it does not change once made, and any number of threads may run it at the same time, each
+ * on a skep_vm_state of its own (skep_vm_run_on). skep_vm_run() uses a state that belongs to the vm: one thread
+ * at a time. examples/embed.c is a whole embedder.
  */
 #ifndef SKEP_VM_H
 #define SKEP_VM_H
@@ -14,14 +18,34 @@ extern "C" {
 #endif
 
 struct skep_vm;
+struct skep_vm_state;
 
-/** A helper of the embedder: called with the registers r1 to r5, gives r0. */
+/** What runs the program. */
+enum skep_engine {
+	SKEP_ENGINE_INTERP, /**< the interpreter: every access is checked, instructions are counted */
+	SKEP_ENGINE_JIT, /**< machine code without checks, for programs that are trusted: one that goes
+				  astray takes the process with it, and one without end does not return */
+	SKEP_ENGINE_CHECKED, /**< machine code with the interpreter's checks and count */
+};
+
+/**
+ * A helper of the embedder: called with the registers r1 to r5, gives r0. @ctx is skep_vm_opts' ctx; where that is
+ * NULL it is the struct skep_vm_state that runs, for skep_vm_memory(), skep_vm_user() and skep_vm_end().
+ */
 typedef uint64_t (*skep_vm_fn)(void *ctx, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 			       uint64_t a5);
 struct skep_vm_helper {
 	uint32_t id;
 	const char *name;
 	skep_vm_fn fn;
+};
+
+/** Bytes [offset, offset + size) of the program's memory, or @size bytes at @base if that is not NULL. */
+struct skep_vm_region {
+	const char *name; /**< for errors; NULL ends a list */
+	void *base;
+	uint64_t offset, size;
+	int writable;
 };
 
 /** Zero-initialise and set size. */
@@ -31,10 +55,20 @@ struct skep_vm_opts {
 	const struct skep_vm_helper
 		*helpers; /**< ended by a NULL fn; replaces the kernel's helpers */
 	void *ctx;	  /**< handed to helpers */
-	uint64_t budget;  /**< instructions a run; 0: 10 million */
+	uint64_t budget;  /**< instructions a run; 0: 10 million; not counted by SKEP_ENGINE_JIT */
+	enum skep_engine engine;
+	/**
+	 * Layout of the memory that a run is given: the parts that a program may touch, where the engine checks.
+	 * NULL: all of it, writable. Parts with a base lie elsewhere and may be touched as well. Copied; at most 16.
+	 */
+	const struct skep_vm_region *regions;
 };
 
-/** Decodes and checks @n slots (copied). -EINVAL with the instruction for a malformed program. */
+/**
+ * Decodes, checks and, if the engine asks for it, compiles @n slots (copied). -EINVAL with the instruction for a
+ * malformed program; -EOPNOTSUPP when the compiler cannot do it (no back end for this CPU, or an instruction that
+ * only the interpreter runs).
+ */
 SKEP_API int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_opts *opts,
 			 struct skep_vm **ret, struct skep_error **reterr);
 /**
@@ -46,17 +80,46 @@ SKEP_API int skep_vm_new_elf(const void *data, size_t size, const char *func,
 			     struct skep_error **reterr);
 SKEP_API void skep_vm_free(struct skep_vm *vm);
 /**
- * Runs once over @len writable bytes at @mem (may be NULL with 0). Every access outside them and the stack ends the
- * run with -EACCES and an error with its place; -ELOOP when the budget is used up. One thread at a time per vm.
+ * Runs once over @len writable bytes at @mem (may be NULL with 0). Where the engine checks, an access outside of
+ * what the program may touch ends the run with -EACCES and an error with its place; -ELOOP when the budget is used
+ * up. One thread at a time per vm.
  */
 SKEP_API int skep_vm_run(struct skep_vm *vm, void *mem, size_t len, uint64_t *ret_r0,
 			 struct skep_error **reterr);
+
+/** A stack and what else one run at a time needs; for any vm. @user: for skep_vm_user(). */
+SKEP_API int skep_vm_state_new(void *user, struct skep_vm_state **ret, struct skep_error **reterr);
+SKEP_API void skep_vm_state_free(struct skep_vm_state *state);
+/** skep_vm_run() on @state: safe on any number of threads with a state each. */
+SKEP_API int skep_vm_run_on(const struct skep_vm *vm, struct skep_vm_state *state, void *mem,
+			    size_t len, uint64_t *ret_r0, struct skep_error **reterr);
+
 /**
- * For the embedder's helpers, which get addresses as numbers: the @len bytes at @addr if the program that runs in
- * @vm may read them (and write them, if @write). Otherwise NULL, and the run ends with -EACCES at the call, whatever
- * the helper returns. Valid until the helper returns.
+ * The machine code itself, for callers who count nanoseconds: `code(state, r1, r2)` gives r0. @state is prepared here
+ * for calls of this vm's code on one thread at a time; a run of another vm on it needs this call again. NULL
+ * unless the engine is SKEP_ENGINE_JIT. Helpers may not end such a run.
  */
-SKEP_API void *skep_vm_memory(struct skep_vm *vm, uint64_t addr, uint64_t len, int write);
+typedef uint64_t (*skep_vm_code)(struct skep_vm_state *state, uint64_t r1, uint64_t r2);
+SKEP_API skep_vm_code skep_vm_entry(const struct skep_vm *vm, struct skep_vm_state *state);
+
+/** Set size; later fields than the library knows stay as they are. */
+struct skep_vm_stats {
+	size_t size;
+	uint64_t insns;	     /**< slots of the program */
+	uint64_t code_bytes; /**< of machine code; 0: interpreted */
+	uint64_t compile_ns;
+};
+SKEP_API void skep_vm_stats(const struct skep_vm *vm, struct skep_vm_stats *ret);
+
+/**
+ * For helpers, which get addresses as numbers: the @len bytes at @addr if the program that runs on @state may read
+ * them (and write them, if @write). Otherwise NULL, and the run ends with -EACCES at the call, whatever the helper
+ * returns. Valid until the helper returns.
+ */
+SKEP_API void *skep_vm_memory(struct skep_vm_state *state, uint64_t addr, uint64_t len, int write);
+SKEP_API void *skep_vm_user(const struct skep_vm_state *state);
+/** Ends the run well when the helper returns: its result is @r0. */
+SKEP_API void skep_vm_end(struct skep_vm_state *state, uint64_t r0);
 
 #ifdef __cplusplus
 }

@@ -90,7 +90,7 @@ bool hist_named(const char *name); /* by its name alone; NULL is none */
 bool hist_is(const char *name, const json_t *array);
 void hist_draw(struct out *o, const json_t *array);
 
-/* exec_helpers.c: what vectors may call; the context is the address of a struct skep_vm *. */
+/* exec_helpers.c: what vectors may call; for a vm without a ctx. */
 extern const struct skep_vm_helper exec_helpers[];
 
 /* Hex text to bytes, blanks and "0x" allowed; NULL with *ret_bad = the offending position. */

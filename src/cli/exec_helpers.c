@@ -7,11 +7,6 @@
 
 #define UNUSED __attribute__((unused))
 
-static struct skep_vm *vm_of(void *ctx)
-{
-	return *(struct skep_vm **)ctx;
-}
-
 /* Five bytes side by side, so that a vector sees each argument. */
 static uint64_t gather_bytes(void *ctx UNUSED, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 			     uint64_t e)
@@ -20,10 +15,10 @@ static uint64_t gather_bytes(void *ctx UNUSED, uint64_t a, uint64_t b, uint64_t 
 }
 
 /* As memfrob(3): every byte exclusive-or 42. */
-static uint64_t frob(void *ctx, uint64_t addr, uint64_t len, uint64_t c UNUSED, uint64_t d UNUSED,
+static uint64_t frob(void *state, uint64_t addr, uint64_t len, uint64_t c UNUSED, uint64_t d UNUSED,
 		     uint64_t e UNUSED)
 {
-	unsigned char *p = skep_vm_memory(vm_of(ctx), addr, len, 1);
+	unsigned char *p = skep_vm_memory(state, addr, len, 1);
 
 	for (uint64_t i = 0; p && i < len; i++)
 		p[i] ^= 42;
@@ -49,23 +44,26 @@ static uint64_t root(void *ctx UNUSED, uint64_t a, uint64_t b UNUSED, uint64_t c
 }
 
 /* As strcmp(3), with its sign in all 64 bits. */
-static uint64_t compare(void *ctx, uint64_t a, uint64_t b, uint64_t c UNUSED, uint64_t d UNUSED,
+static uint64_t compare(void *state, uint64_t a, uint64_t b, uint64_t c UNUSED, uint64_t d UNUSED,
 			uint64_t e UNUSED)
 {
 	const unsigned char *p, *q;
 
 	do {
-		p = skep_vm_memory(vm_of(ctx), a++, 1, 0);
-		q = p ? skep_vm_memory(vm_of(ctx), b++, 1, 0) : NULL;
+		p = skep_vm_memory(state, a++, 1, 0);
+		q = p ? skep_vm_memory(state, b++, 1, 0) : NULL;
 		if (!q)
 			return 0;
 	} while (*p && *p == *q);
 	return (uint64_t)((int64_t)*p - *q);
 }
 
-static uint64_t same(void *ctx UNUSED, uint64_t a, uint64_t b UNUSED, uint64_t c UNUSED,
-		     uint64_t d UNUSED, uint64_t e UNUSED)
+/* Its result is its argument; 0 also ends the program. */
+static uint64_t unwind(void *state, uint64_t a, uint64_t b UNUSED, uint64_t c UNUSED,
+		       uint64_t d UNUSED, uint64_t e UNUSED)
 {
+	if (!a)
+		skep_vm_end(state, 0);
 	return a;
 }
 
@@ -75,6 +73,6 @@ const struct skep_vm_helper exec_helpers[] = {
 	{ 2, "no_op", nothing },
 	{ 3, "sqrti", root },
 	{ 4, "strcmp_ext", compare },
-	{ 5, "unwind", same },
+	{ 5, "unwind", unwind },
 	{ 0 },
 };

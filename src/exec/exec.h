@@ -17,6 +17,7 @@
 
 struct exec_prog;
 struct exec_run;
+struct exec_native;
 
 #define EXEC_DEFAULT_BUDGET 10000000ull
 #define EXEC_MAX_REGIONS 32
@@ -57,6 +58,8 @@ struct exec_space_ops {
 	bool (*value)(void *space, uint64_t addr, struct exec_region *ret);
 	/* The program in slot @index of a prog array, or NULL. */
 	const struct exec_prog *(*tail)(void *space, void *map, uint32_t index);
+	/* The compiled form of a program that `tail` gave, or NULL. May be NULL. */
+	const struct exec_native *(*native)(void *space, const struct exec_prog *prog);
 };
 
 typedef uint64_t (*exec_helper_fn)(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3,
@@ -73,7 +76,10 @@ struct exec_poison {
 	const char *reason;
 };
 
-/* A helper of an embedder: called as it is, its arguments are not checked. */
+/*
+ * A helper of an embedder: called as it is, its arguments are not checked. Without a custom_ctx it gets the
+ * struct exec_run instead, and may end the run with exec_fault().
+ */
 struct exec_custom {
 	uint32_t id;
 	const char *name;
@@ -86,7 +92,7 @@ struct exec_prog_opts {
 	uint32_t ninsns;
 	int prog_type; /* enum spec_prog_type, or -1: no gate on helpers */
 	/* Helper bodies by id; NULL entries and ids beyond are refused by name when the program is made.
-	 * tail_call is the engine's own: its entry is not looked at. */
+	 * tail_call is the engine's own: its entry is not looked at. Not copied. */
 	const exec_helper_fn *helpers;
 	size_t nhelpers;
 	/* When not NULL: the only helpers, instead of the kernel's; copied. */
@@ -117,6 +123,38 @@ int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,
 void exec_prog_free(struct exec_prog *prog);
 void *exec_prog_owner(const struct exec_prog *prog);
 const char *exec_prog_name(const struct exec_prog *prog);
+
+/* What a compiler needs to know of one decoded instruction (view.c). */
+struct exec_view {
+	enum isa_op op; /* ISA_INVALID: the second slot of a wide one, or one that is never run */
+	uint8_t dst, src;
+	bool func, target, reached; /* a function starts here, a jump lands here, control can come here */
+	bool tail_call;
+	int32_t off;  /* of an access; of a jump, call or function pointer: from the next instruction */
+	uint64_t imm; /* sign-extended; a wide load's value */
+	/* A helper call: either the row and the body, or the embedder's. */
+	const struct spec_helper *row;
+	exec_helper_fn fn;
+	const struct exec_custom *custom;
+};
+
+uint32_t exec_view_count(const struct exec_prog *prog);
+void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret);
+int exec_view_type(const struct exec_prog *prog); /* enum spec_prog_type, or -1 */
+void *exec_view_custom_ctx(const struct exec_prog *prog);
+/* The value of a load at a constant address that no one may write any more. */
+bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret);
+
+/*
+ * Compiled form of a program, as exec sees it: callbacks and tail calls go through it. `call` runs the function
+ * at instruction @insn on the stack frames of @run from run->depth on.
+ */
+struct exec_native {
+	const struct exec_prog *prog;
+	uint64_t (*call)(const struct exec_native *native, struct exec_run *run, uint32_t insn,
+			 const uint64_t args[5]);
+	uint32_t frames; /* that the program needs */
+};
 
 /* What the hook knows about the moment of the event. All may be NULL: then 0, or -EINVAL as the kernel would. */
 struct exec_host {
@@ -169,6 +207,7 @@ struct exec_run {
 	uint64_t prandom;    /* state of get_prandom_u32, seeded by exec_run_init */
 	const uint64_t *now; /* time of the event when the hook replays a capture: NULL = now */
 	void *user;	     /* core's */
+	const struct exec_native *native; /* of prog: its callbacks run compiled; NULL: interpreted */
 };
 
 int exec_run_init(struct exec_run *run, struct skep_error **reterr);
@@ -189,6 +228,27 @@ void exec_region_move(struct exec_run *run, enum exec_region_kind kind, uint64_t
  */
 int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
 	 struct skep_error **reterr);
+
+/* For compiled code ------------------------------------------------------------------------------- */
+
+#define EXEC_FRAME_STRIDE 1024 /* from one frame of run->stack to the next */
+
+/* What exec() does before and after the program. */
+void exec_begin(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx);
+int exec_end(struct exec_run *run, int r, struct skep_error **reterr);
+/* A value and whether there is one, in two registers. */
+struct exec_pair {
+	uint64_t value, ok;
+};
+/* LD_ABS and LD_IND: !ok outside the packet. */
+struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size);
+/* The embedder's helper of the id in a register. When there is none: the fault is set, and one that gives 0. */
+void *exec_callx(struct exec_run *run, uint64_t id);
+/*
+ * bpf_tail_call in the program's first frame: ok when another program ran to its end (value: its r0), else the
+ * helper's return value. When ok the caller returns that value.
+ */
+struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
 
 /* For helper bodies ------------------------------------------------------------------------------ */
 

@@ -61,13 +61,8 @@ static int check_open_rings(struct exec_run *run)
 	return 0;
 }
 
-int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
-	 struct skep_error **reterr)
+void exec_begin(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx)
 {
-	const uint64_t args[5] = { ctx, run->ctx_len };
-	uint64_t r0 = 0;
-	int r;
-
 	for (uint32_t d = 0; d < run->dirty; d++)
 		memset(run->stack + d * FRAME_STRIDE, 0, ISA_STACK_SIZE);
 	run->dirty = prog->stack;
@@ -76,22 +71,38 @@ int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint6
 	run->tail_calls = 0;
 	run->prog = prog;
 	run->ctx = ctx;
+	run->native = NULL;
 	access_forget(run);
-	r = interp(run, prog->ops, args, &r0);
+}
+
+int exec_end(struct exec_run *run, int r, struct skep_error **reterr)
+{
 	if (r == 0)
 		r = check_open_rings(run);
 	run->depth = 0;
 	if (run->dirty && run->max_depth >= run->dirty)
 		run->dirty = run->max_depth + 1;
-	if (r == 0) {
-		*ret_r0 = r0;
+	if (r == 0)
 		return 0;
-	}
 	if (reterr)
 		*reterr = run->fault;
 	else
 		skep_error_free(run->fault);
 	run->fault = NULL;
+	return r;
+}
+
+int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
+	 struct skep_error **reterr)
+{
+	const uint64_t args[5] = { ctx, run->ctx_len };
+	uint64_t r0 = 0;
+	int r;
+
+	exec_begin(prog, run, ctx);
+	r = exec_end(run, interp(run, prog->ops, args, &r0), reterr);
+	if (r == 0)
+		*ret_r0 = r0;
 	return r;
 }
 
@@ -102,8 +113,28 @@ const struct exec_custom *custom_find(struct exec_run *run, uint64_t id)
 	for (size_t i = 0; i < prog->ncustoms; i++)
 		if (prog->customs[i].id == id)
 			return &prog->customs[i];
-	trap(run, &ERR_CALLX, "%llu", (unsigned long long)id);
+	trap(run, &ERR_CALLX, "the register holds %llu", (unsigned long long)id);
 	return NULL;
+}
+
+bool call_by_id(struct exec_run *run, uint64_t id, uint64_t *r)
+{
+	const struct exec_prog *prog = run->prog;
+	struct exec_call call = { .row = id <= INT32_MAX ? spec_helper((int32_t)id) : NULL };
+
+	if (!prog->ncustoms && call.row && id < prog->nhelpers && id != HELPER_tail_call)
+		call.fn = prog->helpers[id];
+	if (call.fn) {
+		if (!call_check(run, &call, r))
+			return false;
+		r[0] = call.fn(run, r[1], r[2], r[3], r[4], r[5]);
+		return run->fault == NULL;
+	}
+	call.custom = custom_find(run, id);
+	if (!call.custom)
+		return false;
+	r[0] = call.custom->fn(custom_self(run), r[1], r[2], r[3], r[4], r[5]);
+	return run->fault == NULL;
 }
 
 bool func_is_valid(const struct exec_prog *prog, uint64_t func)
@@ -112,6 +143,11 @@ bool func_is_valid(const struct exec_prog *prog, uint64_t func)
 
 	return off % sizeof(prog->ops[0]) == 0 && off / sizeof(prog->ops[0]) < prog->n &&
 	       prog->marks[off / sizeof(prog->ops[0])] & MARK_FUNC;
+}
+
+static uint32_t func_insn(const struct exec_prog *prog, uint64_t func)
+{
+	return (uint32_t)((const struct exec_op *)(uintptr_t)func - prog->ops);
 }
 
 int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], uint64_t *ret)
@@ -129,7 +165,12 @@ int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], u
 	if (++run->depth > run->max_depth)
 		run->max_depth = run->depth;
 	run->callback_depth++;
-	r = interp(run, (const struct exec_op *)(uintptr_t)func, args, ret);
+	if (run->native && run->native->prog == prog) {
+		*ret = run->native->call(run->native, run, func_insn(prog, func), args);
+		r = run->fault ? skep_error_code(run->fault) : 0;
+	} else {
+		r = interp(run, (const struct exec_op *)(uintptr_t)func, args, ret);
+	}
 	if (r < 0)
 		return r;
 	run->callback_depth--;

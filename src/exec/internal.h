@@ -18,7 +18,7 @@
 #undef ERR
 
 #define MAX_INSNS 1000000 /* the kernel's limit for one program */
-#define FRAME_STRIDE 1024
+#define FRAME_STRIDE EXEC_FRAME_STRIDE
 #define STACK_BYTES (ISA_MAX_FRAMES * FRAME_STRIDE)
 _Static_assert(FRAME_STRIDE >= 2 * ISA_STACK_SIZE, "a gap as large as a frame");
 
@@ -71,6 +71,8 @@ struct exec_prog {
 	struct exec_custom *customs;
 	size_t ncustoms;
 	void *custom_ctx;
+	const exec_helper_fn *helpers; /* for calls through a register */
+	size_t nhelpers;
 	struct exec_line *lines;
 	size_t nlines;
 	struct exec_poison *poisons;
@@ -94,6 +96,8 @@ struct exec_frame {
 	uint64_t saved[4]; /* r6 to r9 */
 };
 
+/* A load from memory that no one may write any more is a constant; reach.c. */
+bool load_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret);
 /* Marks what can be reached when branches on constants are decided; see reach.c. */
 int reach(struct exec_prog *prog, struct skep_error **reterr);
 
@@ -119,6 +123,13 @@ bool call_check(struct exec_run *run, const struct exec_call *call, const uint64
 const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uint64_t *ret_r0);
 /* The embedder's helper of this id, or NULL with the fault set. */
 const struct exec_custom *custom_find(struct exec_run *run, uint64_t id);
+/* callx: calls the helper of this id, r[1] to r[5] its arguments, r[0] its result. False: run->fault is set. */
+bool call_by_id(struct exec_run *run, uint64_t id, uint64_t *r);
+/* First argument of an embedder's helper. */
+static inline void *custom_self(struct exec_run *run)
+{
+	return run->prog->custom_ctx ? run->prog->custom_ctx : run;
+}
 bool func_is_valid(const struct exec_prog *prog, uint64_t func);
 
 /* trap.c: faults at run->insn of run->prog. The first fault of a run is kept. */

@@ -209,7 +209,7 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 	uint64_t r[16], value; /* 16: indexes are four bits */
 	uint64_t limit = (base + 1ull) * FRAME_STRIDE;
 	int64_t left = (int64_t)run->budget;
-	const struct exec_op *op = entry, *start = entry;
+	const struct exec_op *op = entry, *start = entry, *next_op;
 	const struct exec_call *call;
 	const struct exec_custom *fn;
 	const struct exec_prog *next;
@@ -256,6 +256,8 @@ L_MAY_GOTO:
 	BRANCH_IF(left - (op + 1 - start) < (int64_t)(run->budget_start / 4))
 
 L_CALL_LOCAL:
+	next_op = op + 1 + op->off;
+call_local:
 	if (UNLIKELY(run->depth + 1 >= ISA_MAX_FRAMES))
 		goto too_deep;
 	run->frames[run->depth] =
@@ -264,7 +266,7 @@ L_CALL_LOCAL:
 		run->max_depth = run->depth;
 	limit += FRAME_STRIDE;
 	r[ISA_REG_FP] += FRAME_STRIDE;
-	TRANSFER(op + 1 + op->off);
+	TRANSFER(next_op);
 
 L_EXIT:
 	if (run->depth == base)
@@ -298,14 +300,16 @@ helper_plain:
 custom:
 	HELPER_ENTER
 	fn = run->prog->calls[op->imm].custom;
-	r[0] = fn->fn(run->prog->custom_ctx, r[1], r[2], r[3], r[4], r[5]);
+	r[0] = fn->fn(custom_self(run), r[1], r[2], r[3], r[4], r[5]);
 	HELPER_LEAVE
-L_CALLX: /* a helper of an embedder, whose id is in the register */
+L_CALLX: /* a function of the program by its address, or a helper by its id */
+	if (func_is_valid(run->prog, DST)) {
+		next_op = pointer(DST);
+		goto call_local;
+	}
 	HELPER_ENTER
-	fn = custom_find(run, DST);
-	if (!fn)
+	if (!call_by_id(run, DST, r))
 		goto faulted;
-	r[0] = fn->fn(run->prog->custom_ctx, r[1], r[2], r[3], r[4], r[5]);
 	HELPER_LEAVE
 
 tail_call:

@@ -65,14 +65,29 @@ static int copy_input(struct maker *m, struct skep_error **reterr)
 	return ok ? 0 : skep_fail_nomem(reterr);
 }
 
+/* Before version 19, clang put the register of callx into imm. */
+static void mend_callx(struct skep_insn *in)
+{
+	struct skep_insn now = *in;
+
+	if (in->regs || in->imm <= 0 || in->imm >= ISA_REG_FP)
+		return;
+	now.regs = insn_regs((unsigned int)in->imm, 0);
+	now.imm = 0;
+	if (isa_decode(&now, 1) == ISA_CALLX)
+		*in = now;
+}
+
 static int decode_all(struct maker *m, struct skep_error **reterr)
 {
 	struct exec_prog *p = m->prog;
 	char why[200];
 
 	for (uint32_t i = 0; i < p->n; i += isa_slots(m->ops[i])) {
-		enum isa_op op = isa_decode(&p->insns[i], p->n - i);
+		enum isa_op op;
 
+		mend_callx(&p->insns[i]);
+		op = isa_decode(&p->insns[i], p->n - i);
 		m->ops[i] = op;
 		if (op == ISA_INVALID) {
 			isa_why_invalid(&p->insns[i], p->n - i, why, sizeof(why));
@@ -292,6 +307,8 @@ static int copy_customs(struct maker *m, struct skep_error **reterr)
 
 	p->custom_ctx = o->custom_ctx;
 	p->ncustoms = o->customs ? o->ncustoms : 0;
+	p->helpers = o->helpers;
+	p->nhelpers = o->helpers ? o->nhelpers : 0;
 	p->customs = ARENA_ARRAY(&p->arena, struct exec_custom, p->ncustoms);
 	if (!p->customs)
 		return skep_fail_nomem(reterr);

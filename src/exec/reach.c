@@ -83,9 +83,7 @@ static bool evaluate(enum isa_op op, uint64_t a, uint64_t b, uint64_t *ret)
 	}
 }
 
-/* A load from memory that no one may write any more is a constant. */
-static bool load_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr,
-			  uint64_t *ret)
+bool load_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret)
 {
 	const struct exec_space_ops *ops = prog->space_ops;
 	struct exec_region reg = { 0 };

@@ -224,8 +224,8 @@ const char *refused_reason(const struct exec_prog *prog, enum isa_op op)
 		return "only the kernel makes it, of a per-CPU address of its own";
 	if (op == ISA_CALL_KFUNC)
 		return "it calls a kernel function, of which this engine has none";
-	if (op == ISA_CALLX && !prog->ncustoms)
-		return "calls through a register are not supported";
+	if (op == ISA_CALLX && prog->prog_type >= 0 && !prog->ncustoms)
+		return "no kernel takes calls through a register";
 	if (op == ISA_LD_MAP_FD || op == ISA_LD_MAP_VALUE)
 		return "maps are given by index, not by file descriptor";
 	if (op == ISA_LD_BTF_ID)

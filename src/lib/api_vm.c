@@ -1,21 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The bare virtual machine: one program, one stretch of memory, the embedder's helpers. */
+/*
+ * The bare virtual machine: one program, one stretch of memory, the embedder's helpers. A vm is immutable; what a
+ * run changes is in the state. The engine knows a state as its first member, so that a helper without a context of its
+ * own is handed the state itself.
+ */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "helper/helper.h"
+#include "jit/jit.h"
 #include "lib/internal.h"
 #include "lib/vm_elf.h"
 
+#pragma weak jit_new
+#pragma weak jit_free
+#pragma weak jit_run
+#pragma weak jit_code
+#pragma weak jit_stats
+
+#define MAX_REGIONS 16
+
+struct skep_vm_state {
+	struct exec_run run; /* first: helpers get its address */
+	void *user;
+	bool ended; /* by skep_vm_end() */
+	uint64_t end;
+};
+
 struct skep_vm {
 	struct exec_prog *prog;
-	struct exec_run run;
+	struct jit_prog *jit; /* NULL: interpreted */
+	struct skep_vm_state *own;
 	uint64_t budget;
+	uint32_t insns;
+	struct exec_region *regions; /* base of those in the memory: their offset */
+	bool *elsewhere;
+	size_t nregions;
+	char *names;
 };
 
 _Static_assert(sizeof(struct skep_vm_helper) == sizeof(struct exec_custom) &&
 		       offsetof(struct skep_vm_helper, fn) == offsetof(struct exec_custom, fn),
 	       "the public and the engine's helper row are one layout");
+_Static_assert(offsetof(struct skep_vm_state, run) == 0, "a state is the engine's run");
+_Static_assert(MAX_REGIONS + 2 <= EXEC_MAX_REGIONS, "all regions fit into a run");
+
+static int copy_regions(struct skep_vm *vm, const struct skep_vm_region *regions,
+			struct skep_error **reterr)
+{
+	size_t n = 0, text = 1;
+	char *name;
+
+	for (; regions && regions[n].name; n++)
+		text += strlen(regions[n].name) + 1;
+	if (n > MAX_REGIONS)
+		return skep_fail(reterr, &ERR_VM_REGIONS, SKEP_NOWHERE, "%zu, at most %d", n,
+				 MAX_REGIONS);
+	vm->regions = calloc(n + 1, sizeof(*vm->regions));
+	vm->elsewhere = calloc(n + 1, sizeof(*vm->elsewhere));
+	name = vm->names = malloc(text);
+	if (!vm->regions || !vm->elsewhere || !vm->names)
+		return skep_fail_nomem(reterr);
+	for (size_t i = 0; i < n; i++) {
+		const struct skep_vm_region *from = &regions[i];
+
+		vm->elsewhere[i] = from->base != NULL;
+		vm->regions[i] = (struct exec_region){
+			.base = from->base ? (uint64_t)(uintptr_t)from->base : from->offset,
+			.size = from->size,
+			.kind = REGION_MEM,
+			.writable = from->writable,
+			.name = strcpy(name, from->name),
+		};
+		name += strlen(name) + 1;
+	}
+	vm->nregions = n;
+	return 0;
+}
+
+static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_error **reterr)
+{
+	struct jit_opts opts = { .mode = engine == SKEP_ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED };
+
+	switch (engine) {
+	case SKEP_ENGINE_INTERP:
+		return 0;
+	case SKEP_ENGINE_JIT:
+	case SKEP_ENGINE_CHECKED:
+		if (jit_new)
+			return jit_new(vm->prog, &opts, &vm->jit, reterr);
+		return skep_fail(reterr, &ERR_VM_ENGINE, SKEP_NOWHERE, "no compiler");
+	}
+	return skep_fail(reterr, &ERR_VM_ENGINE, SKEP_NOWHERE, "%d", (int)engine);
+}
 
 int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_opts *opts,
 		struct skep_vm **ret, struct skep_error **reterr)
@@ -25,7 +103,7 @@ int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_op
 	struct exec_prog_opts o = { .object = name ? name : "program",
 				    .name = name ? name : "program",
 				    .insns = insns,
-				    .ninsns = (uint32_t)n,
+				    .ninsns = (uint32_t)num_min(n, UINT32_MAX),
 				    .prog_type = -1,
 				    .custom_ctx = OPT(opts, ctx, NULL) };
 	struct skep_vm *vm = calloc(1, sizeof(*vm));
@@ -38,12 +116,16 @@ int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_op
 	while (helpers && helpers[o.ncustoms].fn)
 		o.ncustoms++;
 	vm->budget = OPT(opts, budget, 0);
-	r = exec_prog_new(&o, &vm->prog, reterr);
+	vm->insns = o.ninsns;
+	r = copy_regions(vm, OPT(opts, regions, NULL), reterr);
 	if (r == 0)
-		r = exec_run_init(&vm->run, reterr);
+		r = exec_prog_new(&o, &vm->prog, reterr);
+	if (r == 0)
+		r = compile(vm, OPT(opts, engine, SKEP_ENGINE_INTERP), reterr);
+	if (r == 0)
+		r = skep_vm_state_new(NULL, &vm->own, reterr);
 	if (r < 0) {
-		exec_prog_free(vm->prog);
-		free(vm);
+		skep_vm_free(vm);
 		return r;
 	}
 	*ret = vm;
@@ -71,34 +153,150 @@ void skep_vm_free(struct skep_vm *vm)
 {
 	if (!vm)
 		return;
+	if (vm->jit)
+		jit_free(vm->jit);
 	exec_prog_free(vm->prog);
-	exec_run_done(&vm->run);
+	skep_vm_state_free(vm->own);
+	free(vm->regions);
+	free(vm->elsewhere);
+	free(vm->names);
 	free(vm);
+}
+
+int skep_vm_state_new(void *user, struct skep_vm_state **ret, struct skep_error **reterr)
+{
+	struct skep_vm_state *state = calloc(1, sizeof(*state));
+	int r = state ? exec_run_init(&state->run, reterr) : skep_fail_nomem(reterr);
+
+	if (r < 0) {
+		free(state);
+		return r;
+	}
+	state->user = user;
+	*ret = state;
+	return 0;
+}
+
+void skep_vm_state_free(struct skep_vm_state *state)
+{
+	if (!state)
+		return;
+	exec_run_done(&state->run);
+	free(state);
+}
+
+/* What the program may touch of @len bytes at @mem, by the layout. */
+static void allow(const struct skep_vm *vm, struct exec_run *run, uint64_t mem, size_t len)
+{
+	struct exec_region all = {
+		.base = mem, .size = len, .kind = REGION_MEM, .writable = true, .name = "memory"
+	};
+	bool layout = false;
+
+	for (size_t i = 0; i < vm->nregions; i++) {
+		struct exec_region region = vm->regions[i];
+
+		if (!vm->elsewhere[i]) {
+			layout = true;
+			region.size = region.base < len ? num_min(region.size, len - region.base) :
+							  0;
+			region.base += mem;
+		}
+		if (region.size)
+			exec_region_add(run, &region);
+	}
+	if (!layout && len)
+		exec_region_add(run, &all);
+}
+
+static void prepare(const struct skep_vm *vm, struct skep_vm_state *state, void *mem, size_t len)
+{
+	struct exec_run *run = &state->run;
+
+	exec_run_start(run, vm->budget);
+	allow(vm, run, (uint64_t)(uintptr_t)mem, len);
+	run->ctx_len = len;
+	run->packet = mem;
+	run->packet_len = (uint32_t)num_min(len, UINT32_MAX);
+	state->ended = false;
+}
+
+int skep_vm_run_on(const struct skep_vm *vm, struct skep_vm_state *state, void *mem, size_t len,
+		   uint64_t *ret_r0, struct skep_error **reterr)
+{
+	uint64_t ctx = (uint64_t)(uintptr_t)mem;
+	struct skep_error *err = NULL;
+	int r;
+
+	prepare(vm, state, mem, len);
+	if (vm->jit)
+		r = jit_run(vm->jit, &state->run, ctx, ret_r0, &err);
+	else
+		r = exec(vm->prog, &state->run, ctx, ret_r0, &err);
+	if (r == 0)
+		return 0;
+	if (state->ended) {
+		skep_error_free(err);
+		*ret_r0 = state->end;
+		return 0;
+	}
+	if (reterr)
+		*reterr = err;
+	else
+		skep_error_free(err);
+	return r;
 }
 
 int skep_vm_run(struct skep_vm *vm, void *mem, size_t len, uint64_t *ret_r0,
 		struct skep_error **reterr)
 {
-	struct exec_region region = { .base = (uint64_t)(uintptr_t)mem,
-				      .size = len,
-				      .kind = REGION_MEM,
-				      .writable = true,
-				      .name = "memory" };
-
-	exec_run_start(&vm->run, vm->budget);
-	if (len)
-		exec_region_add(&vm->run, &region);
-	vm->run.ctx_len = len;
-	vm->run.packet = mem;
-	vm->run.packet_len = (uint32_t)len;
-	return exec(vm->prog, &vm->run, region.base, ret_r0, reterr);
+	return skep_vm_run_on(vm, vm->own, mem, len, ret_r0, reterr);
 }
 
-void *skep_vm_memory(struct skep_vm *vm, uint64_t addr, uint64_t len, int write)
+skep_vm_code skep_vm_entry(const struct skep_vm *vm, struct skep_vm_state *state)
 {
-	if (exec_may_access(&vm->run, addr, len, write))
+	jit_entry entry = vm->jit ? jit_code(vm->jit, NULL) : NULL;
+
+	if (!entry)
+		return NULL;
+	prepare(vm, state, NULL, 0);
+	state->run.prog = vm->prog;
+	return (skep_vm_code)(void (*)(void))entry;
+}
+
+void skep_vm_stats(const struct skep_vm *vm, struct skep_vm_stats *ret)
+{
+	struct skep_vm_stats stats = { .size = num_min(ret->size, sizeof(stats)),
+				       .insns = vm->insns };
+	struct jit_stats jit;
+
+	if (vm->jit) {
+		jit_stats(vm->jit, &jit);
+		stats.code_bytes = jit.code_bytes;
+		stats.compile_ns = jit.compile_ns;
+	}
+	memcpy(ret, &stats, stats.size);
+}
+
+void *skep_vm_memory(struct skep_vm_state *state, uint64_t addr, uint64_t len, int write)
+{
+	if (exec_may_access(&state->run, addr, len, write))
 		return (void *)(uintptr_t)addr;
-	exec_fault(&vm->run, &ERR_VM_MEMORY, "%s %llu bytes at address 0x%llx",
+	exec_fault(&state->run, &ERR_VM_MEMORY, "%s %llu bytes at address 0x%llx",
 		   write ? "write" : "read", (unsigned long long)len, (unsigned long long)addr);
 	return NULL;
+}
+
+void *skep_vm_user(const struct skep_vm_state *state)
+{
+	return state->user;
+}
+
+void skep_vm_end(struct skep_vm_state *state, uint64_t r0)
+{
+	if (state->run.fault)
+		return;
+	state->ended = true;
+	state->end = r0;
+	exec_fault(&state->run, &ERR_VM_ENDED, "with 0x%llx", (unsigned long long)r0);
 }

@@ -146,7 +146,7 @@ static void refusals(void)
 		{ "call local f\nexit\nf: jeq %r1, 0, -2\nexit\n", "X0006", PROG_XDP, 2,
 		  "from the one at 2 to instruction 1" },
 		{ "call local f\nf: exit\n", "X0007", PROG_XDP, 0, "the one at 0" },
-		{ "callx %r1\nexit\n", "X0008", PROG_XDP, 0, "CALLX: calls through a register" },
+		{ "callx %r1\nexit\n", "X0008", PROG_XDP, 0, "CALLX: no kernel takes calls" },
 		{ "lddw %r1, map_idx 3\nexit\n", "X0009", PROG_XDP, 0, "index 3 of 3 maps" },
 		{ "lddw %r1, map_idx_value 2, 0\nexit\n", "X0009", PROG_XDP, 0,
 		  "index 2 of 3 maps" },

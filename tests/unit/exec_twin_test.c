@@ -116,11 +116,11 @@ static void every_op(void)
 /* What every_op() leaves out is refused by name, or run by exec_test.c: listed, so that none is missed. */
 static void refused(void)
 {
-	static const int run_elsewhere[] = { ISA_CALL_HELPER, ISA_CALL_LOCAL, ISA_LD_FUNC,
-					     ISA_LD_MAP_IDX, ISA_LD_MAP_IDX_VALUE };
-	static const int never[] = { ISA_JA_REG,       ISA_CAST_KERN,	 ISA_CAST_USER,
-				     ISA_MOV64_PERCPU, ISA_CALL_KFUNC,	 ISA_CALLX,
-				     ISA_LD_MAP_FD,    ISA_LD_MAP_VALUE, ISA_LD_BTF_ID };
+	static const int run_elsewhere[] = { ISA_CALL_HELPER, ISA_CALL_LOCAL, ISA_CALLX,
+					     ISA_LD_FUNC,     ISA_LD_MAP_IDX, ISA_LD_MAP_IDX_VALUE };
+	static const int never[] = { ISA_JA_REG,       ISA_CAST_KERN,  ISA_CAST_USER,
+				     ISA_MOV64_PERCPU, ISA_CALL_KFUNC, ISA_LD_MAP_FD,
+				     ISA_LD_MAP_VALUE, ISA_LD_BTF_ID };
 	bool known[ISA_COUNT] = { false };
 	struct text t;
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What compiled code needs of exec: the decoded program to read, and the instructions whose meaning stays here
+ * (packet loads, calls by id, tail calls). A tail call runs the other program to its end and returns its result, for
+ * the caller to return: nothing of the caller runs after it, as if it had been replaced.
+ */
+#include <string.h>
+
+#include "exec/internal.h"
+
+uint32_t exec_view_count(const struct exec_prog *prog)
+{
+	return prog->n;
+}
+
+int exec_view_type(const struct exec_prog *prog)
+{
+	return prog->prog_type;
+}
+
+void *exec_view_custom_ctx(const struct exec_prog *prog)
+{
+	return prog->custom_ctx;
+}
+
+void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret)
+{
+	const struct exec_op *op = &prog->ops[insn];
+	uint8_t marks = prog->marks[insn];
+
+	*ret = (struct exec_view){ .op = op->code < ISA_COUNT ? (enum isa_op)op->code : ISA_INVALID,
+				   .dst = op->dst,
+				   .src = op->src,
+				   .func = marks & MARK_FUNC,
+				   .target = marks & MARK_JUMP,
+				   .reached = marks & MARK_REACHED,
+				   .tail_call = op->code == OP_TAIL_CALL,
+				   .off = op->off,
+				   .imm = op->imm };
+	if (op->code < OP_HELPER || op->code > OP_TAIL_CALL)
+		return;
+	ret->op = ISA_CALL_HELPER;
+	ret->row = prog->calls[op->imm].row;
+	ret->fn = prog->calls[op->imm].fn;
+	ret->custom = prog->calls[op->imm].custom;
+}
+
+bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret)
+{
+	return load_constant(prog, op, addr, ret);
+}
+
+struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size)
+{
+	struct exec_pair ret = { 0 };
+
+	ret.ok = access_packet(run, (int32_t)off, (uint32_t)size, &ret.value);
+	if (!ret.ok)
+		ret.value = 0;
+	return ret;
+}
+
+static uint64_t none(void *ctx, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	(void)ctx, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	return 0;
+}
+
+void *exec_callx(struct exec_run *run, uint64_t id)
+{
+	const struct exec_custom *custom = custom_find(run, id);
+
+	return (void *)(uintptr_t)(custom ? custom->fn : none);
+}
+
+/* Runs @next on the stack from the frame run->stack on, where run->depth is 0. */
+static uint64_t run_next(struct exec_run *run, const struct exec_prog *next, uint64_t ctx)
+{
+	const struct exec_space_ops *ops = run->prog->space_ops;
+	const struct exec_native *native = ops->native ? ops->native(run->prog->space, next) : NULL;
+	const uint64_t args[5] = { ctx, run->ctx_len };
+	uint64_t r0 = 0;
+
+	run->prog = next;
+	memset(run->stack, 0, ISA_STACK_SIZE);
+	if (native) {
+		run->native = native;
+		run->depth = native->frames ? native->frames - 1 : 0;
+		return native->call(native, run, 0, args);
+	}
+	run->native = NULL;
+	return interp(run, next->ops, args, &r0) < 0 ? 0 : r0;
+}
+
+struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index)
+{
+	const uint64_t r[6] = { 0, ctx, map, index };
+	const struct exec_prog *prog = run->prog;
+	const struct exec_native *native = run->native;
+	const uint32_t depth = run->depth;
+	struct exec_pair ret = { 0 };
+	const struct exec_prog *next = tail_target(run, r, &ret.value);
+
+	if (!next)
+		return ret;
+	run->dirty = ISA_MAX_FRAMES;
+	run->depth = 0;
+	ret.value = run_next(run, next, ctx);
+	ret.ok = true;
+	run->depth = depth;
+	run->prog = prog;
+	run->native = native;
+	access_forget(run);
+	return ret;
+}
