@@ -128,9 +128,10 @@ const char *exec_prog_name(const struct exec_prog *prog);
 struct exec_view {
 	enum isa_op op; /* ISA_INVALID: the second slot of a wide one, or one that is never run */
 	uint8_t dst, src;
-	bool func, target, reached; /* a function starts here, a jump lands here, control can come here */
+	bool func, target,
+		reached; /* a function starts here, a jump lands here, control can come here */
 	bool tail_call;
-	int32_t off;  /* of an access; of a jump, call or function pointer: from the next instruction */
+	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
 	uint64_t imm; /* sign-extended; a wide load's value */
 	/* A helper call: either the row and the body, or the embedder's. */
 	const struct spec_helper *row;

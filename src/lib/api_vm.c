@@ -71,9 +71,10 @@ static int copy_regions(struct skep_vm *vm, const struct skep_vm_region *regions
 			.size = from->size,
 			.kind = REGION_MEM,
 			.writable = from->writable,
-			.name = strcpy(name, from->name),
+			.name = name,
 		};
-		name += strlen(name) + 1;
+		memcpy(name, from->name, strlen(from->name) + 1);
+		name += strlen(from->name) + 1;
 	}
 	vm->nregions = n;
 	return 0;
