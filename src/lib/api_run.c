@@ -251,7 +251,8 @@ int skep_run(struct skep_obj *obj, const struct skep_run_opts *opts,
 	const struct hook_ops *ops;
 	int r;
 
-	memcpy(&s.opts, opts, opts->size < sizeof(s.opts) ? opts->size : sizeof(s.opts));
+	if (opts)
+		memcpy(&s.opts, opts, opts->size < sizeof(s.opts) ? opts->size : sizeof(s.opts));
 	s.ev = s.opts.events ? s.opts.events : &silent;
 	if (!obj->core)
 		return skep_fail(reterr, &ERR_NOT_LOADED, SKEP_AT_FILE(obj->spec->name, 0), NULL);

@@ -61,8 +61,10 @@ static char *search(const char *dirs, const char *name, int *ret_why)
 			      snprintf(path, sizeof(path), "./%s", name);
 		int why = n < (int)sizeof(path) ? check_file(path) : ENAMETOOLONG;
 
-		if (!why)
+		if (!why) {
+			*ret_why = 0;
 			return strdup(path);
+		}
 		/* It is there, but closed. A directory that may not be looked into is passed over. */
 		if (why == EACCES && faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0)
 			*ret_why = EACCES;

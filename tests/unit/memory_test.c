@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Out of memory at every point: each scenario runs again and again, the nth allocation of the library failing, until
+ * one run needs fewer. Each must end with ENOMEM or do its work, and give back all that it took. The linker leads
+ * malloc(3) and the like of the library through this file (--wrap).
+ */
+#include "base/arena.h"
+#include "lib_kit.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+char *__real_strdup(const char *s);
+void __real_free(void *p);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+char *__wrap_strdup(const char *s);
+void __wrap_free(void *p);
+
+void *__real_arena_alloc(struct arena *a, size_t n, size_t size);
+char *__real_arena_strdup(struct arena *a, const char *s);
+void *__real_arena_dup(struct arena *a, const void *src, size_t len);
+void *__wrap_arena_alloc(struct arena *a, size_t n, size_t size);
+char *__wrap_arena_strdup(struct arena *a, const char *s);
+void *__wrap_arena_dup(struct arena *a, const void *src, size_t len);
+
+#define LIVE 65536 /* a power of two, more than any scenario holds at once */
+
+static struct {
+	bool on;
+	size_t fail_at, count; /* allocations since reset */
+	void *live[LIVE];      /* open addressing */
+	size_t nlive;
+} memory;
+
+static size_t slot_of(const void *p)
+{
+	size_t i = ((uintptr_t)p >> 4) * 0x9e3779b97f4a7c15 >> 48 & (LIVE - 1);
+
+	while (memory.live[i] && memory.live[i] != p)
+		i = (i + 1) & (LIVE - 1);
+	return i;
+}
+
+static void *keep(void *p)
+{
+	if (p && memory.on) {
+		if (memory.nlive == LIVE / 2)
+			abort();
+		memory.live[slot_of(p)] = p;
+		memory.nlive++;
+	}
+	return p;
+}
+
+static void drop(void *p)
+{
+	size_t i = slot_of(p);
+
+	if (!p || !memory.live[i])
+		return;
+	memory.live[i] = NULL;
+	memory.nlive--;
+	/* those that were pushed past this slot move back */
+	for (size_t k = (i + 1) & (LIVE - 1); memory.live[k]; k = (k + 1) & (LIVE - 1)) {
+		void *moved = memory.live[k];
+
+		memory.live[k] = NULL;
+		memory.live[slot_of(moved)] = moved;
+	}
+}
+
+static bool fails(void)
+{
+	return memory.on && ++memory.count == memory.fail_at;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : keep(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : keep(__real_calloc(n, size));
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	void *grown;
+
+	if (fails())
+		return NULL;
+	drop(p);
+	grown = __real_realloc(p, size);
+	return keep(grown ? grown : p) == p && !grown ? NULL : grown;
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return fails() ? NULL : keep(__real_strdup(s));
+}
+
+void __wrap_free(void *p)
+{
+	drop(p);
+	__real_free(p);
+}
+
+/* An arena rarely needs memory; its users must be ready all the same. */
+void *__wrap_arena_alloc(struct arena *a, size_t n, size_t size)
+{
+	return fails() ? NULL : __real_arena_alloc(a, n, size);
+}
+
+char *__wrap_arena_strdup(struct arena *a, const char *s)
+{
+	return fails() ? NULL : __real_arena_strdup(a, s);
+}
+
+void *__wrap_arena_dup(struct arena *a, const void *src, size_t len)
+{
+	return fails() ? NULL : __real_arena_dup(a, src, len);
+}
+
+struct scenario {
+	const char *name, *object;
+	char *const *argv;
+	const char *pcap, *global;
+	size_t step; /* a run with a process takes time: every so many allocations */
+};
+
+static int play(const struct scenario *sc, const char *path, struct skep_error **err)
+{
+	struct skep_run_opts o = {
+		.size = sizeof(o), .argv = sc->argv, .pcap = sc->pcap, .max_packets = 20
+	};
+	struct skep_obj *obj = NULL;
+	int r = skep_obj_open(path, NULL, &obj, err);
+
+	if (r < 0)
+		return r;
+	if (sc->global)
+		r = skep_obj_set_global(obj, sc->global, "1", err);
+	if (r == 0)
+		r = skep_obj_load(obj, err);
+	if (r == 0 && (sc->argv || sc->pcap))
+		r = skep_run(obj, &o, NULL, err);
+	skep_obj_close(obj);
+	return r;
+}
+
+/* One run; the error's code, or 0. */
+static int once(const struct scenario *sc, const char *path, size_t fail_at)
+{
+	struct skep_error *err = NULL;
+	char text[512] = "";
+	int r;
+
+	memory.count = 0;
+	memory.fail_at = fail_at;
+	memory.on = true;
+	r = play(sc, path, &err);
+	memory.on = false;
+	if (err) {
+		skep_error_text(err, text, sizeof(text));
+		CHECK_MSG(skep_error_code(err) == r, "%s: code %d, returned %d", text,
+			  skep_error_code(err), r);
+	}
+	CHECK_MSG((r == 0) == (err == NULL), "returned %d with %s error", r, err ? "an" : "no");
+	skep_error_free(err);
+	CHECK_MSG(memory.nlive == 0, "allocation %zu failed: %zu blocks left, returned %d %s",
+		  fail_at, memory.nlive, r, text);
+	memset(memory.live, 0, sizeof(memory.live));
+	memory.nlive = 0;
+	return r;
+}
+
+static char *const run_true[] = { (char *)"true", NULL };
+
+static const struct scenario scenarios[] = {
+	{ "open and load", "tests/bpf/cli/report", NULL, NULL, "start_at", 1 },
+	{ "relocations of types", "tests/bpf/cli/misses", NULL, NULL, NULL, 1 },
+	{ "prog arrays, inner maps", "tests/bpf/cli/slots", NULL, NULL, NULL, 1 },
+	{ "many functions", "examples/xdp_firewall", NULL, NULL, NULL, 1 },
+	{ "packets", "examples/xdp_stats", NULL, "examples/captures/mixed.pcap", NULL, 1 },
+	{ "rewritten packets", "examples/tc_rewrite", NULL, "examples/captures/small.pcapng", NULL,
+	  1 },
+	{ "a command", "examples/opensnoop", run_true, NULL, NULL, 1 },
+};
+
+static void nth_fails(void)
+{
+	const char *dir = getenv("SKEP_BUILD");
+	char path[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
+		const struct scenario *sc = &scenarios[i];
+		size_t need, refused = 0, n;
+		unsigned int bad = 0;
+
+		CHECK_CASE("%s", sc->name);
+		snprintf(path, sizeof(path), "%s/%s.bpf.o", dir ? dir : "build", sc->object);
+		if (!CHECK_EQ_INT(once(sc, path, 0), 0))
+			continue;
+		need = memory.count;
+		CHECK(need > 10);
+		for (n = 1; n <= need && bad < 5; n += sc->step) {
+			int r = once(sc, path, n);
+
+			refused += r == -ENOMEM;
+			/* some memory only makes a name or a reason, and is done without */
+			bad += !CHECK_MSG(r == 0 || r == -ENOMEM, "allocation %zu of %zu: %d", n,
+					  need, r);
+		}
+		CHECK_MSG(refused * 2 * sc->step > need, "only %zu of %zu refused", refused, need);
+	}
+}
+
+CHECK_MAIN({ "nth_fails", nth_fails })
