@@ -86,7 +86,7 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run docs \
+.PHONY: all demo check check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz docs \
 	install install-files uninstall clean help FORCE
 
 all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) ## library, command and examples
@@ -248,6 +248,14 @@ fuzz: ## FUZZ_SECONDS for each fuzz target (FUZZ_ONLY=name)
 		SAN=fuzzer-no-link,address,undefined fuzz-run
 fuzz-run: $(FUZZ_BIN)
 	@tools/fuzz $(O) $(FUZZ_SECONDS) $(FUZZ_ONLY)
+
+# Engines against each other: N programs from SEED on, every KERNELth in the kernel too.
+N ?= 1000000
+SEED ?= 1
+KERNEL ?= 0
+difffuzz: ## N random programs on every engine; all must agree (N, SEED, KERNEL=every how many)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(O)/tests/tools/difffuzz
+	@$(O)/tests/tools/difffuzz -n $(N) -s $(SEED) -k $(KERNEL)
 
 docs: ## man pages as text and the list of errors, in build/docs
 	@tools/docs $(O)/docs $(MAN)

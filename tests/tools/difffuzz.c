@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Random programs (tests/unit/fuzz_gen.h) on every engine that there is: the interpreter is the reference; compiled
+ * code, optimised, straight, for any CPU, and checked, must give the same r0 and leave the same memory, and checked
+ * code must end with the same error at the same instruction. Every KERNELth program also runs in the kernel,
+ * through BPF_PROG_TEST_RUN, where it may. A program that differs is made as small as it will go and printed.
+ *
+ *	difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-v]
+ *
+ * Without -n and -t: 100,000 programs. Exit status 1 if a program differs, 77 if there is no compiler here.
+ */
+#include "skep/insn.h"
+
+#include <signal.h>
+#include <setjmp.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../unit/fuzz_gen.h"
+#include "../unit/oracle.h"
+#include "exec/exec.h"
+#include "jit/jit.h"
+
+#pragma weak jit_new
+#pragma weak jit_free
+#pragma weak jit_run
+
+#define BUDGET 2000000
+#define INPUTS 2
+#define HANG_SECONDS 5
+
+static const struct form {
+	const char *name;
+	struct jit_opts opts;
+} forms[] = {
+	{ "jit", { .mode = JIT_TRUSTED } },
+	{ "jit without optimising", { .mode = JIT_TRUSTED, .no_optimise = true } },
+	{ "jit for any CPU", { .mode = JIT_TRUSTED, .portable = true } },
+	{ "checked", { .mode = JIT_CHECKED } },
+	{ "checked without optimising", { .mode = JIT_CHECKED, .no_optimise = true } },
+};
+#define FORMS ARRAY_SIZE(forms)
+
+struct outcome {
+	int r;
+	uint64_t r0;
+	const char *id; /* of the error */
+	uint64_t at;	/* its instruction */
+	uint8_t mem[FUZZ_MEM];
+};
+
+static struct exec_run run;
+static uint8_t mem[FUZZ_MEM] __attribute__((aligned(16))), input[INPUTS][FUZZ_MEM];
+static uint64_t made, ran, faulted, not_compiled, in_kernel, refused;
+static char why[600];
+
+/* Signals in compiled code become an outcome. */
+static sigjmp_buf escape;
+static volatile sig_atomic_t escaping;
+
+static void on_signal(int sig)
+{
+	if (!escaping)
+		_exit(sig == SIGALRM ? 124 : 70);
+	siglongjmp(escape, sig);
+}
+
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGALRM };
+	static char stack[65536];
+	stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+	sigaltstack(&alt, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+/* Helpers: two that compute, one that turns bytes of memory over. */
+static uint64_t help_mix(void *ctx, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	(void)ctx;
+	return ((((a * 31 + b) * 31 ^ c) * 31 + d) * 31) ^ e;
+}
+
+static uint64_t help_small(void *ctx, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	(void)ctx, (void)c, (void)d, (void)e;
+	return (uint32_t)(a >> 7) + (b & 15);
+}
+
+static uint64_t help_bytes(void *ctx, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	uint8_t *p = (uint8_t *)(uintptr_t)a;
+	uint64_t sum = 0;
+
+	(void)ctx, (void)c, (void)d, (void)e;
+	for (uint64_t i = 0; i < b && i < 16; i++) {
+		sum = sum * 3 + p[i];
+		p[i] = (uint8_t)(p[i] * 5 + 1);
+	}
+	return sum;
+}
+
+static const struct exec_custom customs[] = { { 1, "mix", help_mix },
+					      { 2, "small", help_small },
+					      { 3, "bytes", help_bytes } };
+
+static void begin(const uint8_t *from)
+{
+	memcpy(mem, from, FUZZ_MEM);
+	exec_run_start(&run, BUDGET);
+	exec_region_add(&run, &(struct exec_region){ .base = (uint64_t)(uintptr_t)mem,
+						     .size = FUZZ_MEM,
+						     .kind = REGION_MEM,
+						     .writable = true,
+						     .name = "memory" });
+	run.ctx_len = FUZZ_MEM;
+	run.packet = mem;
+	run.packet_len = FUZZ_MEM;
+}
+
+static void finish(struct outcome *o, struct skep_error *err)
+{
+	if (err) {
+		static char ids[8][16];
+		static unsigned int n;
+
+		snprintf(ids[++n % 8], sizeof(ids[0]), "%s", skep_error_id(err));
+		o->id = ids[n % 8];
+		o->at = skep_error_place(err)->at;
+		skep_error_free(err);
+	}
+	memcpy(o->mem, mem, FUZZ_MEM);
+}
+
+static void interpret(const struct exec_prog *prog, const uint8_t *from, struct outcome *o)
+{
+	struct skep_error *err = NULL;
+
+	*o = (struct outcome){ 0 };
+	begin(from);
+	o->r = exec(prog, &run, (uint64_t)(uintptr_t)mem, &o->r0, &err);
+	finish(o, err);
+}
+
+static void run_code(const struct jit_prog *jit, const uint8_t *from, struct outcome *o)
+{
+	struct skep_error *err = NULL;
+	int sig;
+
+	*o = (struct outcome){ 0 };
+	begin(from);
+	sig = sigsetjmp(escape, 0);
+	if (sig) {
+		escaping = 0;
+		o->r = -EFAULT;
+		o->id = sig == SIGALRM ? "no end" : strsignal(sig);
+		return;
+	}
+	escaping = 1;
+	o->r = jit_run(jit, &run, (uint64_t)(uintptr_t)mem, &o->r0, &err);
+	escaping = 0;
+	finish(o, err);
+}
+
+static bool same(const char *name, const struct outcome *want, const struct outcome *got)
+{
+	char text[2][160];
+	const struct outcome *o[] = { want, got };
+
+	if (want->r == got->r && (want->r < 0 || want->r0 == got->r0) &&
+	    !memcmp(want->mem, got->mem, FUZZ_MEM) &&
+	    (want->r == 0 || (got->id && !strcmp(want->id, got->id) && want->at == got->at)))
+		return true;
+	for (int i = 0; i < 2; i++) {
+		if (o[i]->r == 0)
+			snprintf(text[i], sizeof(text[i]), "r0 0x%" PRIx64, o[i]->r0);
+		else
+			snprintf(text[i], sizeof(text[i]), "%s at %" PRIu64, o[i]->id, o[i]->at);
+	}
+	snprintf(why, sizeof(why), "%s: %s, but the interpreter has %s", name, text[1], text[0]);
+	for (int i = 0; i < FUZZ_MEM; i++)
+		if (want->mem[i] != got->mem[i]) {
+			snprintf(why + strlen(why), sizeof(why) - strlen(why),
+				 "; byte %d of the memory is 0x%02x, not 0x%02x", i, got->mem[i],
+				 want->mem[i]);
+			break;
+		}
+	return false;
+}
+
+/* A program that exec refuses, or that faults where it may not, leaves its reason in `why`. */
+static int make_prog(const struct text *t, struct exec_prog **ret)
+{
+	struct exec_prog_opts o = { .object = "difffuzz",
+				    .name = "program",
+				    .insns = t->in,
+				    .ninsns = t->n,
+				    .prog_type = -1,
+				    .customs = customs,
+				    .ncustoms = ARRAY_SIZE(customs),
+				    .custom_ctx = mem };
+	struct skep_error *err = NULL;
+	int r = exec_prog_new(&o, ret, &err);
+
+	if (r < 0)
+		snprintf(why, sizeof(why), "exec refuses: %s", skep_error_message(err));
+	skep_error_free(err);
+	return r;
+}
+
+enum verdict { SAME, DIFFERS, UNUSABLE };
+
+static enum verdict compare_form(const struct exec_prog *prog, const struct form *form,
+				 const struct outcome *want)
+{
+	struct jit_prog *jit = NULL;
+	struct skep_error *err = NULL;
+	enum verdict verdict = SAME;
+	struct outcome got;
+	int r;
+
+	r = jit_new(prog, &form->opts, &jit, &err);
+	if (r == -EOPNOTSUPP) {
+		not_compiled++;
+		skep_error_free(err);
+		return SAME;
+	}
+	if (r < 0) {
+		snprintf(why, sizeof(why), "%s: not compiled: %s", form->name,
+			 skep_error_message(err));
+		skep_error_free(err);
+		return DIFFERS;
+	}
+	for (int i = 0; i < INPUTS && verdict == SAME; i++) {
+		if (want[i].r < 0 && form->opts.mode == JIT_TRUSTED)
+			continue;
+		run_code(jit, input[i], &got);
+		ran++;
+		if (!same(form->name, &want[i], &got))
+			verdict = DIFFERS;
+	}
+	jit_free(jit);
+	return verdict;
+}
+
+/* @may_fault: else a program that does is not usable (while it is made smaller). */
+static enum verdict compare(const struct text *t, bool may_fault)
+{
+	struct exec_prog *prog = NULL;
+	struct outcome want[INPUTS];
+	enum verdict verdict = SAME;
+
+	if (make_prog(t, &prog) < 0)
+		return UNUSABLE;
+	for (int i = 0; i < INPUTS; i++) {
+		interpret(prog, input[i], &want[i]);
+		faulted += want[i].r < 0;
+		if (want[i].r == 0 || (may_fault && want[i].r != -ELOOP))
+			continue;
+		snprintf(why, sizeof(why), "%s at %" PRIu64, want[i].id, want[i].at);
+		verdict = UNUSABLE;
+	}
+	for (size_t f = 0; f < FORMS && verdict == SAME && jit_new; f++)
+		verdict = compare_form(prog, &forms[f], want);
+	exec_prog_free(prog);
+	return verdict;
+}
+
+/* In the kernel; UNUSABLE: it refuses the program. */
+static enum verdict compare_kernel(const struct fuzz *f)
+{
+	struct text ours, theirs;
+	struct exec_prog *prog = NULL;
+	struct outcome want, got = { 0 };
+	union bpf_attr attr;
+	int fd, r;
+
+	fuzz_ours(f, &ours);
+	fuzz_kernel(f, &theirs);
+	fd = oracle_load(BPF_PROG_TYPE_XDP, (const struct bpf_insn *)(const void *)theirs.in,
+			 theirs.n, NULL, 0);
+	if (fd < 0 || make_prog(&ours, &prog) < 0) {
+		refused++;
+		return UNUSABLE;
+	}
+	in_kernel++;
+	interpret(prog, input[0], &want);
+	exec_prog_free(prog);
+	memset(&attr, 0, sizeof(attr));
+	attr.test.prog_fd = (uint32_t)fd;
+	attr.test.data_in = (uintptr_t)input[0];
+	attr.test.data_size_in = FUZZ_MEM;
+	attr.test.data_out = (uintptr_t)got.mem;
+	attr.test.data_size_out = FUZZ_MEM;
+	attr.test.repeat = 1;
+	r = oracle_bpf(BPF_PROG_TEST_RUN, &attr);
+	close(fd);
+	got.r0 = attr.test.retval;
+	want.r0 = (uint32_t)want.r0;
+	if (r < 0) {
+		snprintf(why, sizeof(why), "the kernel does not run it: %s", strerror(-r));
+		return DIFFERS;
+	}
+	return same("the kernel", &want, &got) ? SAME : DIFFERS;
+}
+
+#include "../unit/fuzz_min.h"
+
+static void print_program(const struct text *t)
+{
+	char text[200];
+
+	for (uint32_t i = 0; i < t->n;) {
+		int slots = skep_insn_print(&t->in[i], t->n - i, SKEP_INSN_ASM, text, sizeof(text));
+
+		printf("%4u: %s\n", i, text);
+		i += slots > 0 ? (uint32_t)slots : 1;
+	}
+	printf("hex: ");
+	for (uint32_t i = 0; i < t->n * 8; i++)
+		printf("%02x%s", ((const uint8_t *)t->in)[i], i % 8 == 7 ? " " : "");
+	printf("\nmemory: ");
+	for (int i = 0; i < FUZZ_MEM; i++)
+		printf("%02x", input[0][i]);
+	putchar('\n');
+}
+
+static void report(uint64_t seed, const struct text *t, bool kernel)
+{
+	struct text small = *t;
+
+	printf("seed %" PRIu64 " differs: %s\n", seed, why);
+	if (!kernel) {
+		minimise(&small);
+		printf("made smaller: %s\n", why);
+	}
+	print_program(&small);
+}
+
+static void fill_inputs(void)
+{
+	for (int i = 0; i < INPUTS; i++)
+		for (int k = 0; k < FUZZ_MEM; k += 8) {
+			uint64_t v = i ? interesting() : random64();
+
+			memcpy(&input[i][k], &v, 8);
+		}
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+struct args {
+	uint64_t programs, seed, kernel;
+	double seconds;
+	bool verbose;
+};
+
+static bool one(const struct args *a, uint64_t seed)
+{
+	static struct fuzz f;
+	struct text t;
+	bool kernel = a->kernel && made % a->kernel == 0;
+
+	f.strict = kernel;
+	f.faults = !kernel && seed % 8 == 0;
+	if (!fuzz_body(&f, seed, seed % 16 ? 60 : 200))
+		return true;
+	made++;
+	fill_inputs();
+	fuzz_ours(&f, &t);
+	if (a->verbose)
+		print_program(&t);
+	if (kernel && compare_kernel(&f) == DIFFERS) {
+		report(seed, &t, true);
+		return false;
+	}
+	switch (compare(&t, f.faults)) {
+	case SAME:
+		return true;
+	case UNUSABLE:
+		printf("not a program that the generator may make: ");
+		report(seed, &t, true);
+		return false;
+	case DIFFERS:
+		report(seed, &t, false);
+		return false;
+	}
+	return false;
+}
+
+static int parse(int argc, char **argv, struct args *a)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "n:t:s:k:v")) != -1)
+		switch (c) {
+		case 'n':
+			a->programs = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			a->seconds = strtod(optarg, NULL);
+			break;
+		case 's':
+			a->seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'k':
+			a->kernel = strtoull(optarg, NULL, 0);
+			break;
+		case 'v':
+			a->verbose = true;
+			break;
+		default:
+			return 2;
+		}
+	if (!a->programs && a->seconds == 0)
+		a->programs = 100000;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = { .seed = 1 };
+	double start, took;
+	uint64_t n = 0;
+	bool good = true;
+
+	if (parse(argc, argv, &a)) {
+		fprintf(stderr,
+			"usage: difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL]\n");
+		return 2;
+	}
+	if (a.kernel && oracle_missing()) {
+		printf("not in the kernel: %s\n", oracle_missing());
+		a.kernel = 0;
+	}
+	if (exec_run_init(&run, NULL) < 0)
+		return 70;
+	catch_signals();
+	start = seconds();
+	for (; good && (!a.programs || n < a.programs); n++) {
+		if (n % 64 == 0) {
+			if (a.seconds > 0 && seconds() - start > a.seconds)
+				break;
+			setitimer(ITIMER_REAL,
+				  &(struct itimerval){ .it_value.tv_sec = HANG_SECONDS }, NULL);
+		}
+		good = one(&a, a.seed + n);
+	}
+	took = seconds() - start;
+	exec_run_done(&run);
+	printf("%" PRIu64 " programs from seed %" PRIu64 ", %" PRIu64 " compiled runs, %" PRIu64
+	       " ended by a fault, %" PRIu64 " not compiled, %" PRIu64 " in the kernel (%" PRIu64
+	       " refused), %.0f programs a second: %s\n",
+	       made, a.seed, ran, faulted, not_compiled, in_kernel, refused, (double)made / took,
+	       good ? "no difference" : "a difference");
+	if (good && !jit_new && !in_kernel) {
+		printf("no compiler is built for this CPU\n");
+		return 77;
+	}
+	return good ? 0 : 1;
+}
