@@ -357,7 +357,7 @@ static const struct {
 } views[] = {
 	{ PART_SECTIONS, "sections", "sections", sections, "index name type offset size use" },
 	{ PART_PROGRAMS, "programs", "programs", programs,
-	  "name section type attach instructions functions core unresolved" },
+	  "name section type attach instructions functions core" },
 	{ PART_MAPS, "maps", "maps", maps,
 	  "name type key key_size value value_size max_entries flags" },
 	{ PART_VARIABLES, "variables", "variables", variables, "name section value" },
@@ -367,15 +367,22 @@ static const struct {
 	{ PART_TYPES, "types", "types", types, NULL },
 };
 
-static bool all_numbers(const json_t *list, const char *key)
+/* Numbers, perhaps with some missing. */
+static bool is_numeric(const json_t *list, const char *key)
 {
+	bool any = false;
 	json_t *row;
 	size_t i;
 
-	json_array_foreach((json_t *)list, i,
-			   row) if (!json_is_integer(json_object_get(row, key)) &&
-				    !json_is_null(json_object_get(row, key))) return false;
-	return true;
+	json_array_foreach((json_t *)list, i, row)
+	{
+		const json_t *v = json_object_get(row, key);
+
+		if (!json_is_integer(v) && !json_is_null(v))
+			return false;
+		any |= json_is_integer(v);
+	}
+	return any;
 }
 
 static void print_table(struct out *o, const json_t *list, const char *columns)
@@ -387,7 +394,7 @@ static void print_table(struct out *o, const json_t *list, const char *columns)
 
 	for (char *c = names ? strtok_r(names, " ", &save) : NULL; c;
 	     c = strtok_r(NULL, " ", &save))
-		table_column(t, c, all_numbers(list, c));
+		table_column(t, c, is_numeric(list, c));
 	json_array_foreach((json_t *)list, i, row)
 	{
 		char *again = strdup(columns);
@@ -434,9 +441,15 @@ static void print_remarks(struct out *o, const json_t *list)
 		const char *reason = json_string_value(json_object_get(row, "reason"));
 		const char *name = json_string_value(json_object_get(row, "name"));
 		bool off = json_is_false(json_object_get(row, "autoload"));
+		json_int_t missed = json_integer_value(json_object_get(row, "unresolved"));
 
 		if (unusable)
 			fprintf(o->f, "  %s: cannot be used: %s\n", name, unusable);
+		if (missed)
+			fprintf(o->f,
+				"  %s: %" JSON_INTEGER_FORMAT
+				" CO-RE relocations found nothing (--core)\n",
+				name, missed);
 		if (off)
 			fprintf(o->f, "  %s: not loaded by itself (SEC(\"?...\"))\n", name);
 		if (reason)

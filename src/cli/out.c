@@ -83,11 +83,14 @@ const char *out_plain(const struct out *o)
 	return o->colour ? "\033[0m" : "";
 }
 
+#define MIN_LAST 12 /* columns of the last text that make cutting it worthwhile */
+
 struct table {
 	struct libscols_table *t;
 	struct libscols_line *line;
 	struct out *o;
 	size_t cell;
+	char *last; /* heading of the last column; NULL when it is one of numbers */
 };
 
 struct table *table_new(struct out *o)
@@ -104,15 +107,19 @@ struct table *table_new(struct out *o)
 	}
 	scols_table_set_column_separator(t->t, "  ");
 	scols_table_enable_noencoding(t->t, 1); /* cells are safe text already */
-	if (!o->width)
-		scols_table_enable_nowrap(t->t, 1);
+	/* all of it, however wide: table_print() fits it to the terminal */
+	scols_table_enable_nowrap(t->t, 1);
+	scols_table_set_termforce(t->t, SCOLS_TERMFORCE_NEVER);
 	return t;
 }
 
 void table_column(struct table *t, const char *name, bool right)
 {
-	if (t)
-		scols_table_new_column(t->t, name, 0, right ? SCOLS_FL_RIGHT : SCOLS_FL_TRUNC);
+	if (!t)
+		return;
+	scols_table_new_column(t->t, name, 0, right ? SCOLS_FL_RIGHT : 0);
+	free(t->last);
+	t->last = right ? NULL : strdup(name);
 }
 
 void table_row(struct table *t)
@@ -139,22 +146,54 @@ void table_cell(struct table *t, const char *fmt, ...)
 	t->cell++;
 }
 
+/* Bytes of the first @columns characters. */
+static size_t prefix(const char *line, size_t columns)
+{
+	size_t i = 0;
+
+	for (; line[i]; i++)
+		if (((unsigned char)line[i] & 0xc0) != 0x80 && columns-- == 0)
+			break;
+	return i;
+}
+
+/*
+ * Where lines may be cut so that they fit the terminal: inside the last column, when that is text and begins early
+ * enough for some of it to show. Otherwise lines stay whole: a name is worth more than a neat edge.
+ */
+static size_t edge(const struct table *t, const char *head, const char *indent)
+{
+	size_t room = (size_t)t->o->width, n = strlen(head), last = t->last ? strlen(t->last) : n;
+
+	if (!room || last >= n || strlen(indent) + n - last + MIN_LAST > room)
+		return SIZE_MAX;
+	return room - strlen(indent);
+}
+
 void table_print(struct table *t, const char *indent)
 {
 	char *text = NULL, *save = NULL;
+	size_t max = 0;
 
 	if (!t)
 		return;
-	if (scols_print_table_to_string(t->t, &text) == 0 && text)
-		for (char *line = strtok_r(text, "\n", &save); line;
-		     line = strtok_r(NULL, "\n", &save)) {
-			size_t n = strlen(line);
+	if (scols_print_table_to_string(t->t, &text) < 0)
+		text = NULL;
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		size_t n = strlen(line);
 
-			while (n && line[n - 1] == ' ')
-				line[--n] = '\0';
+		while (n && line[n - 1] == ' ')
+			line[--n] = '\0';
+		if (!max)
+			max = edge(t, line, indent);
+		if (prefix(line, max) < n)
+			fprintf(t->o->f, "%s%.*s>\n", indent, (int)prefix(line, max - 1), line);
+		else
 			fprintf(t->o->f, "%s%s\n", indent, line);
-		}
+	}
 	free(text);
+	free(t->last);
 	scols_unref_table(t->t);
 	free(t);
 }

@@ -189,7 +189,8 @@ names()
 
 usage()
 {
-	golden usage_none "$SKEP"
+	check 'no command: the usage, as an error' "$("$SKEP" 2>&1 >/dev/null; echo "exit $?")" \
+		"$("$SKEP" --help; echo 'exit 2')"
 	golden usage_command "$SKEP" nosuch
 	golden usage_run "$SKEP" run
 	golden usage_source "$SKEP" run x.o
