@@ -78,7 +78,7 @@ WORK_BPF := $(WORK_SRC:%.c=$(O)/%.vm.o) $(WORK_SRC:%.c=$(O)/%.xdp.o)
 JIT_BENCH_OBJ := $(WORK_SRC:%.c=$(O)/%.gcc.o) $(WORK_SRC:%.c=$(O)/%.clang.o) \
 	$(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard bench/jit/*.c)))
 BPF_OBJ := $(BPF_SRC:%.c=$(O)/%.o) $(BE_SRC:%.bpf.c=$(O)/%.be.bpf.o)
-EXAMPLE_OBJ := $(filter $(O)/examples/%,$(BPF_OBJ))
+EXAMPLE_OBJ := $(filter $(O)/examples/%,$(BPF_OBJ)) $(O)/examples/embed
 TEST_OBJ := $(filter-out $(O)/bench/%,$(BPF_OBJ))
 LIB := $(O)/libskep.a
 SHLIB := $(O)/libskep.so.$(SOMAJOR)
@@ -185,6 +185,10 @@ $(PLAIN_SRC:%.c=$(O)/%): $(O)/%: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(STRICT) -o $@ $< \
 		-Wl,--as-needed -lpthread -ljansson
+$(O)/examples/%: examples/%.c $(LIB) $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=c11 -Iinclude $(WARN) $(STRICT) $(CFLAGS) $(SAN_FLAGS) -o $@ $< \
+		$(LDFLAGS) $(LIB) $(LIB_LIBS)
 $(O)/bench/jit_bench: $(O)/obj/bench/jit_bench.o $(JIT_BENCH_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz -lm

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The embedder's machine: engines, layouts, helpers with and without a context, states on many threads, the code
+ * itself. Each test runs on every engine that this build has.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "skep/vm.h"
+
+static const struct {
+	const char *name;
+	enum skep_engine engine;
+	bool checks;
+} engines[] = {
+	{ "interpreter", SKEP_ENGINE_INTERP, true },
+	{ "checked", SKEP_ENGINE_CHECKED, true },
+	{ "jit", SKEP_ENGINE_JIT, false },
+};
+
+static int new_vm(const char *text, const struct skep_vm_opts *opts, struct skep_vm **ret,
+		  struct skep_error **err)
+{
+	struct skep_insn *insns = NULL;
+	size_t n;
+	int r = skep_insn_assemble(text, &insns, &n, err);
+
+	if (r == 0)
+		r = skep_vm_new(insns, n, opts, ret, err);
+	free(insns);
+	return r;
+}
+
+/* Opens @text on engines[@e]; false: this build does not have it, and the case says so. */
+static bool open_on(size_t e, const char *text, struct skep_vm_opts *opts, struct skep_vm **ret)
+{
+	struct skep_error *err = NULL;
+	int r;
+
+	opts->size = sizeof(*opts);
+	opts->engine = engines[e].engine;
+	r = new_vm(text, opts, ret, &err);
+	if (r == -EOPNOTSUPP && engines[e].engine != SKEP_ENGINE_INTERP) {
+		CHECK(strcmp(skep_error_id(err), "J0002") != 0); /* compilers take these programs */
+		skep_error_free(err);
+		return false;
+	}
+	CHECK_MSG(r == 0, "%s", err ? skep_error_message(err) : "failed");
+	skep_error_free(err);
+	return r == 0;
+}
+
+static uint64_t add(void *ctx, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	(void)c, (void)d, (void)e;
+	*(uint64_t *)ctx += 1;
+	return a + b;
+}
+
+/* Writes through an address of the program's. */
+static uint64_t fill(void *state, uint64_t addr, uint64_t len, uint64_t c, uint64_t d, uint64_t e)
+{
+	void *p = skep_vm_memory(state, addr, len, 1);
+
+	(void)d, (void)e;
+	if (p)
+		memset(p, (int)c, len);
+	return p ? len : 0;
+}
+
+static uint64_t count(void *state, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	(void)a, (void)b, (void)c, (void)d, (void)e;
+	return ++*(uint64_t *)skep_vm_user(state);
+}
+
+static uint64_t leave(void *state, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	(void)b, (void)c, (void)d, (void)e;
+	skep_vm_end(state, a);
+	return 1;
+}
+
+static const struct skep_vm_helper with_ctx[] = { { 7, "add", add }, { 0 } };
+static const struct skep_vm_helper with_state[] = {
+	{ 1, "fill", fill }, { 2, "count", count }, { 3, "leave", leave }, { 0 }
+};
+
+static void helpers(void)
+{
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		uint64_t calls = 0, r0 = 0;
+		struct skep_vm_opts opts = { .helpers = with_ctx, .ctx = &calls };
+		struct skep_vm *vm = NULL;
+		uint8_t mem[16] = { 0 };
+
+		CHECK_CASE("%s, a context", engines[e].name);
+		if (open_on(e, "mov %r1, 30\nmov %r2, 12\ncall 7\nexit\n", &opts, &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, NULL, 0, &r0, NULL), 0);
+			CHECK_EQ_INT(r0, 42);
+			CHECK_EQ_INT(calls, 1);
+		}
+		skep_vm_free(vm);
+		vm = NULL;
+		opts = (struct skep_vm_opts){ .helpers = with_state };
+		CHECK_CASE("%s, the state: memory", engines[e].name);
+		if (open_on(e, "add %r1, 4\nmov %r2, 8\nmov %r3, 0x11\ncall 1\nexit\n", &opts,
+			    &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, mem, sizeof(mem), &r0, NULL), 0);
+			CHECK_EQ_INT(r0, 8);
+			CHECK_EQ_MEM(mem, "\0\0\0\0\x11\x11\x11\x11\x11\x11\x11\x11\0\0\0\0", 16);
+		}
+		skep_vm_free(vm);
+		vm = NULL;
+		CHECK_CASE("%s, the state: memory of the stack", engines[e].name);
+		if (open_on(e,
+			    "mov %r1, %r10\nadd %r1, -8\nmov %r2, 8\nmov %r3, 0x22\ncall 1\n"
+			    "ldxdw %r0, [%r10-8]\nexit\n",
+			    &opts, &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, NULL, 0, &r0, NULL), 0);
+			CHECK_EQ_INT(r0, 0x2222222222222222);
+		}
+		skep_vm_free(vm);
+	}
+}
+
+static void ends(void)
+{
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		struct skep_vm_opts opts = { .helpers = with_state };
+		struct skep_error *err = NULL;
+		struct skep_vm *vm = NULL;
+		uint64_t r0 = 0;
+		uint8_t mem[16] = { 0 };
+
+		CHECK_CASE("%s, a helper ends the run", engines[e].name);
+		if (open_on(e, "mov %r1, 5\ncall 3\nmov %r0, 6\nexit\n", &opts, &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, NULL, 0, &r0, &err), 0);
+			CHECK_EQ_INT(r0, 5);
+			CHECK(err == NULL);
+		}
+		skep_vm_free(vm);
+		vm = NULL;
+		CHECK_CASE("%s, inside a function", engines[e].name);
+		if (open_on(e,
+			    "call local inner\nmov %r0, 9\nexit\n"
+			    "inner: mov %r1, 4\ncall 3\nmov %r0, 6\nexit\n",
+			    &opts, &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, NULL, 0, &r0, &err), 0);
+			CHECK_EQ_INT(r0, 4);
+		}
+		skep_vm_free(vm);
+		vm = NULL;
+		CHECK_CASE("%s, a helper is given bad memory", engines[e].name);
+		if (open_on(e, "add %r1, 12\nmov %r2, 8\ncall 1\nmov %r0, 1\nexit\n", &opts, &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, mem, sizeof(mem), &r0, &err), -EACCES);
+			CHECK_ERR(err, "A0008");
+		}
+		skep_error_free(err);
+		skep_vm_free(vm);
+	}
+}
+
+static uint64_t elsewhere[4];
+
+static void layouts(void)
+{
+	static const struct skep_vm_region layout[] = {
+		{ "in", .offset = 0, .size = 8 },
+		{ "out", .offset = 8, .size = 8, .writable = 1 },
+		{ "table", .base = elsewhere, .size = sizeof(elsewhere), .writable = 1 },
+		{ 0 },
+	};
+	static const struct {
+		const char *text, *id;
+		uint64_t r0;
+	} rows[] = {
+		{ "ldxdw %r0, [%r1+0]\nstxdw [%r1+8], %r0\nexit\n", NULL, 3 },
+		{ "stxdw [%r1+0], %r1\nmov %r0, 0\nexit\n", "X0103", 0 },
+		{ "ldxdw %r0, [%r1+16]\nexit\n", "X0101", 0 },
+		{ "ldxdw %r0, [%r1+4]\nexit\n", "X0101", 0 },
+		{ "ldxdw %r2, [%r1+0]\nstxdw [%r2+8], %r2\nexit\n", "X0102", 0 },
+	};
+
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++)
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			struct skep_vm_opts opts = { .regions = layout };
+			struct skep_error *err = NULL;
+			struct skep_vm *vm = NULL;
+			uint64_t mem[4] = { 3, 0, 0, 0 }, r0 = 0;
+
+			if (!engines[e].checks && rows[i].id)
+				continue;
+			CHECK_CASE("%s: %s", engines[e].name, rows[i].text);
+			if (open_on(e, rows[i].text, &opts, &vm)) {
+				skep_vm_run(vm, mem, sizeof(mem), &r0, &err);
+				CHECK_ERR(err, rows[i].id);
+				CHECK_EQ_INT(r0, rows[i].r0);
+			}
+			skep_error_free(err);
+			skep_vm_free(vm);
+		}
+	CHECK_CASE("memory that lies elsewhere");
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		struct skep_vm_opts opts = { .regions = layout };
+		struct skep_vm *vm = NULL;
+		uint64_t mem[2] = { (uint64_t)(uintptr_t)elsewhere, 0 }, r0 = 0;
+
+		elsewhere[1] = 77;
+		if (open_on(e, "ldxdw %r2, [%r1+0]\nldxdw %r0, [%r2+8]\nexit\n", &opts, &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, mem, sizeof(mem), &r0, NULL), 0);
+			CHECK_EQ_INT(r0, 77);
+		}
+		skep_vm_free(vm);
+	}
+}
+
+static void refusals(void)
+{
+	struct skep_vm_region many[18] = { { 0 } };
+	struct skep_vm_opts opts = { .size = sizeof(opts), .regions = many };
+	struct skep_error *err = NULL;
+	struct skep_vm *vm = NULL;
+	uint64_t r0;
+
+	for (int i = 0; i < 17; i++)
+		many[i].name = "part";
+	CHECK_CASE("too many regions");
+	CHECK_EQ_INT(new_vm("mov %r0, 0\nexit\n", &opts, &vm, &err), -E2BIG);
+	CHECK_ERR(err, "A0015");
+	skep_error_free(err);
+	err = NULL;
+	CHECK_CASE("no such engine");
+	opts.regions = NULL;
+	opts.engine = (enum skep_engine)9;
+	CHECK_EQ_INT(new_vm("mov %r0, 0\nexit\n", &opts, &vm, &err), -EOPNOTSUPP);
+	CHECK_ERR(err, "A0016");
+	skep_error_free(err);
+	err = NULL;
+	CHECK_CASE("options of an older caller");
+	opts.size = offsetof(struct skep_vm_opts, engine);
+	if (CHECK_EQ_INT(new_vm("mov %r0, 3\nexit\n", &opts, &vm, &err), 0)) {
+		CHECK_EQ_INT(skep_vm_run(vm, NULL, 0, &r0, NULL), 0);
+		CHECK_EQ_INT(r0, 3);
+	}
+	skep_vm_free(vm);
+	skep_vm_free(NULL);
+	skep_vm_state_free(NULL);
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		CHECK_CASE("%s: an endless program", engines[e].name);
+		opts = (struct skep_vm_opts){ .budget = 1000 };
+		vm = NULL;
+		if (engines[e].checks &&
+		    open_on(e, "mov %r0, 0\nagain: add %r0, 1\nja again\nexit\n", &opts, &vm)) {
+			CHECK_EQ_INT(skep_vm_run(vm, NULL, 0, &r0, &err), -ELOOP);
+			CHECK_ERR(err, "X0106");
+		}
+		skep_error_free(err);
+		err = NULL;
+		skep_vm_free(vm);
+	}
+}
+
+#define THREADS 4
+#define RUNS 2000
+
+struct thread {
+	pthread_t id;
+	struct skep_vm *vm;
+	uint64_t calls, bad;
+};
+
+static void *run_many(void *arg)
+{
+	struct thread *t = arg;
+	struct skep_vm_state *state = NULL;
+	uint64_t mem[2], r0;
+
+	if (skep_vm_state_new(&t->calls, &state, NULL) < 0)
+		return NULL;
+	for (uint64_t i = 0; i < RUNS; i++) {
+		mem[0] = i;
+		mem[1] = 0;
+		if (skep_vm_run_on(t->vm, state, mem, sizeof(mem), &r0, NULL) < 0 || r0 != i + 1 ||
+		    mem[1] != i)
+			t->bad++;
+	}
+	skep_vm_state_free(state);
+	return NULL;
+}
+
+/* One program on many threads: each has its own stack, and helpers see the state that runs. */
+static void threads(void)
+{
+	static const char text[] = "ldxdw %r6, [%r1+0]\nstxdw [%r10-8], %r6\nmov %r7, %r1\ncall 2\n"
+				   "ldxdw %r6, [%r10-8]\nstxdw [%r7+8], %r6\nexit\n";
+
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		struct skep_vm_opts opts = { .helpers = with_state };
+		struct thread t[THREADS] = { { 0 } };
+		struct skep_vm *vm = NULL;
+
+		CHECK_CASE("%s", engines[e].name);
+		if (!open_on(e, text, &opts, &vm))
+			continue;
+		for (int i = 0; i < THREADS; i++) {
+			t[i].vm = vm;
+			CHECK_EQ_INT(pthread_create(&t[i].id, NULL, run_many, &t[i]), 0);
+		}
+		for (int i = 0; i < THREADS; i++) {
+			pthread_join(t[i].id, NULL);
+			CHECK_EQ_INT(t[i].bad, 0);
+			CHECK_EQ_INT(t[i].calls, RUNS);
+		}
+		skep_vm_free(vm);
+	}
+}
+
+static void code(void)
+{
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		bool trusted = engines[e].engine == SKEP_ENGINE_JIT;
+		uint64_t calls = 0, mem[2] = { 40, 2 };
+		struct skep_vm_opts opts = { .helpers = with_ctx, .ctx = &calls };
+		struct skep_vm_stats stats = { .size = sizeof(stats) };
+		struct skep_vm_state *state = NULL;
+		struct skep_vm *vm = NULL;
+		skep_vm_code entry;
+
+		CHECK_CASE("%s", engines[e].name);
+		CHECK_EQ_INT(skep_vm_state_new(NULL, &state, NULL), 0);
+		if (open_on(e,
+			    "mov %r3, %r1\nldxdw %r1, [%r3+0]\nldxdw %r2, [%r3+8]\ncall 7\n"
+			    "stxdw [%r10-8], %r0\nldxdw %r0, [%r10-8]\nexit\n",
+			    &opts, &vm)) {
+			entry = skep_vm_entry(vm, state);
+			CHECK(trusted == (entry != NULL));
+			for (int i = 0; entry && i < 3; i++)
+				CHECK_EQ_INT(entry(state, (uint64_t)(uintptr_t)mem, sizeof(mem)),
+					     42);
+			skep_vm_stats(vm, &stats);
+			CHECK_EQ_INT(stats.insns, 7);
+			CHECK((stats.code_bytes > 0) == (e > 0));
+		}
+		skep_vm_state_free(state);
+		skep_vm_free(vm);
+	}
+}
+
+CHECK_MAIN({ "helpers", helpers }, { "ends", ends }, { "layouts", layouts },
+	   { "refusals", refusals }, { "threads", threads }, { "code", code })
