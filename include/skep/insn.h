@@ -81,6 +81,19 @@ SKEP_API int skep_insn_assemble_as(const char *text, const struct skep_asm_opts 
 				   struct skep_insn **ret_insns, size_t *ret_n,
 				   struct skep_error **reterr);
 
+/** Zero-initialise and set size. */
+struct skep_object_opts {
+	size_t size;
+	const char *section;  /**< of the code; default ".text" */
+	const char *function; /**< symbol over all of it; default "main" */
+	const char *license;  /**< for a license section; NULL: none */
+};
+
+/** An ELF object, as clang's, of one program without maps: *@ret_data, freed with free(3). -ENOMEM. */
+SKEP_API int skep_insn_object(const struct skep_insn *insns, size_t n,
+			      const struct skep_object_opts *opts, void **ret_data,
+			      size_t *ret_size, struct skep_error **reterr);
+
 #ifdef __cplusplus
 }
 #endif

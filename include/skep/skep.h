@@ -5,6 +5,7 @@
 
 #include "skep/btf.h"
 #include "skep/error.h"
+#include "skep/filter.h"
 #include "skep/insn.h"
 #include "skep/map.h"
 #include "skep/object.h"

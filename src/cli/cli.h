@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "skep/skep.h"
 
@@ -92,6 +93,23 @@ void hist_draw(struct out *o, const json_t *array);
 
 /* exec_helpers.c: what vectors may call; for a vm without a ctx. */
 extern const struct skep_vm_helper exec_helpers[];
+
+/* input.c: a file, or standard input for NULL and "-". */
+const char *input_name(const char *path);
+int input_read(const char *path, struct buf *out, struct skep_error **err);
+/* Bare instructions, as bytes or as hex; caller frees. */
+int input_insns(const char *path, bool hex, struct skep_insn **ret, size_t *ret_n,
+		struct skep_error **err);
+/* "auto", "kernel", "clang", "conformance" (also "asm"): enum skep_insn_style or SKEP_INSN_ANY. */
+bool style_parse(const char *text, int *ret);
+
+/* raw.c */
+struct raw_opts {
+	enum skep_insn_style style;
+	bool labels, bytes;
+};
+int raw_print(struct out *o, const struct skep_insn *insns, size_t n, const struct raw_opts *opts);
+void raw_print_cbpf(struct out *o, const struct skep_cbpf *insns, size_t n);
 
 /* Hex text to bytes, blanks and "0x" allowed; NULL with *ret_bad = the offending position. */
 unsigned char *hex_parse(const char *text, size_t len, size_t *ret_n, size_t *ret_bad);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `skep disasm`: instructions beside the source lines they came from. */
+/* `skep disasm`: instructions beside the source lines they came from, or bare ones. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,26 +7,79 @@
 
 #include "cli/cli.h"
 
-enum key { KEY_JSON = 256, KEY_BTF, KEY_STYLE, KEY_BYTES, KEY_NO_SOURCE };
+enum key {
+	KEY_JSON = 256,
+	KEY_BTF,
+	KEY_STYLE,
+	KEY_BYTES,
+	KEY_NO_SOURCE,
+	KEY_RAW,
+	KEY_HEX,
+	KEY_CBPF,
+	KEY_LABELS
+};
 
 static const struct argp_option options[] = {
 	{ "style", KEY_STYLE, "STYLE", 0,
-	  "kernel (as its verifier logs) or asm (conformance files)", 1 },
+	  "kernel (as its verifier logs), clang (as llvm-objdump) or asm (conformance files)", 1 },
 	{ "bytes", KEY_BYTES, 0, 0, "the bytes of each instruction, too", 1 },
 	{ "no-source", KEY_NO_SOURCE, 0, 0, "without source lines", 1 },
-	{ "btf", KEY_BTF, "FILE", 0, "relocate against these kernel types, not the model kernel's",
+	{ "raw", KEY_RAW, 0, 0, "the file is bare instructions, not an object", 2 },
+	{ "hex", KEY_HEX, 0, 0, "the file is bare instructions in hex", 2 },
+	{ "cbpf", KEY_CBPF, 0, 0,
+	  "the file is classic BPF, as tcpdump -d, -dd or -ddd prints it; with --style, what it "
+	  "becomes",
 	  2 },
-	{ "json", KEY_JSON, 0, 0, "one JSON object an instruction", 2 },
-	{ "output", 'o', "FILE", 0, "write there, not to standard output", 2 },
+	{ "labels", KEY_LABELS, 0, 0, "bare instructions with labels, as 'skep asm' takes them",
+	  2 },
+	{ "btf", KEY_BTF, "FILE", 0, "relocate against these kernel types, not the model kernel's",
+	  3 },
+	{ "json", KEY_JSON, 0, 0, "one JSON object an instruction", 3 },
+	{ "output", 'o', "FILE", 0, "write there, not to standard output", 3 },
 	{ 0 },
 };
 
 struct args {
 	char *object;
 	const char *prog, *btf, *output;
-	enum skep_insn_style style;
-	bool json, bytes, no_source;
+	int style; /* SKEP_INSN_ANY: not given */
+	bool json, bytes, no_source, raw, hex, cbpf, labels;
 };
+
+static bool is_bare(const struct args *a)
+{
+	return a->raw || a->hex || a->cbpf;
+}
+
+static error_t parse_bare(int key, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	switch (key) {
+	case KEY_RAW:
+		a->raw = true;
+		return 0;
+	case KEY_HEX:
+		a->hex = true;
+		return 0;
+	case KEY_CBPF:
+		a->cbpf = true;
+		return 0;
+	case KEY_LABELS:
+		a->labels = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (a->raw + a->hex + a->cbpf > 1)
+			argp_error(state, "one of --raw, --hex and --cbpf");
+		if (a->labels && !is_bare(a))
+			argp_error(state, "--labels is for --raw, --hex and --cbpf");
+		if (!a->object && !is_bare(a))
+			argp_error(state, "which object?");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -34,12 +87,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_STYLE:
-		if (strcmp(arg, "kernel") == 0)
-			a->style = SKEP_INSN_KERNEL;
-		else if (strcmp(arg, "asm") == 0)
-			a->style = SKEP_INSN_ASM;
-		else
-			argp_error(state, "--style is kernel or asm, not '%s'", arg);
+		if (!style_parse(arg, &a->style) || a->style == SKEP_INSN_ANY)
+			argp_error(state, "--style is kernel, clang or asm, not '%s'", arg);
 		return 0;
 	case KEY_BYTES:
 		a->bytes = true;
@@ -61,12 +110,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "one object at a time");
 		a->object = arg;
 		return 0;
-	case ARGP_KEY_END:
-		if (!a->object)
-			argp_error(state, "which object?");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_bare(key, state);
 	}
 }
 
@@ -75,9 +120,11 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "OBJECT[:PROGRAM]",
 	.doc = "Prints the programs of an eBPF object (or one of them) as instructions, relocated, "
-	       "beside their source lines.\v"
+	       "beside their source lines. With --raw, --hex or --cbpf it reads bare instructions, "
+	       "from standard input when no file is given.\v"
 	       "example:\n"
-	       "  skep disasm xdp_stats.bpf.o:count\n\n"
+	       "  skep disasm xdp_stats.bpf.o:count\n"
+	       "  tcpdump -ddd tcp port 80 | skep disasm --cbpf --style kernel\n\n"
 	       "Exit codes: 0 yes, 1 not a readable object or no such program, 2 usage, 3 "
 	       "environment.",
 };
@@ -148,6 +195,11 @@ static void print_head(struct out *o, const struct skep_prog_info *p)
 	fprintf(o->f, "), %zu instructions\n", p->ninsns);
 }
 
+static enum skep_insn_style style_of(const struct args *a)
+{
+	return a->style == SKEP_INSN_ANY ? SKEP_INSN_KERNEL : (enum skep_insn_style)a->style;
+}
+
 static void print_prog(struct out *o, const struct args *a, const struct skep_prog *prog)
 {
 	struct skep_prog_info p;
@@ -162,7 +214,7 @@ static void print_prog(struct out *o, const struct args *a, const struct skep_pr
 	for (size_t i = 0; i < p.ninsns; i += (size_t)slots) {
 		const char *func = skep_prog_func(prog, i);
 
-		slots = skep_prog_print_insn(prog, i, a->style, text, sizeof(text));
+		slots = skep_prog_print_insn(prog, i, style_of(a), text, sizeof(text));
 		if (slots < 1)
 			slots = 1;
 		if (o->json) {
@@ -212,17 +264,83 @@ static int show(const struct args *a, const struct skep_obj *obj)
 	return show_error(err, a->json);
 }
 
+static int show_insns(const struct args *a, const struct skep_insn *insns, size_t n)
+{
+	const struct raw_opts opts = { style_of(a), a->labels, a->bytes };
+	struct out o;
+	int code = out_open(&o, a->output, a->json);
+
+	if (code == EXIT_YES)
+		code = raw_print(&o, insns, n, &opts);
+	return code == EXIT_YES ? out_close(&o) : code;
+}
+
+static int show_cbpf(const struct args *a, const struct skep_cbpf *cbpf, size_t n)
+{
+	struct out o;
+	int code = out_open(&o, a->output, a->json);
+
+	if (code != EXIT_YES)
+		return code;
+	raw_print_cbpf(&o, cbpf, n);
+	return out_close(&o);
+}
+
+static int disasm_cbpf(const struct args *a, struct skep_error **err)
+{
+	struct skep_cbpf *cbpf = NULL;
+	struct skep_insn *insns;
+	int r, code = EXIT_YES;
+	struct buf text;
+	size_t n, ninsns;
+
+	buf_init(&text);
+	r = input_read(a->object, &text, err);
+	if (r == 0)
+		r = skep_cbpf_parse(buf_str(&text), input_name(a->object), &cbpf, &n, err);
+	buf_done(&text);
+	if (r == 0 && a->style == SKEP_INSN_ANY && !a->labels) {
+		code = show_cbpf(a, cbpf, n);
+	} else if (r == 0) {
+		r = skep_cbpf_translate(cbpf, n, &insns, &ninsns, err);
+		if (r == 0) {
+			code = show_insns(a, insns, ninsns);
+			free(insns);
+		}
+	}
+	free(cbpf);
+	return r < 0 ? show_error(*err, a->json) : code;
+}
+
+static int disasm_bare(const struct args *a)
+{
+	struct skep_error *err = NULL;
+	struct skep_insn *insns;
+	size_t n;
+	int code;
+
+	if (a->cbpf)
+		return disasm_cbpf(a, &err);
+	if (input_insns(a->object, a->hex, &insns, &n, &err) < 0)
+		return show_error(err, a->json);
+	code = show_insns(a, insns, n);
+	free(insns);
+	return code;
+}
+
 int cmd_disasm(int argc, char **argv)
 {
 	struct skep_obj_opts oo = { .size = sizeof(oo) };
 	struct skep_error *err = NULL;
-	struct args a = { 0 };
+	struct args a = { .style = SKEP_INSN_ANY };
 	struct skep_obj *obj;
 	char *colon;
 	int code;
 
 	argv[0] = (char *)"skep disasm";
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (is_bare(&a))
+		return disasm_bare(&a);
 	/* OBJECT:PROGRAM, unless a file has that very name */
 	colon = strrchr(a.object, ':');
 	if (access(a.object, F_OK) < 0 && colon && colon[1] && !strchr(colon, '/')) {

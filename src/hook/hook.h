@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "core/core.h"
+#include "skep/filter.h"
 
 struct hook_opts {
 	/* proc */
@@ -83,5 +84,42 @@ extern const struct hook_ops hook_net;	/* hook/net/ */
  */
 int hook_fire(const struct hook_sink *sink, struct core_prog *prog, struct exec_run *run,
 	      uint64_t ctx, uint64_t *ret_r0);
+
+/* Packet filters: libpcap's compiler and captures, without programs (net_capture.c) --------------- */
+
+struct hook_filter_opts {
+	int linktype; /* DLT_ */
+	uint32_t snaplen;
+	bool no_optimize;
+};
+
+/* Compiles a libpcap expression; *@ret_insns is freed with free(3). */
+int hook_filter_compile(const char *expr, const struct hook_filter_opts *opts,
+			struct skep_cbpf **ret_insns, size_t *ret_n, struct skep_error **reterr);
+const char *hook_linktype_name(int linktype); /* "EN10MB"; "?" */
+/* Size of the link type's header, where the network's begins; 0 when it varies. */
+uint32_t hook_linktype_header(int linktype);
+
+struct hook_packet {
+	const uint8_t *bytes; /* borrowed until the next one */
+	uint32_t caplen, len;
+};
+
+struct hook_capture;
+/* A capture of any link type. */
+int hook_capture_open(const char *path, const volatile int *stop, struct hook_capture **ret,
+		      struct skep_error **reterr);
+/* Opens a file for packets that are kept. */
+int hook_capture_write(struct hook_capture *c, const char *path, struct skep_error **reterr);
+int hook_capture_linktype(const struct hook_capture *c);
+uint32_t hook_capture_snaplen(const struct hook_capture *c);
+bool hook_capture_cut(const struct hook_capture *c); /* it ended in mid-packet */
+/* 1 and a packet; 0 at the end or when told to stop; -errno. */
+int hook_capture_next(struct hook_capture *c, struct hook_packet *ret, struct skep_error **reterr);
+/* Writes the packet that came last, its first @keep bytes, if there is a file for it. */
+int hook_capture_keep(struct hook_capture *c, uint32_t keep, struct skep_error **reterr);
+/* All that was kept is written, or an error. *@ret_written (also then): packets in the file. */
+int hook_capture_finish(struct hook_capture *c, uint64_t *ret_written, struct skep_error **reterr);
+void hook_capture_close(struct hook_capture *c);
 
 #endif

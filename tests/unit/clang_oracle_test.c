@@ -79,7 +79,7 @@ static bool write_object(void)
 /* Reads the listing into @lines, by index. Returns how many lines were instructions. */
 static size_t list(const char *options, char (*lines)[96])
 {
-	char command[160], line[256];
+	char command[256], line[256];
 	size_t n = 0;
 	FILE *f;
 

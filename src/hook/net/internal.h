@@ -77,6 +77,7 @@ struct net_input {
 	pcap_t *pcap;	   /* handle for filters, owned */
 };
 
+/* Of any link type. */
 int net_pcap_open(const char *path, const struct net_limit *limit, struct net_input **ret,
 		  struct skep_error **reterr);
 /* @outgoing: packets that this machine sends, too. */
@@ -125,8 +126,9 @@ struct net_writer {
 	uint64_t given, written; /* packets; written: those the system has taken */
 };
 
+/* @linktype: of the packets that net_writer_add() is given. */
 int net_writer_open(struct net_writer *w, const char *path, const struct net_input *in,
-		    struct skep_error **reterr);
+		    int linktype, struct skep_error **reterr);
 int net_writer_add(struct net_writer *w, const struct net_record *rec, const uint8_t *bytes,
 		   uint32_t caplen, uint32_t len, struct skep_error **reterr);
 /* Writes what is left and closes; once. */

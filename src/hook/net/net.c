@@ -89,10 +89,12 @@ static int open_all(struct source *s, const struct hook_opts *opts, struct core_
 				   &s->in, reterr);
 	else if (r == 0)
 		r = net_pcap_open(opts->pcap, &s->limit, &s->in, reterr);
+	if (r == 0 && !opts->iface)
+		r = net_linktype_check(s->in->name, s->in->linktype, reterr);
 	if (r == 0 && opts->filter)
 		r = open_filter(s, opts->filter, reterr);
 	if (r == 0 && opts->write) {
-		r = net_writer_open(&s->writer, opts->write, s->in, reterr);
+		r = net_writer_open(&s->writer, opts->write, s->in, DLT_EN10MB, reterr);
 		s->writing = r == 0;
 	}
 	return r;

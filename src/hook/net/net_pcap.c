@@ -225,7 +225,7 @@ static int start(struct pcap_input *p, struct skep_error **reterr)
 		return refuse_format(p, why, reterr);
 	}
 	p->in.linktype = pcap_datalink(p->in.pcap);
-	return net_linktype_check(p->in.name, p->in.linktype, reterr);
+	return 0;
 }
 
 int net_pcap_open(const char *path, const struct net_limit *limit, struct net_input **ret,

@@ -81,7 +81,7 @@ static void release(struct net_writer *w)
 
 /* The header goes out at once: a full disk is known before the first packet. */
 int net_writer_open(struct net_writer *w, const char *path, const struct net_input *in,
-		    struct skep_error **reterr)
+		    int linktype, struct skep_error **reterr)
 {
 	int r;
 
@@ -89,7 +89,7 @@ int net_writer_open(struct net_writer *w, const char *path, const struct net_inp
 	r = open_file(w, in, reterr);
 	if (r == 0) {
 		w->dead = pcap_open_dead_with_tstamp_precision(
-			DLT_EN10MB, NET_SNAPLEN,
+			linktype, NET_SNAPLEN,
 			w->nano ? PCAP_TSTAMP_PRECISION_NANO : PCAP_TSTAMP_PRECISION_MICRO);
 		w->dumper = w->dead ? pcap_dump_fopen(w->dead, w->file) : NULL;
 		r = w->dumper ? flush(w, reterr) : skep_fail_nomem(reterr);
