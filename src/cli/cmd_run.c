@@ -114,12 +114,6 @@ static void add_entries(struct args *a, char *text, struct argp_state *state)
 		argp_error(state, "--entries of '%s' is more than 32 bits", text);
 }
 
-static void take_rest(struct args *a, struct argp_state *state)
-{
-	if (state->next > 1 && strcmp(state->argv[state->next - 1], "--") == 0 && !a->object)
-		argp_error(state, "no object before '--'");
-}
-
 /* Where an option that is just kept goes, or NULL. */
 static const char **text_option(struct args *a, int key)
 {
@@ -200,6 +194,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->run.rows = number(arg, "--rows", state);
 		return 0;
 	case ARGP_KEY_ARG:
+		if (!a->object && state->quoted)
+			argp_error(state, "no object before '--'");
 		if (!a->object) {
 			a->object = arg;
 			return 0;
@@ -208,7 +204,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_END:
-		take_rest(a, state);
 		if (!a->object)
 			argp_error(state, "which object?");
 		if (!r->argv && !r->pcap && !r->iface)

@@ -194,6 +194,7 @@ usage()
 	golden usage_command "$SKEP" nosuch
 	golden usage_run "$SKEP" run
 	golden usage_source "$SKEP" run x.o
+	golden usage_no_object "$SKEP" run -- ls
 	golden usage_sources "$SKEP" run x.o --pcap a -- true
 	golden usage_option "$SKEP" run --nosuch
 	golden usage_number "$SKEP" run --budget 5x x.o -- true
