@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Maps at the end of a run: those that changed, as tables, largest numbers first, then by key; values of per-CPU maps summed
- * (JSON has each CPU's); arrays of log2 buckets drawn. Rows that are all zero are left out of arrays.
+ * Maps at the end of a run: those that changed, as tables, largest numbers first, then by key; values of
+ * per-CPU maps summed (JSON has each CPU's); arrays of log2 buckets drawn. Rows that are all zero are left
+ * out of arrays.
  */
 #include <inttypes.h>
 #include <stdlib.h>
