@@ -159,7 +159,7 @@ static int read_numbers(struct reader *r, bool counted)
 						  (uint32_t)v[3] });
 	}
 	if (err == 0 && counted && r->n != count)
-		return skep_fail(r->reterr, &ERR_CBPF_TEXT, SKEP_AT_TEXT(r->name, r->line, 1),
+		return skep_fail(r->reterr, &ERR_CBPF_TEXT, SKEP_AT_TEXT(r->name, 1, 1),
 				 "%" PRIu64 " instructions are announced, %zu are there", count,
 				 r->n);
 	return err;
@@ -182,14 +182,17 @@ static bool read_ext(struct reader *r, uint32_t *ret)
 /* What stands for k; %t is an instruction behind this one. */
 static bool read_k(struct reader *r, char directive, uint32_t *ret)
 {
+	const char *start = r->p;
 	uint64_t value;
 
 	if (directive == 'a' && read_ext(r, ret))
 		return true;
 	if (!read_number(r, UINT32_MAX, &value))
 		return false;
-	if (directive == 't' && value <= r->n)
+	if (directive == 't' && value <= r->n) {
+		r->p = start;
 		return false;
+	}
 	*ret = (uint32_t)(directive == 't' ? value - r->n - 1 : value);
 	return true;
 }
