@@ -9,6 +9,7 @@
 # SKEP_REBASE=1 writes the expectations anew; the difference is reviewed with git. What differs from machine to
 # machine is replaced: paths, times, addresses, numbers of stops.
 
+# shellcheck disable=SC2034 # variables are for the scripts
 set -u
 : "${SKEP:?}" "${SKEP_BUILD:?}"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 3
