@@ -211,6 +211,10 @@ struct table_write {
 	uint32_t cpu;
 };
 int table_update(struct map *map, const void *key, const struct table_write *w);
+/* As map_ops.update: the one value of a key, or one CPU's. */
+int table_put(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu);
+int table_put_percpu(struct map *map, const void *key, const void *value, uint64_t flags,
+		     uint32_t cpu);
 int table_remove(struct map *map, const void *key);
 int table_next_key(struct map *map, const void *key, void *next);
 /* Copies the value of every CPU, under the lock. */

@@ -11,21 +11,13 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 	return e ? table_value(t, e, 0) : NULL;
 }
 
-static int update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)
-{
-	struct table_write w = { .value = value, .flags = flags };
-
-	(void)cpu;
-	return table_update(map, key, &w);
-}
-
 const struct map_ops map_hash_ops = {
 	.size = sizeof(struct table),
 	.check = map_check_hash,
 	.init = table_init,
 	.done = table_done,
 	.lookup = lookup,
-	.update = update,
+	.update = table_put,
 	.remove = table_remove,
 	.next_key = table_next_key,
 	.user_lookup = table_user_lookup,
@@ -40,21 +32,13 @@ static void *percpu_lookup(struct map *map, const void *key, uint32_t cpu)
 	return e ? table_value(t, e, cpu) : NULL;
 }
 
-static int percpu_update(struct map *map, const void *key, const void *value, uint64_t flags,
-			 uint32_t cpu)
-{
-	struct table_write w = { .value = value, .flags = flags, .cpu = cpu };
-
-	return table_update(map, key, &w);
-}
-
 const struct map_ops map_percpu_hash_ops = {
 	.size = sizeof(struct table),
 	.check = map_check_hash,
 	.init = table_init,
 	.done = table_done,
 	.lookup = percpu_lookup,
-	.update = percpu_update,
+	.update = table_put_percpu,
 	.remove = table_remove,
 	.next_key = table_next_key,
 	.user_lookup = table_user_lookup,

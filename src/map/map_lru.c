@@ -39,21 +39,13 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 	return touch(t, table_find(t, key), 0);
 }
 
-static int update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)
-{
-	struct table_write w = { .value = value, .flags = flags };
-
-	(void)cpu;
-	return table_update(map, key, &w);
-}
-
 const struct map_ops map_lru_hash_ops = {
 	.size = sizeof(struct table),
 	.check = map_check_hash,
 	.init = init,
 	.done = table_done,
 	.lookup = lookup,
-	.update = update,
+	.update = table_put,
 	.remove = table_remove,
 	.next_key = table_next_key,
 	.user_lookup = table_user_lookup,
@@ -67,21 +59,13 @@ static void *percpu_lookup(struct map *map, const void *key, uint32_t cpu)
 	return cpu < map->ncpus ? touch(t, table_find(t, key), cpu) : NULL;
 }
 
-static int percpu_update(struct map *map, const void *key, const void *value, uint64_t flags,
-			 uint32_t cpu)
-{
-	struct table_write w = { .value = value, .flags = flags, .cpu = cpu };
-
-	return table_update(map, key, &w);
-}
-
 const struct map_ops map_lru_percpu_hash_ops = {
 	.size = sizeof(struct table),
 	.check = map_check_hash,
 	.init = init,
 	.done = table_done,
 	.lookup = percpu_lookup,
-	.update = percpu_update,
+	.update = table_put_percpu,
 	.remove = table_remove,
 	.next_key = table_next_key,
 	.user_lookup = table_user_lookup,

@@ -502,3 +502,19 @@ void table_done(struct map *map)
 	map_give(t->buckets, ((uint64_t)t->mask + 1) * 4);
 	free(t->stripes);
 }
+
+int table_put(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)
+{
+	struct table_write w = { .value = value, .flags = flags };
+
+	(void)cpu;
+	return table_update(map, key, &w);
+}
+
+int table_put_percpu(struct map *map, const void *key, const void *value, uint64_t flags,
+		     uint32_t cpu)
+{
+	struct table_write w = { .value = value, .flags = flags, .cpu = cpu };
+
+	return table_update(map, key, &w);
+}
