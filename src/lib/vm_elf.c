@@ -118,10 +118,34 @@ static int call_target(const struct gather *g, uint32_t section, uint64_t at, in
 	return 0;
 }
 
+/* A relocation that no local call explains: a map, data or an extern, which a bare program has not. */
+static int refuse_relocs(const struct gather *g, const struct placed *f, struct skep_error **reterr)
+{
+	const struct elf_section *sec = &g->elf.sections[f->section], *rel = NULL;
+	struct elf_rel r;
+
+	while ((rel = elf_rel_section(&g->elf, f->section, rel ? rel->index : 0)))
+		for (size_t i = 0; i < elf_rel_count(rel); i++) {
+			size_t at;
+
+			if (elf_rel_get(&g->elf, rel, i, &r, NULL) < 0 || r.offset < f->offset ||
+			    r.offset - f->offset >= f->size)
+				continue;
+			at = f->start + (r.offset - f->offset) / sizeof(struct skep_insn);
+			if (isa_is_local_call(isa_decode(&g->insns[at], g->n - at)))
+				continue;
+			return skep_fail(reterr, &ERR_VM_MAPS,
+					 SKEP_AT_ELF(g->elf.name, sec->name, r.offset), "'%s'",
+					 g->elf.symbols[r.symbol].name);
+		}
+	return 0;
+}
+
 static int place(struct gather *g, uint32_t section, uint64_t offset, struct placed **ret,
 		 struct skep_error **reterr)
 {
 	struct placed *f;
+	int r;
 
 	for (size_t i = 0; i < g->nfuncs; i++)
 		if (g->funcs[i].section == section && g->funcs[i].offset == offset) {
@@ -136,7 +160,8 @@ static int place(struct gather *g, uint32_t section, uint64_t offset, struct pla
 	f = &g->funcs[g->nfuncs++];
 	*f = (struct placed){ section, offset, func_size(&g->elf, section, offset), 0 };
 	*ret = f;
-	return copy_func(g, f, reterr);
+	r = copy_func(g, f, reterr);
+	return r < 0 ? r : refuse_relocs(g, f, reterr);
 }
 
 static int resolve_calls(struct gather *g, struct skep_error **reterr)
