@@ -89,7 +89,8 @@ static void put_place(struct sink *s, const struct skep_place *at)
 		put_raw(s, "\n", 1);
 		return;
 	case SKEP_PLACE_TEXT:
-		put(s, "  --> %s:%u:%u\n", or_q(at->name), at->line, at->col);
+		put(s, "  --> %s:%u:%u", or_q(at->name), at->line, at->col);
+		put_source(s, at);
 		return;
 	case SKEP_PLACE_ELF:
 		put(s, "  --> %s, section '%s', offset %" PRIu64 "\n", or_q(at->name),

@@ -23,7 +23,7 @@ int hook_filter_compile(const char *expr, const struct hook_filter_opts *opts,
 	if (!dead)
 		return skep_fail_nomem(reterr);
 	if (pcap_compile(dead, &program, expr, !opts->no_optimize, PCAP_NETMASK_UNKNOWN) < 0) {
-		skep_fail(reterr, &ERR_FILTER, SKEP_AT_TEXT(expr, 0, 0), "%s", pcap_geterr(dead));
+		skep_fail(reterr, &ERR_FILTER, SKEP_NOWHERE, "'%s': %s", expr, pcap_geterr(dead));
 		skep_hint(reterr, "pcap-filter(7) describes expressions: 'tcp port 80', 'icmp6'");
 		pcap_close(dead);
 		return -ERR_FILTER.code;
