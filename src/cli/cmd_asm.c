@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "cli/cli.h"
@@ -263,6 +264,8 @@ int cmd_asm(int argc, char **argv)
 
 	argv[0] = (char *)"skep asm";
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (a.form == FORM_RAW && !a.output && isatty(STDOUT_FILENO))
+		a.form = FORM_HEX;
 	buf_init(&text);
 	if (input_read(a.input, &text, &err) < 0)
 		code = show_error(err, a.json);
