@@ -36,7 +36,9 @@ int main(void)
 				   "full: stxdw [%r6+16], %r0\n"
 				   "exit\n";
 	static uint64_t prices[] = { 5, 40, 200 };
-	const struct skep_vm_helper helpers[] = { { 1, "unit_price", unit_price }, { 0 } };
+	const struct skep_vm_helper helpers[] = {
+		{ .id = 1, .name = "unit_price", .fn = unit_price }, { 0 }
+	};
 	const struct skep_vm_region layout[] = {
 		{ "article and count", .offset = 0, .size = 16 },
 		{ "price", .offset = 16, .size = 8, .writable = 1 },

@@ -75,10 +75,10 @@ static uint64_t hash_put(UNUSED void *ctx, uint64_t a, uint64_t b, REST)
 }
 
 const struct exec_custom bench_helpers[BENCH_HELPERS] = {
-	{ 1, "trivial", trivial },
-	{ 2, "array_at", array_at },
-	{ 3, "hash_at", hash_at },
-	{ 4, "hash_put", hash_put },
+	{ .id = 1, .name = "trivial", .fn = trivial },
+	{ .id = 2, .name = "array_at", .fn = array_at },
+	{ .id = 3, .name = "hash_at", .fn = hash_at },
+	{ .id = 4, .name = "hash_put", .fn = hash_put },
 };
 
 void bench_tables_fill(void)

@@ -34,10 +34,22 @@ enum skep_engine {
  */
 typedef uint64_t (*skep_vm_fn)(void *ctx, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 			       uint64_t a5);
+/** What an argument of a helper must be; where the engine checks, a call with another one ends the run. */
+enum skep_vm_arg {
+	SKEP_ARG_ANY,	/**< a number */
+	SKEP_ARG_READ,	/**< memory that the program may read; the next argument is its size */
+	SKEP_ARG_WRITE, /**< the same, and write */
+	SKEP_ARG_SIZE,	/**< a number that is not 0 */
+	SKEP_ARG_TEXT,	/**< memory with a NUL in it */
+	SKEP_ARG_MEM,	/**< the start of the memory that the run was given */
+	SKEP_ARG_WORD,	/**< 8 bytes that the program may write */
+};
+
 struct skep_vm_helper {
 	uint32_t id;
 	const char *name;
 	skep_vm_fn fn;
+	enum skep_vm_arg args[5]; /**< of r1 to r5; none: not checked */
 };
 
 /** Bytes [offset, offset + size) of the program's memory, or @size bytes at @base if that is not NULL. */

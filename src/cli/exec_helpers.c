@@ -68,11 +68,11 @@ static uint64_t unwind(void *state, uint64_t a, uint64_t b UNUSED, uint64_t c UN
 }
 
 const struct skep_vm_helper exec_helpers[] = {
-	{ 0, "gather_bytes", gather_bytes },
-	{ 1, "memfrob", frob },
-	{ 2, "no_op", nothing },
-	{ 3, "sqrti", root },
-	{ 4, "strcmp_ext", compare },
-	{ 5, "unwind", unwind },
+	{ .id = 0, .name = "gather_bytes", .fn = gather_bytes },
+	{ .id = 1, .name = "memfrob", .fn = frob },
+	{ .id = 2, .name = "no_op", .fn = nothing },
+	{ .id = 3, .name = "sqrti", .fn = root },
+	{ .id = 4, .name = "strcmp_ext", .fn = compare },
+	{ .id = 5, .name = "unwind", .fn = unwind },
 	{ 0 },
 };

@@ -14,6 +14,7 @@ struct check {
 	const struct spec_helper *row;
 	const uint64_t *r;	    /* r[1] is the first argument */
 	const struct exec_map *map; /* of an earlier argument */
+	const char *prefix;	    /* of the helper's name */
 };
 
 const struct exec_map *exec_map_of(struct exec_run *run, uint64_t addr)
@@ -36,8 +37,9 @@ static bool memory(struct check *c, int i, uint64_t size, bool write, const char
 	if (exec_may_access(c->run, c->r[i], size, write))
 		return true;
 	trap_where(c->run, c->r[i], where, sizeof(where));
-	trap(c->run, &ERR_ARG_MEM, "argument %d of bpf_%s: %llu %s bytes for the %s at %s", i,
-	     c->row->name, (unsigned long long)size, write ? "writable" : "readable", what, where);
+	trap(c->run, &ERR_ARG_MEM, "argument %d of %s%s: %llu %s bytes for the %s at %s", i,
+	     c->prefix, c->row->name, (unsigned long long)size, write ? "writable" : "readable",
+	     what, where);
 	return false;
 }
 
@@ -49,8 +51,8 @@ static bool sized(struct check *c, int i, bool write, bool may_be_null)
 	if (may_be_null && !c->r[i]) {
 		if (!size)
 			return true;
-		trap(c->run, &ERR_ARG_SIZE, "arguments %d and %d of bpf_%s: NULL, but %llu bytes",
-		     i, i + 1, c->row->name, (unsigned long long)size);
+		trap(c->run, &ERR_ARG_SIZE, "arguments %d and %d of %s%s: NULL, but %llu bytes", i,
+		     i + 1, c->prefix, c->row->name, (unsigned long long)size);
 		return false;
 	}
 	return memory(c, i, size, write, "buffer");
@@ -59,8 +61,8 @@ static bool sized(struct check *c, int i, bool write, bool may_be_null)
 static bool of_map(struct check *c, int i, bool key, bool write)
 {
 	if (!c->map) {
-		trap(c->run, &ERR_ARG_MAP, "argument %d of bpf_%s has no map to belong to", i,
-		     c->row->name);
+		trap(c->run, &ERR_ARG_MAP, "argument %d of %s%s has no map to belong to", i,
+		     c->prefix, c->row->name);
 		return false;
 	}
 	return memory(c, i, key ? c->map->key_size : c->map->value_size, write,
@@ -78,7 +80,7 @@ static bool string(struct check *c, int i)
 	if (room && memchr((const void *)(uintptr_t)c->r[i], '\0', room))
 		return true;
 	trap_where(c->run, c->r[i], where, sizeof(where));
-	trap(c->run, &ERR_ARG_STR, "argument %d of bpf_%s: no %s at %s", i, c->row->name,
+	trap(c->run, &ERR_ARG_STR, "argument %d of %s%s: no %s at %s", i, c->prefix, c->row->name,
 	     room ? "end of the string" : "readable memory", where);
 	return false;
 }
@@ -91,7 +93,7 @@ static bool map(struct check *c, int i)
 	if (c->map)
 		return true;
 	trap_where(c->run, c->r[i], where, sizeof(where));
-	trap(c->run, &ERR_ARG_MAP, "argument %d of bpf_%s: %s", i, c->row->name, where);
+	trap(c->run, &ERR_ARG_MAP, "argument %d of %s%s: %s", i, c->prefix, c->row->name, where);
 	return false;
 }
 
@@ -100,14 +102,14 @@ static bool ring(struct check *c, int i)
 	for (uint32_t k = 0; k < c->run->nregions; k++)
 		if (c->run->regions[k].kind == REGION_RING && c->run->regions[k].base == c->r[i])
 			return true;
-	trap(c->run, &ERR_ARG_RING, "argument %d of bpf_%s is 0x%llx", i, c->row->name,
+	trap(c->run, &ERR_ARG_RING, "argument %d of %s%s is 0x%llx", i, c->prefix, c->row->name,
 	     (unsigned long long)c->r[i]);
 	return false;
 }
 
 static bool refuse(struct check *c, int i, const struct err_def *def)
 {
-	trap(c->run, def, "argument %d of bpf_%s is 0x%llx", i, c->row->name,
+	trap(c->run, def, "argument %d of %s%s is 0x%llx", i, c->prefix, c->row->name,
 	     (unsigned long long)c->r[i]);
 	return false;
 }
@@ -158,7 +160,9 @@ static bool argument(struct check *c, int i)
 
 bool call_check(struct exec_run *run, const struct exec_call *call, const uint64_t *r)
 {
-	struct check c = { .run = run, .row = call->row, .r = r };
+	struct check c = {
+		.run = run, .row = call->row, .r = r, .prefix = call->custom ? "" : "bpf_"
+	};
 
 	for (int i = 1; i <= 5; i++)
 		if (!argument(&c, i))

@@ -77,13 +77,14 @@ struct exec_poison {
 };
 
 /*
- * A helper of an embedder: called as it is, its arguments are not checked. Without a custom_ctx it gets the
+ * A helper of an embedder; its arguments are checked as those of the kernel's are. Without a custom_ctx it gets the
  * struct exec_run instead, and may end the run with exec_fault().
  */
 struct exec_custom {
 	uint32_t id;
 	const char *name;
 	uint64_t (*fn)(void *ctx, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+	enum spec_arg args[5]; /* all ARG_NONE: not checked */
 };
 
 struct exec_prog_opts {
@@ -133,7 +134,7 @@ struct exec_view {
 	bool tail_call;
 	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
 	uint64_t imm; /* sign-extended; a wide load's value */
-	/* A helper call: either the row and the body, or the embedder's. */
+	/* A helper call: the body, or the embedder's; @row is its arguments, NULL: an embedder's that has none. */
 	const struct spec_helper *row;
 	exec_helper_fn fn;
 	const struct exec_custom *custom;

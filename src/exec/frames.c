@@ -124,16 +124,18 @@ bool call_by_id(struct exec_run *run, uint64_t id, uint64_t *r)
 
 	if (!prog->ncustoms && call.row && id < prog->nhelpers && id != HELPER_tail_call)
 		call.fn = prog->helpers[id];
-	if (call.fn) {
-		if (!call_check(run, &call, r))
+	if (!call.fn) {
+		call.custom = custom_find(run, id);
+		if (!call.custom)
 			return false;
-		r[0] = call.fn(run, r[1], r[2], r[3], r[4], r[5]);
-		return run->fault == NULL;
+		call.row = &prog->custom_rows[call.custom - prog->customs];
 	}
-	call.custom = custom_find(run, id);
-	if (!call.custom)
+	if (call.row->name && !call_check(run, &call, r))
 		return false;
-	r[0] = call.custom->fn(custom_self(run), r[1], r[2], r[3], r[4], r[5]);
+	if (call.fn)
+		r[0] = call.fn(run, r[1], r[2], r[3], r[4], r[5]);
+	else
+		r[0] = call.custom->fn(custom_self(run), r[1], r[2], r[3], r[4], r[5]);
 	return run->fault == NULL;
 }
 

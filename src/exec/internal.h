@@ -44,6 +44,7 @@ enum exec_code {
 	OP_HELPER = ISA_COUNT, /* a helper whose arguments need checks */
 	OP_HELPER_PLAIN,       /* a helper without such arguments */
 	OP_CUSTOM,	       /* a helper of an embedder */
+	OP_CUSTOM_CHECKED,     /* one whose arguments need checks */
 	OP_TAIL_CALL,
 	OP_POISON,  /* imm: index into poisons */
 	OP_REFUSED, /* dead code that this engine could not run */
@@ -69,6 +70,7 @@ struct exec_prog {
 	struct exec_call *calls;
 	uint32_t ncalls;
 	struct exec_custom *customs;
+	struct spec_helper *custom_rows; /* of each: its arguments; no name: it has none to check */
 	size_t ncustoms;
 	void *custom_ctx;
 	const exec_helper_fn *helpers; /* for calls through a register */

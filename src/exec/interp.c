@@ -200,9 +200,10 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 #define INSN(id, ...) [ISA_##id] = &&L_##id,
 #include "isa/isa.def"
 #undef INSN
-		[OP_HELPER] = &&helper,	     [OP_HELPER_PLAIN] = &&helper_plain,
-		[OP_CUSTOM] = &&custom,	     [OP_TAIL_CALL] = &&tail_call,
-		[OP_POISON] = &&poison,	     [OP_REFUSED] = &&refused,
+		[OP_HELPER] = &&helper,	      [OP_HELPER_PLAIN] = &&helper_plain,
+		[OP_CUSTOM] = &&custom,	      [OP_CUSTOM_CHECKED] = &&custom_checked,
+		[OP_TAIL_CALL] = &&tail_call, [OP_POISON] = &&poison,
+		[OP_REFUSED] = &&refused,
 	};
 	const uint64_t stack = (uint64_t)(uintptr_t)run->stack;
 	const uint32_t base = run->depth;
@@ -301,6 +302,13 @@ custom:
 	HELPER_ENTER
 	fn = run->prog->calls[op->imm].custom;
 	r[0] = fn->fn(custom_self(run), r[1], r[2], r[3], r[4], r[5]);
+	HELPER_LEAVE
+custom_checked:
+	HELPER_ENTER
+	call = &run->prog->calls[op->imm];
+	if (!call_check(run, call, r))
+		goto faulted;
+	r[0] = call->custom->fn(custom_self(run), r[1], r[2], r[3], r[4], r[5]);
 	HELPER_LEAVE
 L_CALLX: /* a function of the program by its address, or a helper by its id */
 	if (func_is_valid(run->prog, DST)) {

@@ -168,6 +168,14 @@ static int check_functions(struct maker *m, struct skep_error **reterr)
 	return 0;
 }
 
+static bool needs_check(const struct spec_helper *row)
+{
+	for (int i = 0; i < 5; i++)
+		if (row->args[i] != ARG_NONE && row->args[i] != ARG_ANY)
+			return true;
+	return false;
+}
+
 static uint64_t wide_imm(const struct skep_insn *in)
 {
 	return (uint32_t)in[0].imm | (uint64_t)(uint32_t)in[1].imm << 32;
@@ -215,6 +223,8 @@ static const struct err_def *find_helper(const struct maker *m, int32_t id, stru
 		if (m->prog->customs[i].id != (uint32_t)id)
 			continue;
 		*ret = (struct exec_call){ .custom = &m->prog->customs[i] };
+		if (m->prog->custom_rows[i].name)
+			ret->row = &m->prog->custom_rows[i];
 		return NULL;
 	}
 	if (!row || o->customs) {
@@ -249,18 +259,10 @@ static int check_missing(struct maker *m, struct skep_error **reterr)
 	return 0;
 }
 
-static bool needs_check(const struct spec_helper *row)
-{
-	for (int i = 0; i < 5; i++)
-		if (row->args[i] != ARG_NONE && row->args[i] != ARG_ANY)
-			return true;
-	return false;
-}
-
 static uint16_t call_code(const struct exec_call *call)
 {
 	if (call->custom)
-		return OP_CUSTOM;
+		return call->row ? OP_CUSTOM_CHECKED : OP_CUSTOM;
 	if (call->row->id == HELPER_tail_call)
 		return OP_TAIL_CALL;
 	return needs_check(call->row) ? OP_HELPER : OP_HELPER_PLAIN;
@@ -310,10 +312,20 @@ static int copy_customs(struct maker *m, struct skep_error **reterr)
 	p->helpers = o->helpers;
 	p->nhelpers = o->helpers ? o->nhelpers : 0;
 	p->customs = ARENA_ARRAY(&p->arena, struct exec_custom, p->ncustoms);
-	if (!p->customs)
+	p->custom_rows = ARENA_ARRAY(&p->arena, struct spec_helper, p->ncustoms);
+	if (!p->customs || !p->custom_rows)
 		return skep_fail_nomem(reterr);
-	if (p->ncustoms)
-		memcpy(p->customs, o->customs, p->ncustoms * sizeof(*p->customs));
+	for (size_t i = 0; i < p->ncustoms; i++) {
+		const struct exec_custom *from = &o->customs[i];
+		struct spec_helper row = { .id = (int)from->id, .ret = RET_INT };
+
+		p->customs[i] = *from;
+		memcpy(row.args, from->args, sizeof(row.args));
+		if (needs_check(&row) &&
+		    !(row.name = arena_strdup(&p->arena, from->name ? from->name : "helper")))
+			return skep_fail_nomem(reterr);
+		p->custom_rows[i] = row;
+	}
 	return 0;
 }
 

@@ -40,9 +40,6 @@ struct skep_vm {
 	char *names;
 };
 
-_Static_assert(sizeof(struct skep_vm_helper) == sizeof(struct exec_custom) &&
-		       offsetof(struct skep_vm_helper, fn) == offsetof(struct exec_custom, fn),
-	       "the public and the engine's helper row are one layout");
 _Static_assert(offsetof(struct skep_vm_state, run) == 0, "a state is the engine's run");
 _Static_assert(MAX_REGIONS + 2 <= EXEC_MAX_REGIONS, "all regions fit into a run");
 
@@ -80,6 +77,53 @@ static int copy_regions(struct skep_vm *vm, const struct skep_vm_region *regions
 	return 0;
 }
 
+static enum spec_arg engine_arg(enum skep_vm_arg arg)
+{
+	switch (arg) {
+	case SKEP_ARG_ANY:
+		return ARG_ANY;
+	case SKEP_ARG_READ:
+		return ARG_MEM;
+	case SKEP_ARG_WRITE:
+		return ARG_MEM_OUT;
+	case SKEP_ARG_SIZE:
+		return ARG_SIZE;
+	case SKEP_ARG_TEXT:
+		return ARG_STR;
+	case SKEP_ARG_MEM:
+		return ARG_CTX;
+	case SKEP_ARG_WORD:
+		return ARG_LONG_OUT;
+	}
+	return ARG_OTHER; /* always refused */
+}
+
+/* The engine's form of the embedder's list; freed by the caller. */
+static int make_helpers(const struct skep_vm_helper *helpers, struct exec_prog_opts *o,
+			struct exec_custom **ret, struct skep_error **reterr)
+{
+	size_t n = 0;
+
+	*ret = NULL;
+	while (helpers && helpers[n].fn)
+		n++;
+	if (!helpers)
+		return 0;
+	*ret = calloc(n + 1, sizeof(**ret));
+	if (!*ret)
+		return skep_fail_nomem(reterr);
+	for (size_t i = 0; i < n; i++) {
+		(*ret)[i].id = helpers[i].id;
+		(*ret)[i].name = helpers[i].name;
+		(*ret)[i].fn = helpers[i].fn;
+		for (int k = 0; k < 5; k++)
+			(*ret)[i].args[k] = engine_arg(helpers[i].args[k]);
+	}
+	o->customs = *ret;
+	o->ncustoms = n;
+	return 0;
+}
+
 static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_error **reterr)
 {
 	struct jit_opts opts = { .mode = engine == SKEP_ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED };
@@ -99,7 +143,6 @@ static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_erro
 int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_opts *opts,
 		struct skep_vm **ret, struct skep_error **reterr)
 {
-	const struct skep_vm_helper *helpers = OPT(opts, helpers, NULL);
 	const char *name = OPT(opts, name, NULL);
 	struct exec_prog_opts o = { .object = name ? name : "program",
 				    .name = name ? name : "program",
@@ -108,19 +151,20 @@ int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_op
 				    .prog_type = -1,
 				    .custom_ctx = OPT(opts, ctx, NULL) };
 	struct skep_vm *vm = calloc(1, sizeof(*vm));
+	struct exec_custom *customs = NULL;
 	int r;
 
 	if (!vm)
 		return skep_fail_nomem(reterr);
 	o.helpers = helper_table(&o.nhelpers);
-	o.customs = (const struct exec_custom *)helpers;
-	while (helpers && helpers[o.ncustoms].fn)
-		o.ncustoms++;
 	vm->budget = OPT(opts, budget, 0);
 	vm->insns = o.ninsns;
 	r = copy_regions(vm, OPT(opts, regions, NULL), reterr);
 	if (r == 0)
+		r = make_helpers(OPT(opts, helpers, NULL), &o, &customs, reterr);
+	if (r == 0)
 		r = exec_prog_new(&o, &vm->prog, reterr);
+	free(customs);
 	if (r == 0)
 		r = compile(vm, OPT(opts, engine, SKEP_ENGINE_INTERP), reterr);
 	if (r == 0)

@@ -104,9 +104,9 @@ static uint64_t help_bytes(void *ctx, uint64_t a, uint64_t b, uint64_t c, uint64
 	return sum;
 }
 
-static const struct exec_custom customs[] = { { 1, "mix", help_mix },
-					      { 2, "small", help_small },
-					      { 3, "bytes", help_bytes } };
+static const struct exec_custom customs[] = { { .id = 1, .name = "mix", .fn = help_mix },
+					      { .id = 2, .name = "small", .fn = help_small },
+					      { .id = 3, .name = "bytes", .fn = help_bytes } };
 
 static void begin(const uint8_t *from)
 {

@@ -211,7 +211,7 @@ static uint64_t double_it(void *ctx, uint64_t a, uint64_t b, uint64_t c, uint64_
 /* Embedders' helpers replace the kernel's, and leave r1 to r5 alone. */
 static void customs(void)
 {
-	const struct exec_custom own[] = { { 0, "double", double_it } };
+	const struct exec_custom own[] = { { .id = 0, .name = "double", .fn = double_it } };
 	uint64_t total = 1, r0 = 0;
 	struct exec_prog_opts o = {
 		.prog_type = -1, .customs = own, .ncustoms = 1, .custom_ctx = &total

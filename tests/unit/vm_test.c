@@ -82,10 +82,11 @@ static uint64_t leave(void *state, uint64_t a, uint64_t b, uint64_t c, uint64_t 
 	return 1;
 }
 
-static const struct skep_vm_helper with_ctx[] = { { 7, "add", add }, { 0 } };
-static const struct skep_vm_helper with_state[] = {
-	{ 1, "fill", fill }, { 2, "count", count }, { 3, "leave", leave }, { 0 }
-};
+static const struct skep_vm_helper with_ctx[] = { { .id = 7, .name = "add", .fn = add }, { 0 } };
+static const struct skep_vm_helper with_state[] = { { .id = 1, .name = "fill", .fn = fill },
+						    { .id = 2, .name = "count", .fn = count },
+						    { .id = 3, .name = "leave", .fn = leave },
+						    { 0 } };
 
 static void helpers(void)
 {
@@ -123,6 +124,71 @@ static void helpers(void)
 		}
 		skep_vm_free(vm);
 	}
+}
+
+static uint64_t sum(void *ctx, uint64_t a, uint64_t n, uint64_t out, uint64_t d, uint64_t e)
+{
+	uint64_t total = 0;
+
+	(void)ctx, (void)d, (void)e;
+	for (uint64_t i = 0; i < n; i++)
+		total += ((const uint8_t *)(uintptr_t)a)[i];
+	*(uint64_t *)(uintptr_t)out = total;
+	return 0;
+}
+
+static uint64_t text_length(void *ctx, uint64_t mem, uint64_t text, uint64_t c, uint64_t d,
+			    uint64_t e)
+{
+	(void)ctx, (void)mem, (void)c, (void)d, (void)e;
+	return strlen((const char *)(uintptr_t)text);
+}
+
+static const struct skep_vm_helper typed[] = {
+	{ 1, "sum", sum, { SKEP_ARG_READ, SKEP_ARG_SIZE, SKEP_ARG_WORD } },
+	{ 2, "text_length", text_length, { SKEP_ARG_MEM, SKEP_ARG_TEXT } },
+	{ 0 },
+};
+
+/* Arguments are checked before the call, by number and through a register. */
+static void arguments(void)
+{
+	static const struct {
+		const char *text, *id;
+		uint64_t r0;
+	} rows[] = {
+		{ "mov %r3, %r10\nadd %r3, -8\nmov %r2, 4\ncall 1\nldxdw %r0, [%r10-8]\nexit\n",
+		  NULL, 1 + 2 + 3 + 4 },
+		{ "mov %r3, %r10\nadd %r3, -8\nmov %r2, 17\ncall 1\nexit\n", "X0201", 0 },
+		{ "mov %r3, %r10\nadd %r3, -8\nmov %r2, 0\ncall 1\nexit\n", "X0202", 0 },
+		{ "mov %r3, %r10\nadd %r3, -7\nmov %r2, 4\ncall 1\nexit\n", "X0201", 0 },
+		{ "mov %r3, %r10\nadd %r3, -7\nmov %r2, 4\nmov %r4, 1\ncallx %r4\nexit\n", "X0201",
+		  0 },
+		{ "mov %r2, %r1\nadd %r2, 4\ncall 2\nexit\n", NULL, 3 },
+		{ "mov %r2, %r1\nadd %r2, 4\nmov %r4, 2\ncallx %r4\nexit\n", NULL, 3 },
+		{ "mov %r2, %r1\nadd %r2, 8\ncall 2\nexit\n", "X0203", 0 },
+		{ "mov %r2, %r1\nadd %r2, 4\nadd %r1, 1\ncall 2\nexit\n", "X0205", 0 },
+	};
+
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++)
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			struct skep_vm_opts opts = { .helpers = typed };
+			struct skep_error *err = NULL;
+			struct skep_vm *vm = NULL;
+			uint8_t mem[16] = { 1, 2, 3, 4, 'a', 'b', 'c', 0, 1, 1, 1, 1, 1, 1, 1, 1 };
+			uint64_t r0 = 0;
+
+			if (!engines[e].checks && rows[i].id)
+				continue;
+			CHECK_CASE("%s: %s", engines[e].name, rows[i].text);
+			if (open_on(e, rows[i].text, &opts, &vm)) {
+				skep_vm_run(vm, mem, sizeof(mem), &r0, &err);
+				CHECK_ERR(err, rows[i].id);
+				CHECK_EQ_INT(r0, rows[i].r0);
+			}
+			skep_error_free(err);
+			skep_vm_free(vm);
+		}
 }
 
 static void ends(void)
@@ -348,5 +414,6 @@ static void code(void)
 	}
 }
 
-CHECK_MAIN({ "helpers", helpers }, { "ends", ends }, { "layouts", layouts },
-	   { "refusals", refusals }, { "threads", threads }, { "code", code })
+CHECK_MAIN({ "helpers", helpers }, { "arguments", arguments }, { "ends", ends },
+	   { "layouts", layouts }, { "refusals", refusals }, { "threads", threads },
+	   { "code", code })
