@@ -265,6 +265,12 @@ static void branch(struct translator *t, enum isa_op op, const struct skep_cbpf 
 
 static void load(struct translator *t, const struct cbpf_row *row, const struct skep_cbpf *in)
 {
+	if (row->kind == CBPF_LDX_MSH) {
+		load_absolute(t, row->op, X, (int32_t)in->k);
+		emit(t, ISA_AND32_IMM, X, 0, 0, 15);
+		emit(t, ISA_LSH32_IMM, X, 0, 0, 2);
+		return;
+	}
 	if (row->kind == CBPF_LD_IND)
 		load_indirect(t, row->op, in->k);
 	else if (in->k >= (uint32_t)CBPF_AD_OFF)
@@ -281,6 +287,7 @@ static void translate_insn(struct translator *t, const struct cbpf_row *row,
 		break;
 	case CBPF_LD_ABS:
 	case CBPF_LD_IND:
+	case CBPF_LDX_MSH:
 		load(t, row, in);
 		break;
 	case CBPF_LD_IMM:
@@ -294,11 +301,6 @@ static void translate_insn(struct translator *t, const struct cbpf_row *row,
 	case CBPF_LD_LEN:
 	case CBPF_LDX_LEN:
 		emit(t, ISA_LDX_W, row->kind == CBPF_LD_LEN ? A : X, CTX, FIELD(wirelen), 0);
-		break;
-	case CBPF_LDX_MSH:
-		load_absolute(t, row->op, X, (int32_t)in->k);
-		emit(t, ISA_AND32_IMM, X, 0, 0, 15);
-		emit(t, ISA_LSH32_IMM, X, 0, 0, 2);
 		break;
 	case CBPF_ST:
 	case CBPF_STX:
@@ -333,10 +335,9 @@ static void translate_insn(struct translator *t, const struct cbpf_row *row,
 		emit(t, ISA_EXIT, 0, 0, 0, 0);
 		break;
 	case CBPF_TAX:
-		emit(t, ISA_MOV32_REG, X, A, 0, 0);
-		break;
 	case CBPF_TXA:
-		emit(t, ISA_MOV32_REG, A, X, 0, 0);
+		emit(t, ISA_MOV32_REG, row->kind == CBPF_TAX ? X : A, row->kind == CBPF_TAX ? A : X,
+		     0, 0);
 		break;
 	}
 }

@@ -16,9 +16,10 @@ tcpdump_count()
 }
 
 if [ "${FILTERS_REBASE-}" = 1 ]; then
-	sed -E 's/^[0-9]+\t//' "$filters" | while IFS= read -r expr; do
+	grep '^#' "$filters" >"$work/filters"
+	sed -nE 's/^[0-9]+\t//p' "$filters" | while IFS= read -r expr; do
 		printf '%s\t%s\n' "$(tcpdump_count "$mixed" "$expr")" "$expr"
-	done >"$work/filters"
+	done >>"$work/filters"
 	cp "$work/filters" "$filters"
 fi
 
@@ -27,10 +28,11 @@ counts()
 	local want expr got
 
 	while IFS=$'\t' read -r want expr; do
+		[[ $want == '#'* ]] && continue
 		got=$("$SKEP" filter "$expr" --pcap "$mixed" 2>&1 | sed -n '1s/ of .*//p')
-		check "tcpdump's count: ${expr:-every packet}" "$got" "$want"
+		check "tcpdump's count: $expr" "$got" "$want"
 		got=$("$SKEP" filter --no-optimize "$expr" --pcap "$mixed" 2>&1 | sed -n '1s/ of .*//p')
-		check "without the optimizer: ${expr:-every packet}" "$got" "$want"
+		check "without the optimizer: $expr" "$got" "$want"
 	done <"$filters"
 }
 
