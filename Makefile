@@ -172,7 +172,7 @@ $(O)/tests/unit/%_oracle_test: $(O)/obj/tests/unit/%_oracle_test.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz
 # Its allocations fail one after the other.
-$(O)/tests/unit/memory_test: private LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=strdup \
+$(O)/tests/unit/memory_test: private LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=free,--wrap=strdup \
 	-Wl,--wrap=arena_alloc,--wrap=arena_strdup,--wrap=arena_dup
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)

@@ -294,6 +294,12 @@ static int assemble_any(struct assembler *ret, const char *text, struct skep_err
 		r = assemble_style(ret, text, order[i], &err);
 		if (r == 0)
 			break;
+		if (r == -ENOMEM) {
+			skep_error_free(best);
+			best = err;
+			best_r = r;
+			break;
+		}
 		if (!best || got_further(err, best)) {
 			skep_error_free(best);
 			best = err;

@@ -21,6 +21,7 @@ void __wrap_free(void *p);
 void *__real_arena_alloc(struct arena *a, size_t n, size_t size);
 char *__real_arena_strdup(struct arena *a, const char *s);
 void *__real_arena_dup(struct arena *a, const void *src, size_t len);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
 void *__wrap_arena_alloc(struct arena *a, size_t n, size_t size);
 char *__wrap_arena_strdup(struct arena *a, const char *s);
 void *__wrap_arena_dup(struct arena *a, const void *src, size_t len);
@@ -97,6 +98,11 @@ void *__wrap_realloc(void *p, size_t size)
 	return keep(grown ? grown : p) == p && !grown ? NULL : grown;
 }
 
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return size && n > SIZE_MAX / size ? NULL : __wrap_realloc(p, n * size);
+}
+
 char *__wrap_strdup(const char *s)
 {
 	return fails() ? NULL : keep(__real_strdup(s));
@@ -129,6 +135,7 @@ struct scenario {
 	char *const *argv;
 	const char *pcap, *global;
 	size_t step; /* a run with a process takes time: every so many allocations */
+	int (*play)(struct skep_error **err); /* instead of an object's life */
 };
 
 static int play(const struct scenario *sc, const char *path, struct skep_error **err)
@@ -137,8 +144,11 @@ static int play(const struct scenario *sc, const char *path, struct skep_error *
 		.size = sizeof(o), .argv = sc->argv, .pcap = sc->pcap, .max_packets = 20
 	};
 	struct skep_obj *obj = NULL;
-	int r = skep_obj_open(path, NULL, &obj, err);
+	int r;
 
+	if (sc->play)
+		return sc->play(err);
+	r = skep_obj_open(path, NULL, &obj, err);
 	if (r < 0)
 		return r;
 	if (sc->global)
@@ -177,17 +187,58 @@ static int once(const struct scenario *sc, const char *path, size_t fail_at)
 	return r;
 }
 
+static int play_capture(struct skep_error **err)
+{
+	const struct skep_capture_opts o = { .size = sizeof(o), .expr = "tcp port 80" };
+	struct skep_capture *c;
+	int r = skep_capture_open("examples/captures/small.pcapng", &o, &c, err);
+
+	if (r < 0)
+		return r;
+	r = skep_capture_run(c, err);
+	skep_capture_close(c);
+	return r;
+}
+
+static int play_text(struct skep_error **err)
+{
+	const struct skep_asm_opts o = { .size = sizeof(o), .style = SKEP_INSN_ANY };
+	struct skep_insn *insns;
+	struct skep_cbpf *cbpf;
+	void *object;
+	size_t n, size;
+	int r = skep_insn_assemble_as("a: mov %r0, 1\nja a", &o, &insns, &n, err);
+
+	if (r < 0)
+		return r;
+	r = skep_insn_object(insns, n, NULL, &object, &size, err);
+	free(insns);
+	if (r < 0)
+		return r;
+	free(object);
+	r = skep_cbpf_parse("ld [nla]\njeq #0 jt 2 jf 3\nret #1\nret", NULL, &cbpf, &n, err);
+	if (r < 0)
+		return r;
+	r = skep_cbpf_translate(cbpf, n, &insns, &n, err);
+	free(cbpf);
+	if (r == 0)
+		free(insns);
+	return r;
+}
+
 static char *const run_true[] = { (char *)"true", NULL };
 
 static const struct scenario scenarios[] = {
-	{ "open and load", "tests/bpf/cli/report", NULL, NULL, "start_at", 1 },
-	{ "relocations of types", "tests/bpf/cli/misses", NULL, NULL, NULL, 1 },
-	{ "prog arrays, inner maps", "tests/bpf/cli/slots", NULL, NULL, NULL, 1 },
-	{ "many functions", "examples/xdp_firewall", NULL, NULL, NULL, 1 },
-	{ "packets", "examples/xdp_stats", NULL, "examples/captures/mixed.pcap", NULL, 1 },
+	{ "a filter over a capture", "", .step = 1, .play = play_capture },
+	{ "text to instructions", "", .step = 1, .play = play_text },
+	{ "open and load", "tests/bpf/cli/report", NULL, NULL, "start_at", 1, NULL },
+	{ "relocations of types", "tests/bpf/cli/misses", NULL, NULL, NULL, 1, NULL },
+	{ "prog arrays, inner maps", "tests/bpf/cli/slots", NULL, NULL, NULL, 1, NULL },
+	{ "many functions", "examples/xdp_firewall", NULL, NULL, NULL, 1, NULL },
+	{ "packets", "examples/xdp_stats", NULL, "examples/captures/mixed.pcap", NULL, 1, NULL },
 	{ "rewritten packets", "examples/tc_rewrite", NULL, "examples/captures/small.pcapng", NULL,
-	  1 },
-	{ "a command", "examples/opensnoop", run_true, NULL, NULL, 1 },
+	  1, NULL },
+	{ "a command", "examples/opensnoop", run_true, NULL, NULL, 1, NULL },
 };
 
 static void nth_fails(void)
