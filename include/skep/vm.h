@@ -102,6 +102,12 @@ SKEP_API int skep_vm_run(struct skep_vm *vm, void *mem, size_t len, uint64_t *re
 /** A stack and what else one run at a time needs; for any vm. @user: for skep_vm_user(). */
 SKEP_API int skep_vm_state_new(void *user, struct skep_vm_state **ret, struct skep_error **reterr);
 SKEP_API void skep_vm_state_free(struct skep_vm_state *state);
+/**
+ * From any thread: the run that is under way on @state ends within milliseconds with -ECANCELED, and so does every
+ * later one, until skep_vm_resume(). Code of SKEP_ENGINE_JIT is not stopped while it runs.
+ */
+SKEP_API void skep_vm_stop(struct skep_vm_state *state);
+SKEP_API void skep_vm_resume(struct skep_vm_state *state);
 /** skep_vm_run() on @state: safe on any number of threads with a state each. */
 SKEP_API int skep_vm_run_on(const struct skep_vm *vm, struct skep_vm_state *state, void *mem,
 			    size_t len, uint64_t *ret_r0, struct skep_error **reterr);

@@ -209,6 +209,7 @@ struct exec_run {
 	uint64_t prandom;    /* state of get_prandom_u32, seeded by exec_run_init */
 	const uint64_t *now; /* time of the event when the hook replays a capture: NULL = now */
 	void *user;	     /* core's */
+	uint32_t stop;	     /* not 0: end the run soon; set by exec_stop() */
 	const struct exec_native *native; /* of prog: its callbacks run compiled; NULL: interpreted */
 };
 
@@ -216,6 +217,11 @@ int exec_run_init(struct exec_run *run, struct skep_error **reterr);
 void exec_run_done(struct exec_run *run);
 /* Forgets regions, fault, depth; sets the budget (0: default). */
 void exec_run_start(struct exec_run *run, uint64_t budget);
+/*
+ * From any thread: what @run runs ends soon with -ECANCELED, and so does what it runs later, until it is allowed
+ * to run again.
+ */
+void exec_stop(struct exec_run *run, bool stop);
 /* Adds a region; -ENOSPC when there are too many. */
 int exec_region_add(struct exec_run *run, const struct exec_region *region);
 /* Removes the region that starts at @base; -ENOENT. */

@@ -47,6 +47,11 @@ void exec_run_start(struct exec_run *run, uint64_t budget)
 	run->callback_depth = 0;
 }
 
+void exec_stop(struct exec_run *run, bool stop)
+{
+	__atomic_store_n(&run->stop, stop, __ATOMIC_RELAXED);
+}
+
 static int check_open_rings(struct exec_run *run)
 {
 	for (uint32_t i = 0; i < run->nregions; i++) {
@@ -162,6 +167,8 @@ int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], u
 		trap(run, &ERR_ARG_FUNC, "the callback is 0x%llx", (unsigned long long)func);
 	else if (run->depth + 1 >= ISA_MAX_FRAMES)
 		trap(run, &ERR_DEPTH, "%u frames are in use", ISA_MAX_FRAMES);
+	else if (__atomic_load_n(&run->stop, __ATOMIC_RELAXED))
+		trap_stopped(run);
 	if (run->fault)
 		return skep_error_code(run->fault);
 	if (++run->depth > run->max_depth)

@@ -144,6 +144,7 @@ void trap_access(struct exec_run *run, const char *what, uint64_t addr, uint64_t
 void trap_where(const struct exec_run *run, uint64_t addr, char *buf, size_t size);
 /* An instruction that this engine does not run. */
 void trap_refused(struct exec_run *run);
+void trap_stopped(struct exec_run *run);
 /* Why this engine does not run the op in this program; NULL: it does. */
 const char *refused_reason(const struct exec_prog *prog, enum isa_op op);
 void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what, uint32_t off,

@@ -6,14 +6,39 @@
  *
  * Invariants: `op` points into run->prog; run->depth and `limit` belong to the frame in r10;
  * instructions are charged to the budget block by block, [start, op] at each transfer of control, so
- * a run ends at the first block end where it has used more than its budget. exec_prog_new() has
- * proved that control stays inside the function.
+ * a run ends at the first block end where it has used more than its budget. The loop takes the budget
+ * in pieces (`left`; the rest is run->budget), and looks for a stop before it takes the next. exec_prog_new()
+ * has proved that control stays inside the function.
  */
 #include "base/bytes.h"
 #include "exec/internal.h"
 #include "isa/alu.h"
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define PIECE 1000000
+
+static inline int64_t take(struct exec_run *run)
+{
+	uint64_t n = run->budget < PIECE ? run->budget : PIECE;
+
+	run->budget -= n;
+	return (int64_t)n;
+}
+
+/* Returns what is left of a piece, or charges what was used beyond it; false: there is not so much. */
+static inline bool give_back(struct exec_run *run, int64_t left)
+{
+	bool good = left >= 0 || (uint64_t)-left <= run->budget;
+
+	run->budget = good ? run->budget + (uint64_t)left : 0;
+	return good;
+}
+
+static inline bool stopped(const struct exec_run *run)
+{
+	return __atomic_load_n(&run->stop, __ATOMIC_RELAXED);
+}
 
 /* Is [addr, addr + size) inside one live frame, or where the last accesses were? */
 static inline __attribute__((always_inline)) bool quick(const struct exec_run *run, uint64_t stack,
@@ -49,11 +74,11 @@ static inline void *pointer(uint64_t addr)
 #define ADDR_SRC (SRC + (uint64_t)(int64_t)op->off)
 
 /* Charges the block that ends with op, and goes on at `to`. */
-#define TRANSFER(to)                \
-	left -= op + 1 - start;     \
-	op = start = (to);          \
-	if (UNLIKELY(left < 0))     \
-		goto out_of_budget; \
+#define TRANSFER(to)             \
+	left -= op + 1 - start;  \
+	op = start = (to);       \
+	if (UNLIKELY(left < 0))  \
+		goto next_piece; \
 	GO
 
 #define ALU(OP, fn)                                        \
@@ -179,15 +204,18 @@ static inline void scrub(uint64_t *r)
 }
 
 /* What a helper may look at or change: the place, and the budget (through callbacks). */
-#define HELPER_ENTER                                 \
-	left -= op + 1 - start;                      \
-	start = op + 1;                              \
-	run->budget = left > 0 ? (uint64_t)left : 0; \
+#define HELPER_ENTER            \
+	left -= op + 1 - start; \
+	start = op + 1;         \
+	give_back(run, left);   \
+	left = 0;               \
 	run->insn = (uint32_t)(op - run->prog->ops);
 #define HELPER_LEAVE                      \
-	left = (int64_t)run->budget;      \
+	left = take(run);                 \
 	if (UNLIKELY(run->fault != NULL)) \
 		goto faulted;             \
+	if (UNLIKELY(stopped(run)))       \
+		goto stop;                \
 	if (run->prog->scrub)             \
 		scrub(r);                 \
 	NEXT;
@@ -209,7 +237,7 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 	const uint32_t base = run->depth;
 	uint64_t r[16], value; /* 16: indexes are four bits */
 	uint64_t limit = (base + 1ull) * FRAME_STRIDE;
-	int64_t left = (int64_t)run->budget;
+	int64_t left = take(run);
 	const struct exec_op *op = entry, *start = entry, *next_op;
 	const struct exec_call *call;
 	const struct exec_custom *fn;
@@ -254,7 +282,7 @@ L_JA32:
 	TRANSFER(op + 1 + op->off);
 L_MAY_GOTO:
 	/* The machine decides: the loop goes on until a quarter of the budget is left. */
-	BRANCH_IF(left - (op + 1 - start) < (int64_t)(run->budget_start / 4))
+	BRANCH_IF((int64_t)run->budget + left - (op + 1 - start) < (int64_t)(run->budget_start / 4))
 
 L_CALL_LOCAL:
 	next_op = op + 1 + op->off;
@@ -328,6 +356,7 @@ tail_call:
 	if (!next) {
 		HELPER_LEAVE
 	}
+	left = take(run);
 	run->prog = next;
 	op = start = next->ops;
 	memset(pointer(r[ISA_REG_FP] - ISA_STACK_SIZE), 0, ISA_STACK_SIZE);
@@ -355,6 +384,23 @@ too_deep:
 	run->insn = (uint32_t)(op - run->prog->ops);
 	trap(run, &ERR_DEPTH, "%u frames are in use", ISA_MAX_FRAMES);
 	goto faulted;
+stop:
+	run->insn = (uint32_t)(op - run->prog->ops);
+	trap_stopped(run);
+	goto faulted;
+next_piece:
+	if (stopped(run)) {
+		give_back(run, left);
+		run->insn = (uint32_t)(op - run->prog->ops);
+		trap_stopped(run);
+		return skep_error_code(run->fault);
+	}
+	if (run->budget) {
+		left += take(run);
+		if (left >= 0)
+			GO;
+		goto next_piece;
+	}
 out_of_budget:
 	run->insn = (uint32_t)(op - run->prog->ops);
 	trap(run, &ERR_BUDGET, "ended after %llu instructions, the budget of this run",
@@ -364,13 +410,12 @@ out_of_budget:
 ended:
 	left -= op + 1 - start;
 	run->insn = (uint32_t)(op - run->prog->ops);
-	run->budget = left > 0 ? (uint64_t)left : 0;
-	if (left < 0)
+	if (!give_back(run, left))
 		goto out_of_budget;
 	*ret_r0 = r[0];
 	return 0;
 faulted:
 	left -= op + 1 - start;
-	run->budget = left > 0 ? (uint64_t)left : 0;
+	give_back(run, left);
 	return skep_error_code(run->fault);
 }

@@ -233,6 +233,11 @@ const char *refused_reason(const struct exec_prog *prog, enum isa_op op)
 	return NULL;
 }
 
+void trap_stopped(struct exec_run *run)
+{
+	trap(run, &ERR_STOPPED, "by another thread");
+}
+
 void trap_refused(struct exec_run *run)
 {
 	const struct skep_insn *in = &run->prog->insns[run->insn];

@@ -266,6 +266,16 @@ static void prepare(const struct skep_vm *vm, struct skep_vm_state *state, void 
 	state->ended = false;
 }
 
+void skep_vm_stop(struct skep_vm_state *state)
+{
+	exec_stop(&state->run, true);
+}
+
+void skep_vm_resume(struct skep_vm_state *state)
+{
+	exec_stop(&state->run, false);
+}
+
 int skep_vm_run_on(const struct skep_vm *vm, struct skep_vm_state *state, void *mem, size_t len,
 		   uint64_t *ret_r0, struct skep_error **reterr)
 {
@@ -273,6 +283,8 @@ int skep_vm_run_on(const struct skep_vm *vm, struct skep_vm_state *state, void *
 	struct skep_error *err = NULL;
 	int r;
 
+	if (__atomic_load_n(&state->run.stop, __ATOMIC_RELAXED))
+		return skep_fail(reterr, &ERR_VM_STOPPED, SKEP_NOWHERE, NULL);
 	prepare(vm, state, mem, len);
 	if (vm->jit)
 		r = jit_run(vm->jit, &state->run, ctx, ret_r0, &err);

@@ -383,6 +383,74 @@ static void threads(void)
 	}
 }
 
+/* Says that it runs, for the thread that stops it. */
+static uint64_t tell(void *state, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	(void)a, (void)b, (void)c, (void)d, (void)e;
+	__atomic_store_n((int *)skep_vm_user(state), 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+struct stopping {
+	struct skep_vm *vm;
+	struct skep_vm_state *state;
+	int running, r;
+	char id[16];
+};
+
+static void *run_until_stopped(void *arg)
+{
+	struct stopping *s = arg;
+	struct skep_error *err = NULL;
+	uint64_t r0;
+
+	s->r = skep_vm_run_on(s->vm, s->state, NULL, 0, &r0, &err);
+	snprintf(s->id, sizeof(s->id), "%s", err ? skep_error_id(err) : "");
+	skep_error_free(err);
+	return NULL;
+}
+
+/* Endless programs: a bare loop, one that calls a helper, one that calls a function. */
+static void stops(void)
+{
+	static const struct skep_vm_helper own[] = { { .id = 1, .name = "tell", .fn = tell },
+						     { 0 } };
+	static const char *const texts[] = {
+		"call 1\nagain: ja again\nexit\n",
+		"again: call 1\nja again\nexit\n",
+		"call 1\nagain: call local inner\nja again\nexit\ninner: mov %r0, 1\nexit\n",
+	};
+
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++)
+		for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+			struct skep_vm_opts opts = { .helpers = own, .budget = UINT64_MAX };
+			struct stopping s = { 0 };
+			struct skep_error *err = NULL;
+			pthread_t id;
+			uint64_t r0;
+
+			if (!engines[e].checks)
+				continue;
+			CHECK_CASE("%s: %s", engines[e].name, texts[i]);
+			if (!open_on(e, texts[i], &opts, &s.vm))
+				continue;
+			CHECK_EQ_INT(skep_vm_state_new(&s.running, &s.state, NULL), 0);
+			CHECK_EQ_INT(pthread_create(&id, NULL, run_until_stopped, &s), 0);
+			while (!__atomic_load_n(&s.running, __ATOMIC_ACQUIRE))
+				sched_yield();
+			skep_vm_stop(s.state);
+			pthread_join(id, NULL);
+			CHECK_EQ_INT(s.r, -ECANCELED);
+			CHECK_EQ_STR(s.id, "X0112");
+			CHECK_EQ_INT(skep_vm_run_on(s.vm, s.state, NULL, 0, &r0, &err), -ECANCELED);
+			CHECK_ERR(err, "A0018");
+			skep_error_free(err);
+			skep_vm_resume(s.state);
+			skep_vm_state_free(s.state);
+			skep_vm_free(s.vm);
+		}
+}
+
 static void code(void)
 {
 	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
@@ -416,4 +484,4 @@ static void code(void)
 
 CHECK_MAIN({ "helpers", helpers }, { "arguments", arguments }, { "ends", ends },
 	   { "layouts", layouts }, { "refusals", refusals }, { "threads", threads },
-	   { "code", code })
+	   { "stops", stops }, { "code", code })
