@@ -16,6 +16,15 @@
 
 struct jit_prog;
 
+/*
+ * Where code lives: one for all programs of an embedder, so that they are packed; counted, and safe for threads.
+ */
+struct jit_pool;
+int jit_pool_new(struct jit_pool **ret, struct skep_error **reterr);
+struct jit_pool *jit_pool_ref(struct jit_pool *pool);
+struct jit_pool *jit_pool_unref(struct jit_pool *pool); /* NULL */
+size_t jit_pool_used(struct jit_pool *pool);
+
 enum jit_mode {
 	JIT_TRUSTED, /* accesses are not checked: a verifier, or the caller, vouches for the program */
 	JIT_CHECKED, /* accesses, helper arguments and the budget are checked, as exec does */
@@ -25,6 +34,7 @@ struct jit_opts {
 	enum jit_mode mode;
 	bool portable;	  /* only what every CPU of this architecture has (tests) */
 	bool no_optimise; /* straight translation (tests: the slow twin of the optimiser) */
+	struct jit_pool *pool; /* NULL: pages of its own */
 };
 
 struct jit_stats {
@@ -49,6 +59,8 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
 /* The entry for embedders and benchmarks: trusted mode only, else NULL. */
 typedef uint64_t (*jit_entry)(struct exec_run *run, uint64_t r1, uint64_t r2);
 jit_entry jit_code(const struct jit_prog *jit, size_t *ret_size);
+/* For exec_space_ops.native, so that tail calls reach the compiled form. */
+const struct exec_native *jit_native(const struct jit_prog *jit);
 void jit_stats(const struct jit_prog *jit, struct jit_stats *ret);
 
 #endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From IR to places: the order of blocks, positions, live ranges, registers. What a back end is (struct jit_target)
+ * and what it is given (struct jit_alloc).
+ *
+ * A value has one place for its whole life: a register, or a slot of the native stack frame. Constants have none; back
+ * ends write them where they are used. An instruction at position p reads at p and writes at p + 1, so a result may
+ * take the register of an operand that ends there. PHIs and ARGs are written together at the start of their block.
+ */
+#ifndef JIT_ALLOC_H
+#define JIT_ALLOC_H
+
+#include "base/buf.h"
+#include "jit/ir.h"
+
+#define NO_REG 0xff
+#define MAX_REGS 32
+
+struct jit_range {
+	uint32_t start, end; /* half open */
+};
+
+struct jit_alloc {
+	struct ir_fn *f;
+	const struct jit_target *target;
+	struct arena *arena;
+	uint32_t features; /* of the CPU, as the target knows them */
+	uint32_t *layout, nlayout; /* blocks in the order of the code */
+	uint32_t *block_pos, *block_end; /* by block */
+	uint32_t *pos; /* by value */
+	uint8_t *reg;  /* by value; NO_REG: slot, or none */
+	uint32_t *slot; /* by value: 1 + number of its slot; 0: none */
+	uint32_t nslots;
+	uint32_t used; /* registers that were given */
+	uint32_t *uses; /* by value */
+	bool calls;
+	/* live ranges */
+	struct jit_range **live; /* by value: nranges of them, ascending */
+	uint32_t *nranges;
+	float *weight;
+	uint32_t *phi_of; /* a PHI that takes the value */
+	bool failed;
+};
+
+/* The call at `at` (4 bytes) goes to function `to` of the program, or to an address. */
+struct jit_call_fix {
+	uint32_t at, to;
+	uint64_t address;
+};
+#define FIX_ADDRESS UINT32_MAX
+
+struct jit_code_buf {
+	uint8_t *bytes;
+	size_t len, room;
+	uint64_t lo, hi; /* bytes[0] will run somewhere in between; 0: anywhere */
+	bool failed;
+	struct jit_call_fix *fixes;
+	uint32_t nfixes, fixes_room;
+};
+
+struct jit_target {
+	const char *name;
+	uint32_t registers;    /* that may be given */
+	uint32_t caller_saved; /* of those */
+	uint8_t args[6], result;
+	const uint8_t *order; /* preference; registers that cost a save come last */
+	uint32_t (*features)(void);
+	/* Registers that the instruction destroys while it reads its operands. */
+	uint32_t (*clobbers)(const struct jit_alloc *a, const struct ir_ins *in);
+	/* A register in which operand (0, 1) or result (-1) is best: NO_REG: no matter. */
+	uint8_t (*prefers)(const struct ir_ins *in, int operand);
+	/* Appends the function's code. */
+	void (*emit)(const struct jit_alloc *a, struct jit_code_buf *out);
+	/* Makes the call at fix.at go to @to (offset in the buffer). */
+	void (*link)(struct jit_code_buf *out, uint32_t at, uint32_t to);
+};
+
+extern const struct jit_target jit_x86_64;
+
+/* layout.c: splits edges, orders blocks, folds addresses. */
+int jit_layout(struct jit_alloc *a);
+/* live.c */
+int jit_live(struct jit_alloc *a);
+/* regalloc.c */
+int jit_registers(struct jit_alloc *a);
+
+/* Operands of a value's instruction (not of a PHI): at most 8 names in ret. */
+uint32_t jit_operands(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8]);
+/* Has the value a place? Constants and undefined ones have none. */
+static inline bool jit_placed(const struct ir_fn *f, uint32_t v)
+{
+	enum ir_op op = (enum ir_op)f->ins[v].op;
+
+	return v && op != IR_CONST && op != IR_UNDEF && op != IR_NOP;
+}
+bool jit_has_result(const struct ir_ins *in);
+/* dump.c; @a may be NULL */
+void jit_dump(const struct ir_fn *f, const struct jit_alloc *a, struct buf *out);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files that build SSA share: cfg.c (blocks, liveness), ssa.c (instructions), flow.c (calls, control). */
+#ifndef JIT_BUILD_H
+#define JIT_BUILD_H
+
+#include "isa/alu.h"
+#include "jit/ir.h"
+
+#define MAX_VARS 64
+#define FIRST_SLOT ISA_REGS /* variables: r0-r9, then slots */
+
+/* A basic block of the program's instructions; number 0 is the entry, without instructions. */
+struct span {
+	uint32_t start, end, last; /* last: the instruction that ends it */
+	uint32_t succ[2];	   /* spans; NO_BLOCK */
+	uint64_t reads, writes, live; /* of variables; live at the start */
+	bool leaves; /* its last instruction may end the program: one more block */
+};
+
+struct slot {
+	int32_t off;
+	uint32_t size;
+};
+
+struct build {
+	struct jit_unit *u;
+	const struct jit_func *fn;
+	struct ir_fn *f;
+	struct arena *arena;
+	struct span *spans;
+	uint32_t nspans, nleaves;
+	uint32_t *span_at; /* by instruction - fn->start */
+	struct slot slots[MAX_VARS - FIRST_SLOT];
+	uint32_t nslots, nvars;
+	int8_t slot_at[ISA_STACK_SIZE + 1]; /* by offset below r10 */
+	uint32_t *var;	/* values now */
+	uint32_t *exit; /* values at the end of each span */
+	uint32_t run, fp;
+};
+
+/* cfg.c */
+int build_spans(struct build *b);
+void build_find_slots(struct build *b);
+int build_liveness(struct build *b);
+int build_slot(const struct build *b, int32_t off, uint32_t size); /* variable, or -1 */
+uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn); /* registers that a call takes */
+
+/* ssa.c: an instruction that is no transfer of control */
+void build_insn(struct build *b, uint32_t i);
+
+/* flow.c */
+uint32_t build_get(struct build *b, int var);
+void build_set(struct build *b, int var, uint32_t value);
+uint32_t build_access(struct build *b, struct ir_ins *in);
+void build_call(struct build *b, uint32_t i);
+
+#endif

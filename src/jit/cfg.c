@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Blocks of a function's instructions, the stack slots that can be variables, and liveness of all variables. */
+#include <string.h>
+
+#include "jit/build.h"
+
+static bool is_packet(enum isa_op op)
+{
+	return isa_kind(op) == ISA_KIND_PACKET;
+}
+
+static bool ends_span(const struct exec_view *v)
+{
+	return isa_is_jump(v->op) || v->op == ISA_EXIT || is_packet(v->op) || v->tail_call;
+}
+
+static bool falls(const struct build *b, uint32_t i)
+{
+	const struct exec_view *v = &b->u->view[i];
+	uint32_t next = i + isa_slots(v->op);
+
+	return v->op != ISA_EXIT && v->op != ISA_JA && v->op != ISA_JA32 && next < b->fn->end &&
+	       b->u->view[next].reached;
+}
+
+static uint32_t span_of(const struct build *b, uint32_t insn)
+{
+	return b->span_at[insn - b->fn->start];
+}
+
+static void link_span(struct build *b, struct span *s)
+{
+	const struct exec_view *v = &b->u->view[s->last];
+	uint32_t next = s->last + isa_slots(v->op), to;
+	bool jump = isa_is_jump(v->op);
+
+	s->succ[0] = s->succ[1] = NO_BLOCK;
+	if (falls(b, s->last))
+		s->succ[jump ? 1 : 0] = span_of(b, next);
+	if (jump) {
+		to = jit_target_of(b->u, s->last);
+		if (b->u->view[to].reached)
+			s->succ[0] = span_of(b, to);
+	}
+	if (s->succ[0] == NO_BLOCK || s->succ[0] == s->succ[1]) {
+		s->succ[0] = s->succ[1];
+		s->succ[1] = NO_BLOCK;
+	}
+	s->leaves = is_packet(v->op) || v->tail_call;
+	b->nleaves += s->leaves;
+}
+
+int build_spans(struct build *b)
+{
+	uint32_t first = b->fn->start, count = 2, n = b->fn->end - first;
+	struct span *s;
+
+	b->span_at = ARENA_ARRAY(b->arena, uint32_t, n);
+	if (!b->span_at)
+		return -ENOMEM;
+	for (uint32_t i = first; i < b->fn->end; i++) {
+		const struct exec_view *v = &b->u->view[i];
+
+		if (v->reached)
+			count += (uint32_t)v->target + (ends_span(v) || !falls(b, i));
+	}
+	b->spans = ARENA_ARRAY(b->arena, struct span, count + 1);
+	if (!b->spans)
+		return -ENOMEM;
+	b->spans[0].succ[0] = 1;
+	b->spans[0].succ[1] = NO_BLOCK;
+	b->nspans = 1;
+	s = NULL;
+	for (uint32_t i = first; i < b->fn->end; i++) {
+		const struct exec_view *v = &b->u->view[i];
+
+		if (!v->reached)
+			continue;
+		if (!s || v->target) {
+			s = &b->spans[b->nspans++];
+			s->start = i;
+		}
+		b->span_at[i - first] = (uint32_t)(s - b->spans);
+		s->last = i;
+		s->end = i + 1;
+		if (ends_span(v) || !falls(b, i))
+			s = NULL;
+	}
+	for (uint32_t k = 1; k < b->nspans; k++)
+		link_span(b, &b->spans[k]);
+	return 0;
+}
+
+/* Is r10 only the base of a plain access? */
+static bool plain_use(const struct exec_view *v)
+{
+	unsigned int reads = isa_reads(v->op);
+	enum isa_kind kind = isa_kind(v->op);
+	bool src = v->src == ISA_REG_FP && reads & ISA_USE_SRC;
+	bool dst = v->dst == ISA_REG_FP && reads & ISA_USE_DST;
+
+	if (src && (kind != ISA_KIND_LOAD || isa_group(v->op) == ISA_GROUP_LINUX))
+		return false;
+	return !dst || (kind == ISA_KIND_STORE && isa_group(v->op) != ISA_GROUP_LINUX);
+}
+
+/* Claims the bytes of one access for its slot; false: they belong to another. */
+static void claim(const struct exec_view *v, int16_t *owner, uint8_t *size)
+{
+	uint32_t bytes = isa_access_size(v->op);
+	int32_t at = v->off + ISA_STACK_SIZE;
+	bool clash = false;
+
+	if (at < 0 || at + (int32_t)bytes > ISA_STACK_SIZE)
+		return;
+	for (uint32_t k = 0; k < bytes; k++)
+		clash |= owner[at + (int32_t)k] && owner[at + (int32_t)k] != at + 1;
+	clash |= owner[at] == at + 1 && size[at] != bytes;
+	for (uint32_t k = 0; k < bytes; k++) {
+		int16_t old = owner[at + (int32_t)k];
+
+		if (clash && old > 0)
+			size[old - 1] = 0xff;
+		if (clash || !old)
+			owner[at + (int32_t)k] = (int16_t)(clash ? -1 : at + 1);
+	}
+	if (!clash)
+		size[at] = (uint8_t)bytes;
+}
+
+void build_find_slots(struct build *b)
+{
+	int16_t owner[ISA_STACK_SIZE] = { 0 };
+	uint8_t size[ISA_STACK_SIZE] = { 0 };
+
+	memset(b->slot_at, -1, sizeof(b->slot_at));
+	b->nvars = FIRST_SLOT;
+	if (!b->fn->uses_stack || b->u->opts->no_optimise || b->u->opts->mode == JIT_CHECKED ||
+	    b->nspans > 20000)
+		return;
+	for (uint32_t i = b->fn->start; i < b->fn->end; i++) {
+		const struct exec_view *v = &b->u->view[i];
+		unsigned int reads = isa_reads(v->op);
+
+		if (!v->reached)
+			continue;
+		if (!plain_use(v))
+			return;
+		if ((v->src == ISA_REG_FP && reads & ISA_USE_SRC) ||
+		    (v->dst == ISA_REG_FP && reads & ISA_USE_DST))
+			claim(v, owner, size);
+	}
+	for (int at = ISA_STACK_SIZE - 1; at >= 0 && b->nvars < MAX_VARS; at--) {
+		bool whole = size[at] && size[at] != 0xff;
+
+		for (int k = 0; whole && k < size[at]; k++)
+			whole = owner[at + k] == at + 1;
+		if (!whole)
+			continue;
+		b->slots[b->nslots] = (struct slot){ at - ISA_STACK_SIZE, size[at] };
+		b->slot_at[at] = (int8_t)b->nslots++;
+		b->nvars++;
+	}
+}
+
+int build_slot(const struct build *b, int32_t off, uint32_t size)
+{
+	int32_t at = off + ISA_STACK_SIZE;
+
+	if (at < 0 || at >= ISA_STACK_SIZE || b->slot_at[at] < 0 ||
+	    b->slots[b->slot_at[at]].size != size)
+		return -1;
+	return FIRST_SLOT + b->slot_at[at];
+}
+
+uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
+{
+	const struct exec_view *v = &u->view[insn];
+	uint64_t mask = 0;
+
+	if (v->op == ISA_CALL_LOCAL)
+		return u->funcs[u->func_of[jit_target_of(u, insn)]].live_in;
+	if (v->tail_call)
+		return 0xe;
+	if (!v->row || v->op == ISA_CALLX)
+		return 0x3e;
+	for (int i = 0; i < 5 && v->row->args[i] != ARG_NONE; i++)
+		mask |= 2ull << i;
+	return mask;
+}
+
+static void effects(const struct build *b, uint32_t i, uint64_t *reads, uint64_t *writes)
+{
+	const struct exec_view *v = &b->u->view[i];
+	unsigned int r = isa_reads(v->op), w = isa_writes(v->op);
+	uint32_t size = isa_access_size(v->op);
+	int slot = -1;
+
+	*reads = *writes = 0;
+	if (r & ISA_USE_DST)
+		*reads |= 1ull << v->dst;
+	if (r & ISA_USE_SRC)
+		*reads |= 1ull << v->src;
+	if (r & ISA_USE_R0)
+		*reads |= 1;
+	if (w & ISA_USE_DST)
+		*writes |= 1ull << v->dst;
+	if (w & ISA_USE_SRC)
+		*writes |= 1ull << v->src;
+	if (w & ISA_USE_R0)
+		*writes |= 1;
+	if (w & ISA_USE_CALLER)
+		*writes |= 0x3f;
+	if (isa_kind(v->op) == ISA_KIND_CALL)
+		*reads |= build_arg_mask(b->u, i);
+	*reads &= (1ull << ISA_REG_FP) - 1; /* r10 is no variable */
+	if (isa_kind(v->op) == ISA_KIND_LOAD && v->src == ISA_REG_FP) {
+		slot = build_slot(b, v->off, size);
+		*reads |= slot >= 0 ? 1ull << slot : 0;
+	} else if (isa_kind(v->op) == ISA_KIND_STORE && v->dst == ISA_REG_FP) {
+		slot = build_slot(b, v->off, size);
+		*writes |= slot >= 0 ? 1ull << slot : 0;
+	}
+}
+
+int build_liveness(struct build *b)
+{
+	bool changed = true;
+	uint64_t reads, writes;
+
+	for (uint32_t k = 1; k < b->nspans; k++) {
+		struct span *s = &b->spans[k];
+
+		for (uint32_t i = s->start; i < s->end; i++) {
+			if (!b->u->view[i].reached)
+				continue;
+			effects(b, i, &reads, &writes);
+			s->reads |= reads & ~s->writes;
+			s->writes |= writes;
+		}
+	}
+	for (uint32_t round = 0; changed; round++) {
+		changed = false;
+		if (round > 1000)
+			return -EOPNOTSUPP;
+		for (uint32_t k = b->nspans; k-- > 0;) {
+			struct span *s = &b->spans[k];
+			uint64_t out = 0, live;
+
+			for (int e = 0; e < 2; e++)
+				if (s->succ[e] != NO_BLOCK)
+					out |= b->spans[s->succ[e]].live;
+			live = s->reads | (out & ~s->writes);
+			changed |= live != s->live;
+			s->live = live;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The free list of a pool is a list of extents in the order of their addresses; neighbours are joined. Code is placed
+ * in units of UNIT bytes, first fit. All of a pool's state is under its lock; programs hold a reference, so code
+ * outlives the last user's handle.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "jit/code_mem.h"
+
+#define POOL_SIZE (64u << 20)
+#define UNIT 64
+#define NEAR_DISTANCE (256u << 20)
+
+struct extent {
+	struct extent *next;
+	size_t start, size;
+};
+
+struct jit_pool {
+	pthread_mutex_t lock;
+	uint32_t refs;
+	int fd;
+	uint8_t *base; /* executable */
+	uint8_t *reserved;
+	size_t page;
+	struct extent *free;
+	size_t used; /* bytes given out */
+};
+
+static size_t round_up(size_t n, size_t unit)
+{
+	return (n + unit - 1) / unit * unit;
+}
+
+/* Asks for a place that calls into this library reach. */
+static void *hint(size_t size)
+{
+	uintptr_t here = (uintptr_t)&code_mem_alloc & ~(uintptr_t)0xffff;
+
+	return (void *)(here > NEAR_DISTANCE + size ? here - NEAR_DISTANCE - size : 0);
+}
+
+int jit_pool_new(struct jit_pool **ret, struct skep_error **reterr)
+{
+	struct jit_pool *p = calloc(1, sizeof(*p));
+	struct extent *all = calloc(1, sizeof(*all));
+
+	if (!p || !all)
+		goto failed;
+	p->fd = -1;
+	p->refs = 1;
+	p->page = (size_t)sysconf(_SC_PAGESIZE);
+	p->reserved = mmap(hint(POOL_SIZE), POOL_SIZE + 2 * p->page, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p->reserved == MAP_FAILED)
+		goto failed;
+	p->base = p->reserved + p->page;
+	p->fd = memfd_create("skep-code", MFD_CLOEXEC);
+	if (p->fd < 0 || ftruncate(p->fd, POOL_SIZE) < 0 ||
+	    mmap(p->base, POOL_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, p->fd, 0) ==
+		    MAP_FAILED) {
+		munmap(p->reserved, POOL_SIZE + 2 * p->page);
+		goto failed;
+	}
+	pthread_mutex_init(&p->lock, NULL);
+	all->size = POOL_SIZE;
+	p->free = all;
+	*ret = p;
+	return 0;
+failed:
+	if (p && p->fd >= 0)
+		close(p->fd);
+	free(all);
+	free(p);
+	return skep_fail_nomem(reterr);
+}
+
+struct jit_pool *jit_pool_ref(struct jit_pool *p)
+{
+	if (p) {
+		pthread_mutex_lock(&p->lock);
+		p->refs++;
+		pthread_mutex_unlock(&p->lock);
+	}
+	return p;
+}
+
+struct jit_pool *jit_pool_unref(struct jit_pool *p)
+{
+	uint32_t left;
+
+	if (!p)
+		return NULL;
+	pthread_mutex_lock(&p->lock);
+	left = --p->refs;
+	pthread_mutex_unlock(&p->lock);
+	if (left)
+		return NULL;
+	munmap(p->reserved, POOL_SIZE + 2 * p->page);
+	close(p->fd);
+	while (p->free) {
+		struct extent *next = p->free->next;
+
+		free(p->free);
+		p->free = next;
+	}
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+	return NULL;
+}
+
+size_t jit_pool_used(struct jit_pool *p)
+{
+	size_t used;
+
+	pthread_mutex_lock(&p->lock);
+	used = p->used;
+	pthread_mutex_unlock(&p->lock);
+	return used;
+}
+
+static bool take(struct jit_pool *p, size_t size, size_t *ret)
+{
+	for (struct extent **at = &p->free; *at; at = &(*at)->next) {
+		struct extent *e = *at;
+
+		if (e->size < size)
+			continue;
+		*ret = e->start;
+		e->start += size;
+		e->size -= size;
+		p->used += size;
+		if (!e->size) {
+			*at = e->next;
+			free(e);
+		}
+		return true;
+	}
+	return false;
+}
+
+/* Whole pages inside a free extent hold no memory. */
+static void give_back_pages(struct jit_pool *p, const struct extent *e)
+{
+	size_t first = round_up(e->start, p->page), end = (e->start + e->size) / p->page * p->page;
+
+	if (first < end)
+		fallocate(p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
+			  (off_t)(end - first));
+}
+
+static void give(struct jit_pool *p, struct extent *e)
+{
+	struct extent **at = &p->free, *before = NULL;
+	size_t first = e->start / p->page * p->page, end = round_up(e->start + e->size, p->page);
+	struct extent touched;
+
+	while (*at && (*at)->start < e->start) {
+		before = *at;
+		at = &before->next;
+	}
+	p->used -= e->size;
+	e->next = *at;
+	*at = e;
+	if (e->next && e->start + e->size == e->next->start) {
+		struct extent *next = e->next;
+
+		e->size += next->size;
+		e->next = next->next;
+		free(next);
+	}
+	if (before && before->start + before->size == e->start) {
+		before->size += e->size;
+		before->next = e->next;
+		free(e);
+		e = before;
+	}
+	/* only the pages that this code lay on can have become free now */
+	touched = *e;
+	if (touched.start < first) {
+		touched.size -= first - touched.start;
+		touched.start = first;
+	}
+	if (touched.start + touched.size > end)
+		touched.size = end - touched.start;
+	give_back_pages(p, &touched);
+}
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int code_mem_alloc(struct jit_pool *pool, size_t most, struct code_mem *ret)
+{
+	size_t whole = round_up(most, page_size()) + page_size();
+	uint8_t *at;
+
+	*ret = (struct code_mem){ 0 };
+	if (pool) {
+		ret->pool = jit_pool_ref(pool);
+		return 0;
+	}
+	at = mmap(hint(whole), whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return -ENOMEM;
+	ret->start = at;
+	ret->mapped = whole;
+	return 0;
+}
+
+void code_mem_reach(const struct code_mem *mem, uint64_t *ret_lo, uint64_t *ret_hi)
+{
+	*ret_lo = (uintptr_t)(mem->pool ? mem->pool->base : mem->start);
+	*ret_hi = *ret_lo + (mem->pool ? POOL_SIZE : mem->mapped);
+}
+
+int code_mem_fit(struct code_mem *mem, size_t size)
+{
+	size_t at, whole = mem->pool ? round_up(size, UNIT) : round_up(size, page_size()) + page_size();
+	bool good;
+
+	if (!mem->pool) {
+		if (whole > mem->mapped)
+			return -ENOMEM;
+		if (whole < mem->mapped)
+			munmap(mem->start + whole, mem->mapped - whole);
+		mem->mapped = whole;
+		mem->size = size;
+		return 0;
+	}
+	pthread_mutex_lock(&mem->pool->lock);
+	good = take(mem->pool, whole, &at);
+	pthread_mutex_unlock(&mem->pool->lock);
+	if (!good)
+		return -ENOMEM;
+	mem->start = mem->pool->base + at;
+	mem->size = whole;
+	return 0;
+}
+
+int code_mem_write(struct code_mem *mem, const uint8_t *bytes, size_t size)
+{
+	size_t page = page_size();
+
+	if (mem->pool)
+		return pwrite(mem->pool->fd, bytes, size, mem->start - mem->pool->base) ==
+				       (ssize_t)size ?
+			       0 :
+			       -ENOMEM;
+	if (mprotect(mem->start, mem->mapped - page, PROT_READ | PROT_WRITE) < 0)
+		return -ENOMEM;
+	memcpy(mem->start, bytes, size);
+	return mprotect(mem->start, mem->mapped - page, PROT_READ | PROT_EXEC) < 0 ? -ENOMEM : 0;
+}
+
+void code_mem_free(struct code_mem *mem)
+{
+	struct extent *e;
+
+	if (!mem->pool) {
+		if (mem->start)
+			munmap(mem->start, mem->mapped);
+		return;
+	}
+	e = mem->start ? calloc(1, sizeof(*e)) : NULL;
+	if (e) { /* else this code stays until the pool goes */
+		e->start = (size_t)(mem->start - mem->pool->base);
+		e->size = mem->size;
+		pthread_mutex_lock(&mem->pool->lock);
+		give(mem->pool, e);
+		pthread_mutex_unlock(&mem->pool->lock);
+	}
+	jit_pool_unref(mem->pool);
+}

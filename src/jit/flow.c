@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Calls and control flow in SSA, and the order of building: spans in reverse postorder, so that a span's values are
+ * those at the end of its predecessor; where several meet, PHIs that are filled in at the end. Blocks of the IR are the
+ * spans (same numbers) followed by one block for each instruction that may end the program.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "jit/build.h"
+
+#define SCRUBBED 0xbad0c0debad0c0deull
+
+uint32_t build_get(struct build *b, int var)
+{
+	if (var == ISA_REG_FP)
+		return b->fp;
+	return b->var[var];
+}
+
+void build_set(struct build *b, int var, uint32_t value)
+{
+	b->var[var] = value;
+}
+
+uint32_t build_access(struct build *b, struct ir_ins *in)
+{
+	return ir_emit(b->f, *in);
+}
+
+static uint32_t undef(struct build *b)
+{
+	return ir_append(b->f, (struct ir_ins){ .op = IR_UNDEF });
+}
+
+/* Stores a constant into a field of the run. */
+static void set_run(struct build *b, size_t field, uint64_t value, int size)
+{
+	ir_emit(b->f, (struct ir_ins){ .op = IR_STORE,
+				       .w = size == 8,
+				       .x = (uint8_t)size,
+				       .a = b->run,
+				       .b = ir_const(b->f, value),
+				       .imm = field });
+}
+
+static uint32_t call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n,
+			uint32_t indirect)
+{
+	return ir_emit(b->f, (struct ir_ins){ .op = IR_CALL,
+					      .w = 1,
+					      .a = ir_args(b->f, args, n),
+					      .b = n,
+					      .c = indirect,
+					      .imm = fn });
+}
+
+/* An argument of a helper of unknown arity: what is undefined on some path is not passed. */
+static uint32_t weak(struct build *b, uint32_t v)
+{
+	const struct ir_ins *in = &b->f->ins[v];
+
+	for (uint32_t k = 0; in->op == IR_PHI && k < in->b; k++)
+		if (ir_is(b->f, b->f->args[in->a + k], IR_UNDEF))
+			return undef(b);
+	return v;
+}
+
+static void clobber(struct build *b, uint32_t r0)
+{
+	build_set(b, 0, r0);
+	for (int r = 1; r <= 5; r++)
+		build_set(b, r, undef(b));
+}
+
+void build_call(struct build *b, uint32_t i)
+{
+	const struct exec_view *v = &b->u->view[i];
+	uint64_t mask = build_arg_mask(b->u, i);
+	uint32_t args[6], value, target = 0, n = 1;
+	const struct jit_func *to;
+
+	if (v->op == ISA_CALLX) {
+		args[0] = b->run;
+		args[1] = build_get(b, v->dst);
+		set_run(b, offsetof(struct exec_run, insn), i, 4);
+		target = call_to(b, (uintptr_t)exec_callx, args, 2, 0);
+	}
+	for (int r = 1; r <= 5; r++) {
+		if (!(mask >> r & 1))
+			args[r] = undef(b);
+		else
+			args[r] = v->row || v->op == ISA_CALL_LOCAL ? build_get(b, r) :
+								      weak(b, build_get(b, r));
+		n = !ir_is(b->f, args[r], IR_UNDEF) ? (uint32_t)r + 1 : n;
+	}
+	if (v->op == ISA_CALL_LOCAL) {
+		to = &b->u->funcs[b->u->func_of[jit_target_of(b->u, i)]];
+		args[0] = to->uses_run ? b->run : undef(b);
+		value = ir_emit(b->f, (struct ir_ins){ .op = IR_CALL_LOCAL,
+						       .w = 1,
+						       .a = ir_args(b->f, args, n),
+						       .b = n,
+						       .imm = (uint64_t)(to - b->u->funcs) });
+	} else if (v->custom || v->op == ISA_CALLX) {
+		args[0] = ir_const(b->f, (uintptr_t)exec_view_custom_ctx(b->u->prog));
+		value = call_to(b, v->custom ? (uintptr_t)v->custom->fn : 0, args, n, target);
+	} else {
+		args[0] = b->run;
+		set_run(b, offsetof(struct exec_run, insn), i, 4);
+		value = call_to(b, (uintptr_t)v->fn, args, n, 0);
+	}
+	clobber(b, value);
+}
+
+static void finish(struct build *b, struct ir_ins in, uint32_t to0, uint32_t to1)
+{
+	struct ir_block *block = &b->f->blocks[b->f->block];
+
+	block->succ[0] = to0;
+	block->succ[1] = to1;
+	ir_append(b->f, in);
+	block->end = b->f->n;
+}
+
+static void jump_to(struct build *b, uint32_t to)
+{
+	finish(b, (struct ir_ins){ .op = IR_JMP }, to, NO_BLOCK);
+}
+
+static enum ir_cc condition(enum isa_op op, bool *wide, bool *imm)
+{
+#define COND(OP, fn)                                                          \
+	case ISA_##OP##64_IMM:                                                \
+	case ISA_##OP##64_REG:                                                \
+	case ISA_##OP##32_IMM:                                                \
+	case ISA_##OP##32_REG:                                                \
+		*wide = op == ISA_##OP##64_IMM || op == ISA_##OP##64_REG;     \
+		*imm = op == ISA_##OP##64_IMM || op == ISA_##OP##32_IMM;      \
+		return CC_OF_##OP;
+#define CC_OF_JEQ CC_EQ
+#define CC_OF_JGT CC_GT
+#define CC_OF_JGE CC_GE
+#define CC_OF_JSET CC_SET
+#define CC_OF_JNE CC_NE
+#define CC_OF_JSGT CC_SGT
+#define CC_OF_JSGE CC_SGE
+#define CC_OF_JLT CC_LT
+#define CC_OF_JLE CC_LE
+#define CC_OF_JSLT CC_SLT
+#define CC_OF_JSLE CC_SLE
+	switch ((int)op) { /* branches only */
+		ALU_BRANCH(COND)
+	default:
+		*wide = *imm = false;
+		return CC_EQ;
+	}
+}
+
+/* Packet loads and tail calls: the leaving block returns a value, the next span goes on. */
+static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
+{
+	const struct exec_view *v = &b->u->view[s->last];
+	uint32_t args[4] = { b->run }, value, second, zero = ir_const(b->f, 0);
+	bool tail = v->tail_call;
+
+	if (tail) {
+		set_run(b, offsetof(struct exec_run, insn), s->last, 4);
+		for (int r = 1; r <= 3; r++)
+			args[r] = build_get(b, r);
+		value = call_to(b, (uintptr_t)exec_tail, args, 4, 0);
+	} else {
+		args[1] = ir_const(b->f, v->imm);
+		if (isa_reads(v->op) & ISA_USE_SRC)
+			args[1] = ir_binary(b->f, IR_ADD, 1, build_get(b, v->src), args[1]);
+		args[2] = ir_const(b->f, isa_access_size(v->op));
+		value = call_to(b, (uintptr_t)exec_packet, args, 3, 0);
+	}
+	second = ir_append(b->f, (struct ir_ins){ .op = IR_SECOND, .w = 1 });
+	clobber(b, value);
+	finish(b,
+	       (struct ir_ins){
+		       .op = IR_BR, .w = 1, .x = tail ? CC_NE : CC_EQ, .a = second, .b = zero },
+	       leaf, s->succ[0]);
+	b->f->block = leaf;
+	b->f->blocks[leaf].start = b->f->n;
+	finish(b, (struct ir_ins){ .op = IR_RET, .w = 1, .a = value }, NO_BLOCK, NO_BLOCK);
+}
+
+/* may_goto: counts on the budget; the loop goes on until a quarter of it is left. */
+static void may_goto(struct build *b, const struct span *s)
+{
+	struct ir_ins load = { .op = IR_LOAD,
+			       .w = 1,
+			       .x = 8,
+			       .a = b->run,
+			       .imm = offsetof(struct exec_run, budget) };
+	struct ir_ins store = load;
+	uint32_t left = ir_emit(b->f, load), quarter;
+
+	left = ir_binary(b->f, IR_SUB, 1, left, ir_const(b->f, 1));
+	store.op = IR_STORE;
+	store.b = left;
+	ir_emit(b->f, store);
+	load.imm = offsetof(struct exec_run, budget_start);
+	quarter = ir_binary(b->f, IR_SHR, 1, ir_emit(b->f, load), ir_const(b->f, 2));
+	finish(b, (struct ir_ins){ .op = IR_BR, .w = 1, .x = CC_SLT, .a = left, .b = quarter },
+	       s->succ[0], s->succ[1]);
+}
+
+static void end_span(struct build *b, const struct span *s, uint32_t *leaf)
+{
+	const struct exec_view *v = &b->u->view[s->last];
+	struct ir_ins in = { .op = IR_BR };
+	bool wide, imm;
+
+	if (v->op == ISA_EXIT) {
+		finish(b, (struct ir_ins){ .op = IR_RET, .w = 1, .a = build_get(b, 0) }, NO_BLOCK,
+		       NO_BLOCK);
+	} else if (s->leaves) {
+		leave_or_go_on(b, s, (*leaf)++);
+	} else if (s->succ[1] == NO_BLOCK) {
+		jump_to(b, s->succ[0]);
+	} else if (v->op == ISA_MAY_GOTO) {
+		may_goto(b, s);
+	} else {
+		in.x = (uint8_t)condition(v->op, &wide, &imm);
+		in.w = wide;
+		in.a = build_get(b, v->dst);
+		in.b = imm ? ir_const(b->f, wide ? v->imm : (uint32_t)v->imm) :
+			     build_get(b, v->src);
+		finish(b, in, s->succ[0], s->succ[1]);
+	}
+}
+
+static void start_entry(struct build *b)
+{
+	struct ir_fn *f = b->f;
+	const struct jit_func *fn = b->fn;
+	bool entry = fn == b->u->funcs;
+
+	f->blocks[0].start = f->n;
+	if (fn->uses_run)
+		b->run = ir_append(f, (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = RUN_ARG });
+	for (uint32_t r = 0; r < b->nvars; r++) {
+		bool live = b->spans[0].live >> r & 1;
+		bool given = r >= 1 && r <= (entry && !fn->callback ? 2u : 5u);
+
+		if (live && given)
+			b->var[r] = ir_append(f,
+					      (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = r });
+		else
+			b->var[r] = ir_const(f, 0);
+	}
+	if (fn->uses_stack) {
+		b->fp = ir_append(f, (struct ir_ins){ .op = IR_LOAD,
+						      .w = 1,
+						      .x = 8,
+						      .y = LOAD_ZERO,
+						      .a = b->run,
+						      .c = UINT32_MAX,
+						      .imm = offsetof(struct exec_run, stack) });
+		b->fp = ir_binary(f, IR_ADD, 1, b->fp,
+				  ir_const(f, fn->frame * EXEC_FRAME_STRIDE + ISA_STACK_SIZE));
+	}
+	if (entry && b->u->has_callbacks)
+		set_run(b, offsetof(struct exec_run, native), (uintptr_t)b->u->native, 8);
+	jump_to(b, 1);
+}
+
+static void link_blocks(struct build *b)
+{
+	struct ir_fn *f = b->f;
+	uint32_t leaf = b->nspans, edges = 0;
+
+	for (uint32_t k = 0; k < b->nspans; k++) {
+		struct span *s = &b->spans[k];
+
+		f->blocks[k].succ[0] = s->leaves ? leaf++ : s->succ[0];
+		f->blocks[k].succ[1] = s->leaves ? s->succ[0] : s->succ[1];
+		for (int e = 0; e < 2; e++)
+			if (f->blocks[k].succ[e] != NO_BLOCK)
+				f->blocks[f->blocks[k].succ[e]].npreds++;
+	}
+	for (; b->nspans + b->nleaves > leaf; leaf++)
+		f->blocks[leaf].succ[0] = f->blocks[leaf].succ[1] = NO_BLOCK;
+	for (uint32_t k = 0; k < f->nblocks; k++) {
+		struct ir_block *block = &f->blocks[k];
+
+		if (k >= b->nspans)
+			block->succ[0] = block->succ[1] = NO_BLOCK;
+		block->pred = edges;
+		edges += block->npreds;
+		block->npreds = 0;
+	}
+	f->preds = ARENA_ARRAY(f->arena, uint32_t, edges);
+	f->failed |= !f->preds;
+	for (uint32_t k = 0; !f->failed && k < f->nblocks; k++)
+		for (int e = 0; e < 2; e++) {
+			uint32_t to = f->blocks[k].succ[e];
+
+			if (to != NO_BLOCK)
+				f->preds[f->blocks[to].pred + f->blocks[to].npreds++] = k;
+		}
+}
+
+/* The variables at the start of a span whose predecessors meet here, or of its only one. */
+static void enter_span(struct build *b, uint32_t k)
+{
+	struct ir_fn *f = b->f;
+	const struct ir_block *block = &f->blocks[k];
+	const uint32_t *from = &b->exit[(size_t)f->preds[block->pred] * b->nvars];
+
+	if (block->npreds == 1) {
+		memcpy(b->var, from, b->nvars * sizeof(*b->var));
+		return;
+	}
+	for (uint32_t r = 0; r < b->nvars; r++) {
+		if (!(b->spans[k].live >> r & 1)) {
+			b->var[r] = 0;
+			continue;
+		}
+		b->var[r] = ir_append(f, (struct ir_ins){ .op = IR_PHI,
+							  .w = 1,
+							  .x = (uint8_t)r,
+							  .a = ir_args(f, NULL, block->npreds),
+							  .b = block->npreds });
+	}
+}
+
+static void fill_phis(struct build *b)
+{
+	struct ir_fn *f = b->f;
+
+	for (uint32_t k = 1; k < b->nspans; k++) {
+		const struct ir_block *block = &f->blocks[k];
+
+		for (uint32_t v = block->start; v < block->end && ir_is(f, v, IR_PHI); v++)
+			for (uint32_t p = 0; p < block->npreds; p++)
+				f->args[f->ins[v].a + p] =
+					b->exit[(size_t)f->preds[block->pred + p] * b->nvars +
+						f->ins[v].x];
+	}
+	for (uint32_t v = 1; v < f->n; v++)
+		if (ir_is(f, v, IR_PHI))
+			f->ins[v].x = 0;
+}
+
+static void build_blocks(struct build *b, const uint32_t *order)
+{
+	struct ir_fn *f = b->f;
+	uint32_t leaf = b->nspans;
+	uint32_t *leaves = ARENA_ARRAY(b->arena, uint32_t, b->nspans);
+
+	f->failed |= !leaves;
+	for (uint32_t k = 0; !f->failed && k < b->nspans; k++)
+		if (b->spans[k].leaves)
+			leaves[k] = leaf++;
+	for (uint32_t at = 0; at < f->nblocks && !f->failed; at++) {
+		uint32_t k = order[at];
+		const struct span *s = &b->spans[k];
+
+		if (k == NO_BLOCK || k >= b->nspans)
+			continue;
+		f->block = k;
+		if (k == 0) {
+			start_entry(b);
+		} else {
+			ir_forget(f);
+			f->blocks[k].start = f->n;
+			enter_span(b, k);
+			for (uint32_t i = s->start; i < s->end; i++)
+				if (b->u->view[i].reached &&
+				    !b->u->view[i].tail_call)
+					build_insn(b, i);
+			end_span(b, s, &leaves[k]);
+		}
+		memcpy(&b->exit[(size_t)k * b->nvars], b->var, b->nvars * sizeof(*b->var));
+	}
+}
+
+int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
+	      struct ir_fn *ret)
+{
+	struct build b = { .u = u, .fn = fn, .f = ret, .arena = scratch };
+	int r = build_spans(&b);
+
+	if (r < 0)
+		return r;
+	build_find_slots(&b);
+	r = build_liveness(&b);
+	if (r < 0)
+		return r;
+	ir_init(ret, scratch, fn->end - fn->start, b.nspans + b.nleaves, !u->opts->no_optimise);
+	b.var = ARENA_ARRAY(scratch, uint32_t, MAX_VARS);
+	b.exit = ARENA_ARRAY(scratch, uint32_t, (size_t)b.nspans * b.nvars);
+	if (ret->failed || !b.var || !b.exit)
+		return -ENOMEM;
+	link_blocks(&b);
+	ir_dominators(ret);
+	if (ret->failed)
+		return -ENOMEM;
+	build_blocks(&b, ret->order);
+	if (!ret->failed)
+		fill_phis(&b);
+	return ret->failed ? -ENOMEM : 0;
+}
+
+/* The registers that a function reads before it writes them. */
+int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch)
+{
+	struct build b = { .u = u, .fn = fn, .arena = scratch };
+	int r = build_spans(&b);
+
+	if (r < 0)
+		return r;
+	memset(b.slot_at, -1, sizeof(b.slot_at));
+	r = build_liveness(&b);
+	fn->live_in |= (uint16_t)(b.spans[0].live & 0x3e);
+	return r;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The middle of the compiler: linear SSA. A function is a list of blocks, each a stretch of ins[]; an operand is the
+ * index of the instruction that made it. Constants are shared and belong to no block. Invariants: ins[0] is a NOP
+ * ("no value"); blocks lie in reverse postorder except that loops stay together as written; block 0 is the entry
+ * and has no predecessor; a PHI has one operand for each of its block's preds, in their order; an edge from a
+ * block with several successors never reaches a block with several predecessors once edges are split (opt.c).
+ */
+#ifndef JIT_IR_H
+#define JIT_IR_H
+
+#include "base/arena.h"
+#include "jit/jit.h"
+
+enum ir_op {
+#define IR(id, ...) IR_##id,
+#include "jit/ir.def"
+#undef IR
+	IR_COUNT,
+};
+
+enum ir_flag {
+	IR_IS_NONE = 0,
+	IR_IS_PURE = 1,
+	IR_IS_LOAD = 2,
+	IR_IS_EFFECT = 4,
+	IR_IS_END = 8,
+	IR_IS_COMM = 16,
+};
+
+/* Conditions in pairs: the opposite of cc is cc ^ 1. */
+enum ir_cc {
+	CC_EQ,
+	CC_NE,
+	CC_LT,
+	CC_GE,
+	CC_GT,
+	CC_LE,
+	CC_SLT,
+	CC_SGE,
+	CC_SGT,
+	CC_SLE,
+	CC_SET,	  /* (a & b) != 0 */
+	CC_CLEAR, /* (a & b) == 0 */
+};
+
+enum ir_load {
+	LOAD_ZERO,
+	LOAD_SIGN,
+	LOAD_ORDERED, /* zero-extends; never shared or moved */
+};
+
+enum ir_rmw {
+	RMW_ADD,
+	RMW_OR,
+	RMW_AND,
+	RMW_XOR,
+	RMW_FETCH_ADD,
+	RMW_FETCH_OR,
+	RMW_FETCH_AND,
+	RMW_FETCH_XOR,
+	RMW_XCHG,
+	RMW_CMPXCHG,
+};
+
+struct ir_ins {
+	uint8_t op, w, x, y;
+	uint32_t a, b, c;
+	uint64_t imm;
+};
+
+struct ir_block {
+	uint32_t start, end; /* of ins */
+	uint32_t pred, npreds; /* in preds[] */
+	uint32_t succ[2];      /* BR: if true, if false; NO_BLOCK */
+	uint32_t idom, dom_in, dom_out;
+	uint8_t loops; /* around it */
+	bool reached;
+};
+#define NO_BLOCK UINT32_MAX
+#define RUN_ARG 0
+
+/* What the memory at [base + off] holds: a value that was stored, or loaded. */
+#define MEM_FACTS 8
+struct ir_mem {
+	uint32_t base, value;
+	int64_t off;
+	uint8_t size; /* 0: nothing */
+	bool loaded, sign;
+};
+
+struct ir_fn {
+	struct ir_ins *ins;
+	uint64_t *zero; /* bits of each value that are known to be 0 */
+	uint32_t *home; /* block of each value */
+	uint32_t n, room;
+	uint32_t *args; /* operands of PHI, CALL, SELECT */
+	uint32_t nargs, args_room;
+	struct ir_block *blocks;
+	uint32_t nblocks;
+	uint32_t *order; /* reached blocks in reverse postorder, after NO_BLOCKs */
+	uint32_t *preds, npreds;
+	bool failed;	 /* out of memory or over a limit */
+	bool fold;	 /* optimise */
+	struct arena *arena;
+	/* value numbering */
+	uint32_t *hash, *next;
+	uint32_t hash_mask;
+	uint32_t block; /* being built */
+	uint32_t epoch; /* of memory */
+	struct ir_mem mem[MEM_FACTS];
+	uint32_t mem_next;
+};
+
+extern const uint8_t ir_flags[IR_COUNT];
+extern const uint8_t ir_operands[IR_COUNT];
+
+static inline bool ir_is(const struct ir_fn *f, uint32_t v, enum ir_op op)
+{
+	return f->ins[v].op == op;
+}
+static inline bool ir_has(const struct ir_ins *in, enum ir_flag flag)
+{
+	return ir_flags[in->op] & flag;
+}
+
+/* ir.c: building. All give the name of a value, which may be an older one. */
+void ir_init(struct ir_fn *f, struct arena *arena, uint32_t insns, uint32_t nblocks, bool fold);
+uint32_t ir_append(struct ir_fn *f, struct ir_ins in);
+uint32_t ir_const(struct ir_fn *f, uint64_t value);
+uint32_t ir_args(struct ir_fn *f, const uint32_t *v, uint32_t n); /* place in args[] */
+/* Nothing is known about memory any more. */
+void ir_forget(struct ir_fn *f);
+/* Simplified, numbered, or appended. */
+uint32_t ir_emit(struct ir_fn *f, struct ir_ins in);
+uint32_t ir_binary(struct ir_fn *f, enum ir_op op, int w, uint32_t a, uint32_t b);
+uint32_t ir_unary(struct ir_fn *f, enum ir_op op, int w, int x, uint32_t a);
+void ir_dominators(struct ir_fn *f);
+bool ir_dominates(const struct ir_fn *f, uint32_t a, uint32_t b);
+
+/* fold.c: an older value or a simpler instruction; 0: *in stands as it is (perhaps changed). */
+uint32_t ir_fold(struct ir_fn *f, struct ir_ins *in);
+uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in);
+/* The result of a binary operation on constants. */
+uint64_t ir_compute(enum ir_op op, int w, uint64_t a, uint64_t b);
+bool ir_compare(enum ir_cc cc, int w, uint64_t a, uint64_t b);
+/* idiom.c: patterns of several instructions; the same contract as ir_fold(). */
+uint32_t ir_idiom(struct ir_fn *f, struct ir_ins *in);
+uint32_t ir_divide(struct ir_fn *f, struct ir_ins *in);
+
+/* A function of the program while it is compiled. */
+struct jit_func {
+	uint32_t start, end; /* instructions */
+	uint32_t frame;	     /* of run->stack */
+	uint16_t live_in;    /* registers read before they are written */
+	bool uses_run;	     /* it or what it calls */
+	bool uses_stack;
+	bool reached, callback;
+	uint32_t code; /* offset in the program's code */
+};
+
+struct jit_unit {
+	const struct exec_prog *prog;
+	const struct jit_opts *opts;
+	struct exec_view *view;
+	uint32_t n;
+	struct jit_func *funcs;
+	uint32_t nfuncs;
+	uint32_t *func_of; /* by instruction: number of the function that starts there */
+	struct arena *arena;
+	const struct exec_native *native;
+	bool has_callbacks, has_tails;
+	const char *why; /* it cannot be compiled */
+	uint32_t why_insn, frames, ir_insns;
+};
+
+/* scan.c: functions, frames, what they use. -EOPNOTSUPP and unit->why, or -ENOMEM. */
+int jit_scan(struct jit_unit *u);
+uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn);
+/* ssa.c */
+int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch, struct ir_fn *ret);
+int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch);
+/* opt.c: rebuilds @f optimised, with its edges split. */
+int jit_optimise(struct ir_fn *f, struct arena *scratch);
+
+#endif

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The compiler from end to end, and how compiled programs run. Functions are compiled one by one, each in a scratch
+ * arena, into one buffer; calls between them, and of helpers that are near, are linked when the code has its place.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "jit/alloc.h"
+#include "jit/code_mem.h"
+
+#define ERR(name, id, code, problem) \
+	static const struct err_def ERR_##name __attribute__((unused)) = { id, code, problem };
+#include "jit/errors.def"
+#undef ERR
+
+struct entry {
+	uint32_t insn, code;
+};
+
+struct jit_prog {
+	struct exec_native native; /* first: jit_call() gets it back */
+	const struct exec_prog *prog;
+	struct code_mem mem;
+	enum jit_mode mode;
+	struct entry *entries; /* of functions, by instruction */
+	uint32_t nentries, dirty;
+	struct jit_stats stats;
+};
+_Static_assert(offsetof(struct jit_prog, native) == 0, "exec_native is the head");
+
+static const struct jit_target *host(void)
+{
+#if defined(__x86_64__)
+	return &jit_x86_64;
+#else
+	return NULL;
+#endif
+}
+
+bool jit_available(void)
+{
+	return host() != NULL;
+}
+
+typedef uint64_t (*code_fn)(struct exec_run *run, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
+			    uint64_t r5);
+
+static code_fn code_at(const struct jit_prog *jit, uint32_t off)
+{
+	return (code_fn)(uintptr_t)(jit->mem.start + off);
+}
+
+/* A function by its first instruction: for callbacks and tail calls. */
+static uint64_t call_native(const struct exec_native *native, struct exec_run *run, uint32_t insn,
+			    const uint64_t args[5])
+{
+	const struct jit_prog *jit = (const struct jit_prog *)native;
+	uint32_t lo = 0, hi = jit->nentries;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (jit->entries[mid].insn < insn)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return code_at(jit, jit->entries[lo].code)(run, args[0], args[1], args[2], args[3], args[4]);
+}
+
+static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_code_buf *out)
+{
+	struct arena scratch;
+	struct ir_fn f;
+	struct jit_alloc a = { .f = &f, .target = host(), .arena = &scratch };
+	int r;
+
+	arena_init(&scratch, 0);
+	a.features = u->opts->portable ? 0 : a.target->features();
+	r = jit_build(u, fn, &scratch, &f);
+	if (r == 0)
+		r = jit_optimise(&f, &scratch);
+	if (r == 0)
+		r = jit_layout(&a);
+	if (r == 0)
+		r = jit_live(&a);
+	if (r == 0)
+		r = jit_registers(&a);
+	if (r == 0) {
+		while (out->len % 16 && out->len < out->room)
+			out->bytes[out->len++] = 0xcc;
+		fn->code = (uint32_t)out->len;
+		a.target->emit(&a, out);
+		r = out->failed ? -ENOMEM : 0;
+		for (uint32_t v = 1; v < f.n; v++)
+			u->ir_insns += f.ins[v].op != IR_NOP && f.ins[v].op != IR_CONST;
+	}
+	arena_done(&scratch);
+	return r;
+}
+
+static int live_ins(struct jit_unit *u)
+{
+	struct arena scratch;
+	int r = 0;
+
+	/* callees before callers: theirs are the higher frames */
+	for (uint32_t frame = ISA_MAX_FRAMES; frame-- > 0 && u->nfuncs > 1;)
+		for (uint32_t f = 0; f < u->nfuncs && r == 0; f++) {
+			if (!u->funcs[f].reached || u->funcs[f].frame != frame)
+				continue;
+			arena_init(&scratch, 0);
+			r = jit_live_in(u, &u->funcs[f], &scratch);
+			arena_done(&scratch);
+		}
+	return r;
+}
+
+/* Calls between functions, and those of helpers that the code's place reaches. */
+static void link_calls(const struct jit_unit *u, struct jit_code_buf *out, uint64_t start)
+{
+	for (uint32_t i = 0; i < out->nfixes; i++) {
+		const struct jit_call_fix *fix = &out->fixes[i];
+
+		host()->link(out, fix->at,
+			     fix->to == FIX_ADDRESS ? (uint32_t)(fix->address - start) :
+						      u->funcs[fix->to].code);
+	}
+}
+
+static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *jit)
+{
+	/* bytes an instruction becomes at most, with its share of prologues: only address space */
+	size_t most = (size_t)u->n * 160 + 4096;
+	int r = code_mem_alloc(u->opts->pool, most, &jit->mem);
+
+	if (r < 0)
+		return r;
+	code_mem_reach(&jit->mem, &out->lo, &out->hi);
+	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
+		if (u->funcs[f].reached)
+			r = compile_function(u, &u->funcs[f], out);
+	if (r == 0)
+		r = code_mem_fit(&jit->mem, out->len);
+	if (r < 0)
+		return r;
+	link_calls(u, out, (uintptr_t)jit->mem.start);
+	return code_mem_write(&jit->mem, out->bytes, out->len);
+}
+
+static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
+{
+	jit->entries = calloc(u->nfuncs, sizeof(*jit->entries));
+	if (!jit->entries)
+		return -ENOMEM;
+	for (uint32_t f = 0; f < u->nfuncs; f++) {
+		if (!u->funcs[f].reached)
+			continue;
+		jit->entries[jit->nentries++] =
+			(struct entry){ u->funcs[f].start, u->funcs[f].code };
+		if (u->funcs[f].uses_stack && u->funcs[f].frame + 1 > jit->dirty)
+			jit->dirty = u->funcs[f].frame + 1;
+	}
+	return 0;
+}
+
+static int compile(struct jit_unit *u, struct jit_prog *jit)
+{
+	struct jit_code_buf out = { 0 };
+	int r = jit_scan(u);
+	uint32_t calls = 0;
+
+	if (r < 0)
+		return r;
+	r = live_ins(u);
+	for (uint32_t i = 0; i < u->n; i++)
+		calls += isa_kind(u->view[i].op) == ISA_KIND_CALL || isa_kind(u->view[i].op) == ISA_KIND_PACKET;
+	out.fixes = ARENA_ARRAY(u->arena, struct jit_call_fix, 2 * (size_t)calls); /* callx has two */
+	out.fixes_room = 2 * calls;
+	out.room = 256;
+	out.bytes = malloc(out.room);
+	if (r == 0 && (!out.fixes || !out.bytes))
+		r = -ENOMEM;
+	if (r == 0)
+		r = place(u, &out, jit);
+	if (r == 0)
+		r = keep_entries(u, jit);
+	jit->stats.code_bytes = out.len;
+	jit->stats.insns = u->n;
+	jit->stats.ir_insns = u->ir_insns;
+	jit->native.frames = u->frames;
+	free(out.bytes);
+	return r;
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Contexts that are converted field by field need the checks of JIT_CHECKED. */
+static const char *mode_refuses(const struct exec_prog *prog, const struct jit_opts *opts)
+{
+	if (opts->mode == JIT_CHECKED)
+		return "checked mode is not compiled";
+	return exec_view_type(prog) >= 0 && spec_ctx_of(exec_view_type(prog)) ?
+		       "its context is converted field by field" :
+		       NULL;
+}
+
+int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct jit_prog **ret,
+	    struct skep_error **reterr)
+{
+	static const struct jit_opts defaults;
+	struct skep_place at = SKEP_AT_INSN(exec_prog_name(prog), exec_prog_name(prog), 0);
+	struct arena arena;
+	struct jit_unit u = { .prog = prog, .opts = opts ? opts : &defaults, .arena = &arena };
+	uint64_t start = now();
+	struct jit_prog *jit;
+	int r;
+
+	if (!host())
+		return skep_fail(reterr, &ERR_JIT_HOST, SKEP_NOWHERE, NULL);
+	u.why = mode_refuses(prog, u.opts);
+	if (u.why)
+		return skep_fail(reterr, &ERR_JIT_INSN, at, "%s", u.why);
+	jit = calloc(1, sizeof(*jit));
+	if (!jit)
+		return skep_fail_nomem(reterr);
+	jit->prog = prog;
+	jit->mode = u.opts->mode;
+	jit->native.prog = prog;
+	jit->native.call = call_native;
+	u.native = &jit->native;
+	arena_init(&arena, 0);
+	r = compile(&u, jit);
+	at.at = u.why_insn;
+	arena_done(&arena);
+	jit->stats.compile_ns = now() - start;
+	if (r == 0) {
+		*ret = jit;
+		return 0;
+	}
+	jit_free(jit);
+	if (r == -EOPNOTSUPP)
+		return skep_fail(reterr, &ERR_JIT_INSN, at, "%s", u.why ? u.why : "it is too large");
+	return skep_fail_nomem(reterr);
+}
+
+void jit_free(struct jit_prog *jit)
+{
+	if (!jit)
+		return;
+	code_mem_free(&jit->mem);
+	free(jit->entries);
+	free(jit);
+}
+
+int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
+	    struct skep_error **reterr)
+{
+	uint64_t r0;
+	int r;
+
+	exec_begin(jit->prog, run, ctx);
+	run->native = &jit->native;
+	run->depth = jit->native.frames ? jit->native.frames - 1 : 0;
+	if (jit->dirty > run->dirty)
+		run->dirty = jit->dirty;
+	r0 = code_at(jit, 0)(run, ctx, run->ctx_len, 0, 0, 0);
+	r = exec_end(run, run->fault ? skep_error_code(run->fault) : 0, reterr);
+	if (r == 0)
+		*ret_r0 = r0;
+	return r;
+}
+
+jit_entry jit_code(const struct jit_prog *jit, size_t *ret_size)
+{
+	if (jit->mode != JIT_TRUSTED)
+		return NULL;
+	if (ret_size)
+		*ret_size = jit->stats.code_bytes;
+	return (jit_entry)(uintptr_t)jit->mem.start;
+}
+
+const struct exec_native *jit_native(const struct jit_prog *jit)
+{
+	return &jit->native;
+}
+
+void jit_stats(const struct jit_prog *jit, struct jit_stats *ret)
+{
+	*ret = jit->stats;
+}

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The last form of a function before registers: edges from a branch to a block with PHIs get a block for their moves;
+ * blocks stay in the order of the program, which compilers chose with care, but for those of edges: one that goes
+ * back (a loop) follows its branch, one that goes forward lies behind everything. Sums that only serve as
+ * addresses are folded into the accesses: [a + (c << scale) + imm], scale in the upper half of y.
+ */
+#include <string.h>
+
+#include "jit/alloc.h"
+
+#define MAX_ADDRESS_USES 6
+
+uint32_t jit_operands(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8])
+{
+	uint32_t n = 0, count = 0;
+
+	switch ((int)in->op) { /* those with lists or a third one */
+	case IR_SELECT:
+		count = 4;
+		break;
+	case IR_CALL:
+	case IR_CALL_LOCAL:
+		count = in->b;
+		if (in->op == IR_CALL && in->c)
+			ret[n++] = in->c;
+		break;
+	case IR_LOAD:
+	case IR_STORE:
+	case IR_ATOMIC:
+		ret[n++] = in->a;
+		if (in->op != IR_LOAD)
+			ret[n++] = in->b;
+		if (in->c)
+			ret[n++] = in->c;
+		return n;
+	default:
+		if (ir_operands[in->op] >= 1)
+			ret[n++] = in->a;
+		if (ir_operands[in->op] >= 2)
+			ret[n++] = in->b;
+		return n;
+	}
+	for (uint32_t k = 0; k < count; k++)
+		ret[n++] = f->args[in->a + k];
+	return n;
+}
+
+bool jit_has_result(const struct ir_ins *in)
+{
+	switch ((int)in->op) { /* effects that give a value, and those that give none */
+	case IR_NOP:
+	case IR_UNDEF:
+	case IR_CONST:
+	case IR_STORE:
+	case IR_JMP:
+	case IR_BR:
+	case IR_RET:
+		return false;
+	case IR_ATOMIC:
+		return in->y >= RMW_FETCH_ADD;
+	default:
+		return true;
+	}
+}
+
+static void count_uses(struct jit_alloc *a)
+{
+	const struct ir_fn *f = a->f;
+	uint32_t ops[8], n;
+
+	memset(a->uses, 0, f->n * sizeof(*a->uses));
+	for (uint32_t v = 1; v < f->n; v++) {
+		const struct ir_ins *in = &f->ins[v];
+
+		if (in->op == IR_PHI) {
+			for (uint32_t k = 0; k < in->b; k++)
+				a->uses[f->args[in->a + k]]++;
+			continue;
+		}
+		n = jit_operands(f, in, ops);
+		for (uint32_t k = 0; k < n; k++)
+			a->uses[ops[k]]++;
+	}
+}
+
+/* (y << k), k <= 3, used only here, becomes y and k. */
+static uint32_t scaled(struct jit_alloc *a, uint32_t v, uint32_t uses, uint8_t *scale)
+{
+	struct ir_fn *f = a->f;
+	const struct ir_ins *in = &f->ins[v];
+
+	*scale = 0;
+	if (in->op != IR_SHL || !in->w || !ir_is(f, in->b, IR_CONST) || f->ins[in->b].imm > 3 ||
+	    !f->ins[in->b].imm || a->uses[v] != uses)
+		return v;
+	*scale = (uint8_t)f->ins[in->b].imm;
+	return in->a;
+}
+
+/* Takes sums out of the code that only addresses use. */
+static void fold_addresses(struct jit_alloc *a, uint32_t *address_uses)
+{
+	struct ir_fn *f = a->f;
+
+	for (uint32_t v = 1; v < f->n; v++) {
+		struct ir_ins *in = &f->ins[v];
+
+		if (in->op == IR_LOAD)
+			in->c = 0;
+		if ((in->op == IR_LOAD || (in->op == IR_STORE && in->b != in->a)) &&
+		    ir_is(f, in->a, IR_ADD))
+			address_uses[in->a]++;
+	}
+	for (uint32_t v = 1; v < f->n; v++) {
+		struct ir_ins *in = &f->ins[v], *sum;
+		uint32_t base = in->a, x, y;
+		uint8_t scale;
+
+		if ((in->op != IR_LOAD && in->op != IR_STORE) || !ir_is(f, base, IR_ADD))
+			continue;
+		sum = &f->ins[base];
+		if (!sum->w || sum->y || address_uses[base] != a->uses[base] ||
+		    a->uses[base] > MAX_ADDRESS_USES || ir_is(f, sum->b, IR_CONST))
+			continue;
+		x = sum->a;
+		y = scaled(a, sum->b, 1, &scale);
+		if (!scale) {
+			x = sum->b;
+			y = scaled(a, sum->a, 1, &scale);
+		}
+		in->a = x;
+		in->c = y;
+		in->y = (uint8_t)(in->y | scale << 4);
+	}
+	count_uses(a);
+	for (uint32_t v = 1; v < f->n; v++) {
+		if (!address_uses[v] || a->uses[v])
+			continue;
+		a->uses[f->ins[v].a]--;
+		a->uses[f->ins[v].b]--;
+		for (int k = 0; k < 2; k++) {
+			uint32_t part = k ? f->ins[v].b : f->ins[v].a;
+
+			if (ir_is(f, part, IR_SHL) && !a->uses[part]) {
+				a->uses[f->ins[part].a]--;
+				f->ins[part] = (struct ir_ins){ .op = IR_NOP };
+			}
+		}
+		f->ins[v] = (struct ir_ins){ .op = IR_NOP };
+	}
+}
+
+/* Comparisons with 0 of a masked value test the bits; sums take a scaled operand. */
+static void fuse(struct jit_alloc *a)
+{
+	struct ir_fn *f = a->f;
+
+	for (uint32_t v = 1; v < f->n; v++) {
+		struct ir_ins *in = &f->ins[v], *mask;
+		uint8_t scale;
+		uint32_t y;
+
+		if (in->op == IR_ADD && !in->y && in->w && !ir_is(f, in->b, IR_CONST)) {
+			y = scaled(a, in->b, 1, &scale);
+			if (!scale) {
+				y = scaled(a, in->a, 1, &scale);
+				if (scale)
+					in->a = in->b;
+			}
+			if (!scale)
+				continue;
+			in->b = y;
+			in->y = scale;
+		}
+		if (in->op != IR_BR || (in->x != CC_EQ && in->x != CC_NE) ||
+		    !ir_is(f, in->b, IR_CONST) || f->ins[in->b].imm)
+			continue;
+		mask = &f->ins[in->a];
+		if (mask->op != IR_AND || a->uses[in->a] != 1)
+			continue;
+		in->x = in->x == CC_EQ ? CC_CLEAR : CC_SET;
+		in->w &= mask->w;
+		in->b = mask->b;
+		in->a = mask->a;
+		*mask = (struct ir_ins){ .op = IR_NOP };
+	}
+	count_uses(a);
+	for (uint32_t v = 1; v < f->n; v++)
+		if (ir_is(f, v, IR_SHL) && !a->uses[v])
+			f->ins[v] = (struct ir_ins){ .op = IR_NOP };
+	count_uses(a);
+}
+
+static bool has_phis(const struct ir_fn *f, uint32_t k)
+{
+	const struct ir_block *b = &f->blocks[k];
+
+	for (uint32_t v = b->start; v < b->end; v++) {
+		if (ir_is(f, v, IR_PHI))
+			return true;
+		if (!ir_is(f, v, IR_NOP) && !ir_is(f, v, IR_CONST))
+			return false;
+	}
+	return false;
+}
+
+/* A block for the edge @from -> @to. */
+static uint32_t split(struct jit_alloc *a, uint32_t from, int edge)
+{
+	struct ir_fn *f = a->f;
+	uint32_t to = f->blocks[from].succ[edge], k = f->nblocks++, at = f->n;
+	struct ir_block *b = &f->blocks[k];
+
+	f->block = k;
+	*b = (struct ir_block){ .reached = true, .npreds = 1, .pred = f->blocks[to].pred };
+	ir_append(f, (struct ir_ins){ .op = IR_JMP });
+	b->start = at;
+	b->end = f->n;
+	b->succ[0] = to;
+	b->succ[1] = NO_BLOCK;
+	f->preds[f->npreds] = from;
+	b->pred = f->npreds++;
+	for (uint32_t p = 0; p < f->blocks[to].npreds; p++)
+		if (f->preds[f->blocks[to].pred + p] == from)
+			f->preds[f->blocks[to].pred + p] = k;
+	f->blocks[from].succ[edge] = k;
+	return k;
+}
+
+static bool make_room(struct jit_alloc *a, uint32_t edges)
+{
+	struct ir_fn *f = a->f;
+	uint32_t preds = 0;
+	struct ir_block *blocks = ARENA_ARRAY(a->arena, struct ir_block, f->nblocks + edges);
+	uint32_t *list;
+
+	for (uint32_t k = 0; k < f->nblocks; k++)
+		if (f->blocks[k].pred + f->blocks[k].npreds > preds)
+			preds = f->blocks[k].pred + f->blocks[k].npreds;
+	list = ARENA_ARRAY(a->arena, uint32_t, preds + edges);
+	a->layout = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + edges);
+	if (!blocks || !list || !a->layout)
+		return false;
+	memcpy(blocks, f->blocks, f->nblocks * sizeof(*blocks));
+	memcpy(list, f->preds, preds * sizeof(*list));
+	f->blocks = blocks;
+	f->preds = list;
+	f->npreds = preds;
+	return true;
+}
+
+static void order_blocks(struct jit_alloc *a, uint32_t edges)
+{
+	struct ir_fn *f = a->f;
+	uint32_t count = f->nblocks, *late = ARENA_ARRAY(a->arena, uint32_t, edges), nlate = 0;
+
+	a->failed |= !late;
+	if (a->failed)
+		return;
+	for (uint32_t k = 0; k < count; k++) {
+		if (!f->blocks[k].reached)
+			continue;
+		a->layout[a->nlayout++] = k;
+		/* the second successor is where the branch falls to: its moves come first */
+		for (int e = 1; e >= 0 && f->blocks[k].succ[1] != NO_BLOCK; e--) {
+			uint32_t to = f->blocks[k].succ[e], edge;
+
+			if (!has_phis(f, to))
+				continue;
+			edge = split(a, k, e);
+			if (e == 0 && to > k)
+				late[nlate++] = edge;
+			else
+				a->layout[a->nlayout++] = edge;
+		}
+	}
+	for (uint32_t i = 0; i < nlate; i++)
+		a->layout[a->nlayout++] = late[i];
+}
+
+/* How many loops are around each block, taking an edge back for a loop over all that lies between. */
+static bool count_loops(struct jit_alloc *a)
+{
+	struct ir_fn *f = a->f;
+	uint32_t *at = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
+	int32_t *delta = ARENA_ARRAY(a->arena, int32_t, a->nlayout + 1), depth = 0;
+
+	if (!at || !delta)
+		return false;
+	for (uint32_t i = 0; i < a->nlayout; i++)
+		at[a->layout[i]] = i;
+	for (uint32_t i = 0; i < a->nlayout; i++)
+		for (int e = 0; e < 2; e++) {
+			uint32_t to = f->blocks[a->layout[i]].succ[e];
+
+			if (to == NO_BLOCK || at[to] > i)
+				continue;
+			delta[at[to]]++;
+			delta[i + 1]--;
+		}
+	for (uint32_t i = 0; i < a->nlayout; i++) {
+		depth += delta[i];
+		f->blocks[a->layout[i]].loops = (uint8_t)(depth > 6 ? 6 : depth);
+	}
+	return true;
+}
+
+static bool number_positions(struct jit_alloc *a)
+{
+	struct ir_fn *f = a->f;
+	uint32_t pos = 0;
+
+	a->block_pos = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
+	a->block_end = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
+	a->pos = ARENA_ARRAY(a->arena, uint32_t, f->n);
+	if (!a->block_pos || !a->block_end || !a->pos)
+		return false;
+	for (uint32_t i = 0; i < a->nlayout; i++) {
+		uint32_t k = a->layout[i];
+
+		a->block_pos[k] = pos;
+		pos += 2;
+		for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++) {
+			const struct ir_ins *in = &f->ins[v];
+
+			f->home[v] = k;
+			a->pos[v] = a->block_pos[k];
+			if (in->op == IR_PHI || in->op == IR_ARG || in->op == IR_NOP ||
+			    in->op == IR_CONST || in->op == IR_UNDEF)
+				continue;
+			a->calls |= in->op == IR_CALL || in->op == IR_CALL_LOCAL;
+			a->pos[v] = pos;
+			pos += 2;
+		}
+		a->block_end[k] = pos;
+	}
+	return true;
+}
+
+int jit_layout(struct jit_alloc *a)
+{
+	struct ir_fn *f = a->f;
+	uint32_t *address_uses = ARENA_ARRAY(a->arena, uint32_t, f->n), edges = 0;
+
+	/* each edge that is split adds a jump */
+	a->uses = ARENA_ARRAY(a->arena, uint32_t, f->n + 2 * (size_t)f->nblocks);
+	if (!a->uses || !address_uses)
+		return -ENOMEM;
+	for (uint32_t v = 1; v < f->n; v++)
+		if (ir_is(f, v, IR_LOAD))
+			f->ins[v].c = 0;
+	count_uses(a);
+	if (f->fold) {
+		fold_addresses(a, address_uses);
+		fuse(a);
+	}
+	for (uint32_t k = 0; k < f->nblocks; k++)
+		edges += f->blocks[k].reached && f->blocks[k].succ[1] != NO_BLOCK ? 2 : 0;
+	if (!make_room(a, edges))
+		return -ENOMEM;
+	order_blocks(a, edges);
+	if (a->failed || f->failed || !count_loops(a) || !number_positions(a))
+		return -ENOMEM;
+	return 0;
+}

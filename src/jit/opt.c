@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Passes over a built function. PHIs that choose nothing go first; then the function is appended anew, block by block
+ * in reverse postorder, so that folding, numbering and load elimination see final operands and better facts about
+ * PHIs; then branches that became constant lose their edge, dead code goes, and edges are split. Each is linear.
+ */
+#include <string.h>
+
+#include "jit/ir.h"
+
+#define MAX_ROUNDS 12
+
+struct pass {
+	struct ir_fn *from, *to;
+	struct arena *arena;
+	uint32_t *map; /* value of `from` to value of `to` (or of itself, for PHIs) */
+};
+
+static uint32_t find(uint32_t *map, uint32_t v)
+{
+	while (map[v] != v) {
+		map[v] = map[map[v]];
+		v = map[v];
+	}
+	return v;
+}
+
+/* What a PHI stands for: one value, or itself. An undefined operand does not count if the other one is there. */
+static uint32_t phi_value(const struct ir_fn *f, uint32_t *map, uint32_t phi, uint32_t block)
+{
+	const struct ir_ins *in = &f->ins[phi];
+	uint32_t one = 0, undef = 0;
+
+	for (uint32_t k = 0; k < in->b; k++) {
+		uint32_t v = find(map, f->args[in->a + k]);
+
+		if (v == phi || v == one)
+			continue;
+		if (ir_is(f, v, IR_UNDEF)) {
+			undef = v;
+			continue;
+		}
+		if (one)
+			return phi;
+		one = v;
+	}
+	if (!one)
+		return undef ? undef : phi;
+	if (undef && !ir_is(f, one, IR_CONST) &&
+	    !(f->home[one] != block && ir_dominates(f, f->home[one], block)))
+		return phi;
+	return one;
+}
+
+static void drop_phis(struct ir_fn *f, uint32_t *map)
+{
+	bool changed = true;
+
+	for (uint32_t v = 0; v < f->n; v++)
+		map[v] = v;
+	for (int round = 0; changed && round < MAX_ROUNDS; round++) {
+		changed = false;
+		for (uint32_t at = 0; at < f->nblocks; at++) {
+			uint32_t k = f->order[at];
+
+			if (k == NO_BLOCK)
+				continue;
+			for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++) {
+				uint32_t value;
+
+				if (!ir_is(f, v, IR_PHI) || map[v] != v)
+					continue;
+				value = phi_value(f, map, v, k);
+				changed |= value != v;
+				map[v] = value;
+			}
+		}
+	}
+	for (uint32_t v = 1; v < f->n; v++) {
+		struct ir_ins *in = &f->ins[v];
+
+		in->a = ir_operands[in->op] >= 1 && in->op != IR_SELECT ? find(map, in->a) : in->a;
+		in->b = ir_operands[in->op] == 2 ? find(map, in->b) : in->b;
+		if (in->op == IR_ATOMIC || in->op == IR_CALL)
+			in->c = find(map, in->c);
+	}
+	for (uint32_t i = 0; i < f->nargs; i++)
+		f->args[i] = find(map, f->args[i]);
+}
+
+/* Facts again, now that PHIs have their operands. */
+static void renew_facts(struct ir_fn *f)
+{
+	for (uint32_t at = 0; at < f->nblocks; at++) {
+		uint32_t k = f->order[at];
+
+		if (k == NO_BLOCK)
+			continue;
+		for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++) {
+			const struct ir_ins *in = &f->ins[v];
+			uint64_t zero = UINT64_MAX;
+
+			if (in->op != IR_PHI) {
+				f->zero[v] |= ir_known_zero(f, in);
+				continue;
+			}
+			for (uint32_t p = 0; p < in->b; p++)
+				zero &= f->zero[f->args[in->a + p]];
+			f->zero[v] |= zero;
+		}
+	}
+}
+
+static uint32_t copy_args(struct pass *p, const struct ir_ins *in)
+{
+	uint32_t at = ir_args(p->to, NULL, in->b);
+
+	for (uint32_t k = 0; !p->to->failed && k < in->b; k++)
+		p->to->args[at + k] = p->map[p->from->args[in->a + k]];
+	return at;
+}
+
+static void copy_value(struct pass *p, uint32_t v)
+{
+	const struct ir_ins *old = &p->from->ins[v];
+	struct ir_ins in = *old;
+
+	switch ((int)in.op) { /* those that differ from the rest */
+	case IR_NOP:
+		return;
+	case IR_CONST:
+		p->map[v] = ir_const(p->to, in.imm);
+		return;
+	case IR_PHI:
+		in.a = ir_args(p->to, NULL, in.b);
+		in.c = v; /* until its operands are there */
+		p->map[v] = ir_append(p->to, in);
+		if (!p->to->failed)
+			p->to->zero[p->map[v]] = p->from->zero[v];
+		return;
+	case IR_SELECT:
+		in.b = 4;
+		in.a = copy_args(p, &in);
+		in.b = 0;
+		break;
+	case IR_CALL:
+		in.c = p->map[in.c];
+		in.a = copy_args(p, &in);
+		break;
+	case IR_CALL_LOCAL:
+		in.a = copy_args(p, &in);
+		break;
+	case IR_ATOMIC:
+		in.c = p->map[in.c];
+		/* fall through */
+	default:
+		in.a = ir_operands[in.op] >= 1 ? p->map[in.a] : in.a;
+		in.b = ir_operands[in.op] >= 2 ? p->map[in.b] : in.b;
+	}
+	if (in.op == IR_LOAD && in.y != LOAD_ORDERED)
+		in.c = 0;
+	p->map[v] = ir_emit(p->to, in);
+}
+
+static bool decided(const struct ir_fn *f, const struct ir_ins *in, bool *taken)
+{
+	const struct ir_ins *a = &f->ins[in->a], *b = &f->ins[in->b];
+
+	if (in->op != IR_BR || a->op != IR_CONST || b->op != IR_CONST)
+		return false;
+	*taken = ir_compare((enum ir_cc)in->x, in->w, a->imm, b->imm);
+	return true;
+}
+
+static void copy_block(struct pass *p, uint32_t k, uint32_t before)
+{
+	const struct ir_block *old = &p->from->blocks[k];
+	struct ir_block *block = &p->to->blocks[k];
+	bool taken;
+
+	p->to->block = k;
+	/* a block that one other leads to sees the memory as that one left it */
+	if (block->npreds != 1 || p->to->preds[block->pred] != before)
+		ir_forget(p->to);
+	block->start = p->to->n;
+	for (uint32_t v = old->start; v < old->end; v++)
+		copy_value(p, v);
+	block->end = p->to->n;
+	if (!p->to->failed && decided(p->to, &p->to->ins[block->end - 1], &taken)) {
+		p->to->ins[block->end - 1] = (struct ir_ins){ .op = IR_JMP };
+		block->succ[0] = block->succ[taken ? 0 : 1];
+		block->succ[1] = NO_BLOCK;
+	}
+}
+
+static void fill_phis(struct pass *p)
+{
+	struct ir_fn *to = p->to;
+
+	for (uint32_t v = 1; v < to->n; v++) {
+		struct ir_ins *in = &to->ins[v];
+
+		if (in->op != IR_PHI)
+			continue;
+		for (uint32_t k = 0; k < in->b; k++)
+			to->args[in->a + k] = p->map[p->from->args[p->from->ins[in->c].a + k]];
+		in->c = 0;
+	}
+}
+
+/* Forgets edges that are no more, and PHI operands along them. */
+static void prune_edges(struct ir_fn *f)
+{
+	for (uint32_t k = 0; k < f->nblocks; k++) {
+		struct ir_block *block = &f->blocks[k];
+		uint32_t kept = 0;
+
+		for (uint32_t p = 0; p < block->npreds; p++) {
+			uint32_t from = f->preds[block->pred + p];
+			const struct ir_block *pred = &f->blocks[from];
+
+			if (!pred->reached || (pred->succ[0] != k && pred->succ[1] != k))
+				continue;
+			for (uint32_t v = block->start; v < block->end; v++)
+				if (ir_is(f, v, IR_PHI))
+					f->args[f->ins[v].a + kept] = f->args[f->ins[v].a + p];
+			f->preds[block->pred + kept++] = from;
+		}
+		for (uint32_t v = block->start; v < block->end && kept != block->npreds; v++)
+			if (ir_is(f, v, IR_PHI))
+				f->ins[v].b = kept;
+		block->npreds = kept;
+	}
+}
+
+static bool rebuild(struct ir_fn *f, struct arena *arena)
+{
+	struct ir_fn to;
+	struct pass p = { .from = f, .to = &to, .arena = arena };
+	uint32_t before = NO_BLOCK;
+
+	p.map = ARENA_ARRAY(arena, uint32_t, f->n);
+	if (!p.map)
+		return false;
+	drop_phis(f, p.map);
+	renew_facts(f);
+	memset(p.map, 0, f->n * sizeof(*p.map));
+	ir_init(&to, arena, f->n, f->nblocks, true);
+	if (to.failed)
+		return false;
+	memcpy(to.blocks, f->blocks, f->nblocks * sizeof(*to.blocks));
+	to.preds = f->preds;
+	to.order = f->order;
+	for (uint32_t v = 1; v < f->n; v++)
+		if (ir_is(f, v, IR_CONST))
+			p.map[v] = ir_const(&to, f->ins[v].imm);
+	for (uint32_t at = 0; at < f->nblocks && !to.failed; at++) {
+		if (to.order[at] == NO_BLOCK)
+			continue;
+		copy_block(&p, to.order[at], before);
+		before = to.order[at];
+	}
+	if (to.failed)
+		return false;
+	fill_phis(&p);
+	*f = to;
+	ir_dominators(f);
+	prune_edges(f);
+	return !f->failed;
+}
+
+/* Marks what effects need; the rest becomes NOP. */
+static bool drop_dead(struct ir_fn *f, struct arena *arena)
+{
+	uint32_t *work = ARENA_ARRAY(arena, uint32_t, f->n), top = 0;
+	uint8_t *live = ARENA_ARRAY(arena, uint8_t, f->n);
+
+	if (!work || !live)
+		return false;
+#define NEED(value)                                     \
+	do {                                            \
+		uint32_t needed = (value);              \
+		if (needed && !live[needed]) {          \
+			live[needed] = 1;               \
+			work[top++] = needed;           \
+		}                                       \
+	} while (0)
+	for (uint32_t k = 0; k < f->nblocks; k++)
+		for (uint32_t v = f->blocks[k].start; f->blocks[k].reached && v < f->blocks[k].end; v++)
+			if (ir_has(&f->ins[v], IR_IS_EFFECT) && !ir_is(f, v, IR_ARG))
+				NEED(v);
+	while (top) {
+		const struct ir_ins *in = &f->ins[work[--top]];
+		uint32_t n = ir_operands[in->op], list = in->op == IR_SELECT ? 4 : 0;
+
+		if (in->op == IR_PHI || in->op == IR_CALL || in->op == IR_CALL_LOCAL)
+			list = in->b;
+		if (list)
+			n = 0;
+		if (n >= 1)
+			NEED(in->a);
+		if (n >= 2)
+			NEED(in->b);
+		if (in->op == IR_ATOMIC || in->op == IR_CALL)
+			NEED(in->c);
+		for (uint32_t k = 0; k < list; k++)
+			NEED(f->args[in->a + k]);
+	}
+#undef NEED
+	for (uint32_t v = 1; v < f->n; v++)
+		if (!live[v])
+			f->ins[v] = (struct ir_ins){ .op = IR_NOP };
+	return true;
+}
+
+int jit_optimise(struct ir_fn *f, struct arena *scratch)
+{
+	uint32_t *map;
+
+	for (int round = 0; f->fold && round < 2; round++)
+		if (!rebuild(f, scratch))
+			return -ENOMEM;
+	map = ARENA_ARRAY(scratch, uint32_t, f->n);
+	if (!map)
+		return -ENOMEM;
+	drop_phis(f, map);
+	return drop_dead(f, scratch) ? 0 : -ENOMEM;
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Before compiling: where functions start, which are reached, what they read, and the stack frame of each. Frames are
+ * given at compile time: a function's frame is one above the highest of its callers', so calls keep no count at run
+ * time. That needs a call graph without cycles; a recursive program is left to the interpreter.
+ */
+#include <string.h>
+
+#include "jit/ir.h"
+
+static int refuse(struct jit_unit *u, uint32_t insn, const char *why)
+{
+	u->why = why;
+	u->why_insn = insn;
+	return -EOPNOTSUPP;
+}
+
+uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn)
+{
+	return (uint32_t)((int64_t)insn + 1 + u->view[insn].off);
+}
+
+static const char *unsupported(const struct jit_unit *u, uint32_t i)
+{
+	const struct exec_view *v = &u->view[i];
+	bool entry = i < u->funcs[0].end;
+
+	if (v->op == ISA_INVALID)
+		return "an instruction that is never run is reached";
+	switch ((int)isa_kind(v->op)) {
+	case ISA_KIND_CAST:
+	case ISA_KIND_JUMP_REG:
+		return "an instruction that has no compiled form";
+	case ISA_KIND_PACKET:
+		return entry ? NULL : "a packet load in a subprogram can end the program";
+	case ISA_KIND_CALL:
+		if (v->op == ISA_CALL_KFUNC)
+			return "a call of a kernel function";
+		return v->tail_call && !entry ? "a tail call in a subprogram" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static int find_functions(struct jit_unit *u)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < u->n; i++)
+		count += u->view[i].func;
+	u->funcs = ARENA_ARRAY(u->arena, struct jit_func, count);
+	u->func_of = ARENA_ARRAY(u->arena, uint32_t, u->n);
+	if (!u->funcs || !u->func_of)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < u->n; i++) {
+		if (u->view[i].func) {
+			if (u->nfuncs)
+				u->funcs[u->nfuncs - 1].end = i;
+			u->funcs[u->nfuncs++].start = i;
+		}
+		u->func_of[i] = u->nfuncs - 1;
+	}
+	u->funcs[u->nfuncs - 1].end = u->n;
+	return 0;
+}
+
+static bool needs_run(const struct exec_view *v)
+{
+	switch ((int)isa_kind(v->op)) {
+	case ISA_KIND_PACKET:
+		return true;
+	case ISA_KIND_CALL:
+		return v->op != ISA_CALL_LOCAL && !v->custom;
+	case ISA_KIND_JUMP:
+		return v->op == ISA_MAY_GOTO;
+	default:
+		return false;
+	}
+}
+
+static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
+{
+	const struct exec_view *v = &u->view[i];
+	unsigned int reads = isa_reads(v->op);
+
+	if ((v->dst == ISA_REG_FP && reads & ISA_USE_DST) ||
+	    (v->src == ISA_REG_FP && reads & ISA_USE_SRC))
+		fn->uses_stack = fn->uses_run = true;
+	fn->uses_run |= needs_run(v);
+	u->has_tails |= v->tail_call;
+	if (v->op == ISA_LD_FUNC) {
+		u->has_callbacks = true;
+		u->funcs[u->func_of[jit_target_of(u, i)]].callback = true;
+		u->funcs[0].uses_run = true;
+	}
+}
+
+static bool takes_function(const struct exec_view *v)
+{
+	for (int i = 0; v->op == ISA_CALL_HELPER && v->row && i < 5; i++)
+		if (v->row->args[i] == ARG_FUNC)
+			return true;
+	return false;
+}
+
+static bool raise_callbacks(struct jit_unit *u, uint32_t frame)
+{
+	bool changed = false;
+
+	for (uint32_t f = 0; f < u->nfuncs; f++) {
+		if (!u->funcs[f].callback || u->funcs[f].frame >= frame)
+			continue;
+		u->funcs[f].frame = frame;
+		changed = true;
+	}
+	return changed;
+}
+
+/* Calls from @fn raise the frames of what it calls; true if something changed. */
+static bool spread(struct jit_unit *u, uint32_t number)
+{
+	struct jit_func *fn = &u->funcs[number];
+	bool changed = false;
+
+	for (uint32_t i = fn->start; i < fn->end; i++) {
+		const struct exec_view *v = &u->view[i];
+		struct jit_func *to;
+
+		if (v->reached && takes_function(v))
+			changed |= raise_callbacks(u, fn->frame + 1);
+		if (!v->reached || (v->op != ISA_CALL_LOCAL && v->op != ISA_LD_FUNC))
+			continue;
+		to = &u->funcs[u->func_of[jit_target_of(u, i)]];
+		if (to->uses_run && v->op == ISA_CALL_LOCAL && !fn->uses_run)
+			fn->uses_run = changed = true;
+		if (to->frame < fn->frame + 1) {
+			to->frame = fn->frame + 1;
+			changed = true;
+		}
+	}
+	return changed;
+}
+
+static int assign_frames(struct jit_unit *u)
+{
+	bool changed = true, callees = false;
+
+	for (uint32_t f = 1; f < u->nfuncs; f++)
+		callees |= u->funcs[f].reached;
+	for (uint32_t round = 0; callees && changed; round++) {
+		changed = false;
+		for (uint32_t f = 0; f < u->nfuncs; f++)
+			if (u->funcs[f].reached)
+				changed |= spread(u, f);
+		if (round > 2 * ISA_MAX_FRAMES + 2)
+			return refuse(u, 0, "calls nest too deeply, or a function calls itself");
+	}
+	for (uint32_t f = 0; f < u->nfuncs; f++) {
+		if (!u->funcs[f].reached)
+			continue;
+		if (u->funcs[f].frame >= ISA_MAX_FRAMES)
+			return refuse(u, u->funcs[f].start,
+				      "calls nest too deeply, or a function calls itself");
+		if (u->funcs[f].frame + 1 > u->frames)
+			u->frames = u->funcs[f].frame + 1;
+	}
+	return 0;
+}
+
+int jit_scan(struct jit_unit *u)
+{
+	const char *why;
+	int r;
+
+	u->n = exec_view_count(u->prog);
+	u->view = ARENA_ARRAY(u->arena, struct exec_view, u->n);
+	if (!u->view)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < u->n; i++)
+		exec_view_at(u->prog, i, &u->view[i]);
+	r = find_functions(u);
+	if (r < 0)
+		return r;
+	for (uint32_t f = 0; f < u->nfuncs; f++) {
+		struct jit_func *fn = &u->funcs[f];
+
+		fn->reached = u->view[fn->start].reached;
+		for (uint32_t i = fn->start; fn->reached && i < fn->end; i++) {
+			if (!u->view[i].reached)
+				continue;
+			why = unsupported(u, i);
+			if (why)
+				return refuse(u, i, why);
+			note_insn(u, fn, i);
+		}
+	}
+	for (uint32_t f = 0; f < u->nfuncs; f++)
+		if (u->funcs[f].callback)
+			u->funcs[f].live_in = 0x3e;
+	return assign_frames(u);
+}

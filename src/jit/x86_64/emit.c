@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A function in machine code. It is written twice: the first time with long jumps, the second time with short ones
+ * where the first showed that they reach (code only gets shorter, so they still do). Only the registers that the
+ * caller wants kept and that are used are pushed; the native frame holds the slots, aligned to 16 at calls.
+ */
+#include <cpuid.h>
+#include <string.h>
+
+#include "jit/x86_64/x86.h"
+
+#define CALLEE_SAVED (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15)
+#define CALLER_SAVED \
+	(1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9)
+
+bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret)
+{
+	const struct ir_ins *in = &e->f->ins[v];
+
+	*ret = in->op == IR_CONST ? in->imm : 0;
+	return in->op == IR_CONST || in->op == IR_UNDEF || in->op == IR_NOP;
+}
+
+bool x86_fits(uint64_t imm, int w)
+{
+	return !w || imm == (uint64_t)(int64_t)(int32_t)imm;
+}
+
+int x86_reg_of(const struct x86_emit *e, uint32_t v)
+{
+	return jit_placed(e->f, v) && e->a->reg[v] != NO_REG ? e->a->reg[v] : -1;
+}
+
+struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v)
+{
+	return (struct x86_mem){ .base = RSP,
+				 .index = NO_INDEX,
+				 .disp = (int32_t)(8 * (e->a->slot[v] - 1)) };
+}
+
+void x86_copy(struct x86_emit *e, int reg, uint32_t v)
+{
+	int have = x86_reg_of(e, v);
+	uint64_t c;
+
+	if (have == reg)
+		return;
+	if (have >= 0)
+		x86_mov(e->out, 1, reg, have);
+	else if (x86_is_const(e, v, &c))
+		x86_mov_imm(e->out, reg, c);
+	else
+		x86_load(e->out, reg, x86_slot_of(e, v), 8, false);
+}
+
+int x86_use(struct x86_emit *e, uint32_t v, int scratch)
+{
+	int have = x86_reg_of(e, v);
+
+	if (have >= 0)
+		return have;
+	x86_copy(e, scratch, v);
+	return scratch;
+}
+
+int x86_target(const struct x86_emit *e, uint32_t v)
+{
+	int reg = x86_reg_of(e, v);
+
+	return reg >= 0 ? reg : R11;
+}
+
+void x86_finish(struct x86_emit *e, uint32_t v, int reg)
+{
+	int want = x86_reg_of(e, v);
+
+	if (want < 0 && e->a->slot[v])
+		x86_store(e->out, x86_slot_of(e, v), reg, 8);
+	else if (want >= 0 && want != reg)
+		x86_mov(e->out, 1, want, reg);
+}
+
+static uint32_t saved(const struct x86_emit *e)
+{
+	return e->a->used & CALLEE_SAVED;
+}
+
+static void prologue(struct x86_emit *e)
+{
+	uint32_t pushes = (uint32_t)__builtin_popcount(saved(e));
+
+	for (int r = 0; r < 16; r++)
+		if (saved(e) >> r & 1)
+			x86_push(e->out, r);
+	e->frame = e->a->nslots * 8;
+	if (e->a->calls && (8 + 8 * pushes + e->frame) % 16)
+		e->frame += 8;
+	if (e->frame)
+		x86_alu_ri(e->out, 1, ALU_SUB, RSP, (int32_t)e->frame);
+}
+
+void x86_epilogue(struct x86_emit *e)
+{
+	if (e->frame)
+		x86_alu_ri(e->out, 1, ALU_ADD, RSP, (int32_t)e->frame);
+	for (int r = 15; r >= 0; r--)
+		if (saved(e) >> r & 1)
+			x86_pop(e->out, r);
+	x86_ret(e->out);
+}
+
+static void block_code(struct x86_emit *e, uint32_t k)
+{
+	const struct ir_block *b = &e->f->blocks[k];
+
+	for (uint32_t v = b->start; v < b->end; v++) {
+		const struct ir_ins *in = &e->f->ins[v];
+
+		switch ((enum ir_op)in->op) {
+		case IR_NOP:
+		case IR_UNDEF:
+		case IR_CONST:
+		case IR_ARG:
+		case IR_PHI:
+		case IR_SECOND: /* with its call */
+			break;
+		case IR_LOAD:
+		case IR_STORE:
+		case IR_ATOMIC:
+			x86_memory(e, v);
+			break;
+		case IR_CALL:
+		case IR_CALL_LOCAL:
+			x86_call(e, v);
+			break;
+		case IR_JMP:
+		case IR_BR:
+		case IR_RET:
+			x86_control(e, v, k);
+			break;
+		case IR_ADD:
+		case IR_SUB:
+		case IR_MUL:
+		case IR_AND:
+		case IR_OR:
+		case IR_XOR:
+		case IR_SHL:
+		case IR_SHR:
+		case IR_SAR:
+		case IR_ROL:
+		case IR_UDIV:
+		case IR_UMOD:
+		case IR_SDIV:
+		case IR_SMOD:
+		case IR_MULHU:
+		case IR_NEG:
+		case IR_BSWAP:
+		case IR_ZEXT:
+		case IR_SEXT:
+		case IR_SELECT:
+			x86_value(e, v);
+			break;
+		case IR_COUNT:
+			break;
+		}
+	}
+}
+
+static uint32_t final(uint32_t *forward, uint32_t k)
+{
+	while (forward[k] != k) {
+		forward[k] = forward[forward[k]];
+		k = forward[k];
+	}
+	return k;
+}
+
+/* Where jumps to each block end up: past blocks without code that jump on. */
+static void find_forwards(struct x86_emit *e)
+{
+	for (uint32_t i = 0; i < e->a->nlayout; i++)
+		e->forward[e->a->layout[i]] = e->a->layout[i];
+	for (uint32_t i = e->a->nlayout; i-- > 0;) {
+		uint32_t k = e->a->layout[i], to = e->f->blocks[k].succ[0];
+
+		if (x86_edge_is_empty(e, k) && final(e->forward, to) != k)
+			e->forward[k] = final(e->forward, to);
+	}
+	for (uint32_t i = 0; i < e->a->nlayout; i++)
+		e->forward[e->a->layout[i]] = final(e->forward, e->a->layout[i]);
+}
+
+static void write_once(struct x86_emit *e, size_t start)
+{
+	const struct jit_alloc *a = e->a;
+
+	e->out->len = start;
+	e->njumps = 0;
+	prologue(e);
+	x86_arguments(e);
+	for (uint32_t i = 0; i < a->nlayout; i++) {
+		uint32_t k = a->layout[i];
+
+		e->offset[k] = (uint32_t)e->out->len;
+		if (e->forward[k] != k)
+			continue;
+		e->next = NO_BLOCK;
+		for (uint32_t n = i + 1; n < a->nlayout && e->next == NO_BLOCK; n++)
+			if (e->forward[a->layout[n]] == a->layout[n])
+				e->next = a->layout[n];
+		block_code(e, k);
+	}
+	for (uint32_t i = 0; i < e->njumps && !e->out->failed; i++) {
+		const struct x86_jump *j = &e->jumps[i];
+		uint32_t delta = e->offset[j->block] - j->at;
+
+		if (j->is_short)
+			e->out->bytes[j->at - 1] = (uint8_t)delta;
+		else
+			memcpy(&e->out->bytes[j->at - 4], &delta, 4);
+	}
+}
+
+static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
+{
+	struct x86_emit e = { .a = a, .f = a->f, .out = out };
+	size_t start = out->len;
+	uint32_t fixes = out->nfixes, *t;
+
+	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
+	e.before = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
+	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
+	e.jumps = ARENA_ARRAY(a->arena, struct x86_jump, 2 * (size_t)a->nlayout + 2);
+	out->failed |= !e.offset || !e.before || !e.forward || !e.jumps;
+	if (out->failed)
+		return;
+	find_forwards(&e);
+	write_once(&e, start);
+	t = e.offset;
+	e.offset = e.before;
+	e.before = t;
+	e.second = true;
+	out->nfixes = fixes;
+	write_once(&e, start);
+}
+
+static uint32_t features(void)
+{
+	unsigned int a, b, c, d;
+
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		return 0;
+	return b & bit_BMI2 ? X86_BMI2 : 0;
+}
+
+static bool is_constant(const struct jit_alloc *a, uint32_t v)
+{
+	return a->f->ins[v].op == IR_CONST;
+}
+
+static uint32_t clobbers(const struct jit_alloc *a, const struct ir_ins *in)
+{
+	switch ((int)in->op) { /* those that destroy registers */
+	case IR_CALL:
+	case IR_CALL_LOCAL:
+		return CALLER_SAVED;
+	case IR_UDIV:
+	case IR_UMOD:
+	case IR_SDIV:
+	case IR_SMOD:
+	case IR_MULHU:
+		return 1u << RAX | 1u << RDX;
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
+		return is_constant(a, in->b) || a->features & X86_BMI2 ? 0 : 1u << RCX;
+	case IR_ATOMIC:
+		return in->y >= RMW_FETCH_OR && in->y != RMW_XCHG ? 1u << RAX : 0;
+	default:
+		return 0;
+	}
+}
+
+static uint8_t prefers(const struct ir_ins *in, int operand)
+{
+	static const uint8_t args[] = { RDI, RSI, RDX, RCX, R8, R9 };
+
+	switch ((int)in->op) { /* those that use fixed registers */
+	case IR_CALL:
+		if (operand < 0)
+			return RAX;
+		operand -= in->c != 0;
+		return operand < 0 ? RAX : args[operand];
+	case IR_CALL_LOCAL:
+		return operand < 0 ? RAX : args[operand];
+	case IR_ARG:
+		return args[in->imm];
+	case IR_RET:
+		return RAX;
+	case IR_SECOND:
+	case IR_MULHU:
+		return operand < 0 ? RDX : RAX;
+	case IR_UDIV:
+	case IR_SDIV:
+		return operand <= 0 ? RAX : NO_REG;
+	case IR_UMOD:
+	case IR_SMOD:
+		return operand < 0 ? RDX : operand == 0 ? RAX : NO_REG;
+	default:
+		return NO_REG;
+	}
+}
+
+static void link_call(struct jit_code_buf *out, uint32_t at, uint32_t to)
+{
+	uint32_t delta = to - (at + 4);
+
+	memcpy(&out->bytes[at], &delta, sizeof(delta));
+}
+
+static const uint8_t order[] = { RAX, RCX, RDX, RSI, RDI, R8,  R9,
+				 RBX, RBP, R12, R13, R14, R15, NO_REG };
+
+const struct jit_target jit_x86_64 = {
+	.name = "x86_64",
+	.registers = CALLER_SAVED | CALLEE_SAVED,
+	.caller_saved = CALLER_SAVED,
+	.args = { RDI, RSI, RDX, RCX, R8, R9 },
+	.result = RAX,
+	.order = order,
+	.features = features,
+	.clobbers = clobbers,
+	.prefers = prefers,
+	.emit = emit,
+	.link = link_call,
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The x86-64 back end's own contract. encode.c writes single instructions; emit.c a function; ops.c values; flow.c
+ * moves, calls and branches. r10 and r11 are never given to values: r10 serves addresses and second operands,
+ * r11 results and cycles of moves.
+ */
+#ifndef JIT_X86_64_X86_H
+#define JIT_X86_64_X86_H
+
+#include "jit/alloc.h"
+
+enum x86_reg {
+	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
+};
+#define NO_INDEX 0xff
+
+enum x86_feature {
+	X86_BMI2 = 1,
+};
+
+struct x86_mem {
+	uint8_t base, index, scale; /* index NO_INDEX: none */
+	int32_t disp;
+};
+
+/* Opcodes: one byte, or 0x0f00 | byte, or 0x0f3800 | byte. */
+enum x86_alu { ALU_ADD, ALU_OR, ALU_AND = 4, ALU_SUB, ALU_XOR, ALU_CMP };
+enum x86_shift { SHIFT_ROL, SHIFT_SHL = 4, SHIFT_SHR, SHIFT_SAR = 7 };
+enum x86_size { SIZE_8 = 1, SIZE_16 = 2, SIZE_32 = 4, SIZE_64 = 8 };
+enum x86_cond {
+	COND_B = 2, COND_AE, COND_E, COND_NE, COND_BE, COND_A, COND_L = 12, COND_GE, COND_LE, COND_G,
+};
+
+/* encode.c; @w: 64-bit operands, else 32 */
+void x86_byte(struct jit_code_buf *out, uint8_t b);
+void x86_u32(struct jit_code_buf *out, uint32_t v);
+void x86_rr(struct jit_code_buf *out, int w, uint32_t opcode, int reg, int rm);
+void x86_rm(struct jit_code_buf *out, int w, uint32_t opcode, int reg, struct x86_mem m);
+void x86_mov(struct jit_code_buf *out, int w, int dst, int src);
+void x86_mov_imm(struct jit_code_buf *out, int dst, uint64_t imm);
+void x86_load(struct jit_code_buf *out, int dst, struct x86_mem m, int size, bool sign);
+void x86_store(struct jit_code_buf *out, struct x86_mem m, int src, int size);
+void x86_store_imm(struct jit_code_buf *out, struct x86_mem m, int32_t imm, int size);
+void x86_alu_rr(struct jit_code_buf *out, int w, enum x86_alu op, int dst, int src);
+void x86_alu_rm(struct jit_code_buf *out, int w, enum x86_alu op, int dst, struct x86_mem m);
+void x86_alu_mr(struct jit_code_buf *out, int w, enum x86_alu op, struct x86_mem m, int src);
+void x86_alu_ri(struct jit_code_buf *out, int w, enum x86_alu op, int dst, int32_t imm);
+void x86_alu_mi(struct jit_code_buf *out, int w, enum x86_alu op, struct x86_mem m, int32_t imm);
+void x86_test_rr(struct jit_code_buf *out, int w, int a, int b);
+void x86_test_ri(struct jit_code_buf *out, int w, int a, int32_t imm);
+void x86_lea(struct jit_code_buf *out, int w, int dst, struct x86_mem m);
+void x86_shift_i(struct jit_code_buf *out, int w, enum x86_shift op, int dst, int count);
+void x86_shift_cl(struct jit_code_buf *out, int w, enum x86_shift op, int dst);
+void x86_shift_v(struct jit_code_buf *out, int w, enum x86_shift op, int dst, int src, int count); /* BMI2 */
+void x86_rorx(struct jit_code_buf *out, int w, int dst, int src, int count);		       /* BMI2 */
+void x86_imul_rr(struct jit_code_buf *out, int w, int dst, int src);
+void x86_imul_i(struct jit_code_buf *out, int w, int dst, int src, int32_t imm);
+void x86_group3(struct jit_code_buf *out, int w, int ext, int rm); /* 3 neg, 4 mul, 6 div, 7 idiv */
+void x86_bswap(struct jit_code_buf *out, int w, int reg);
+void x86_rol16(struct jit_code_buf *out, int reg, int count);
+void x86_extend(struct jit_code_buf *out, int w, int dst, int src, int size, bool sign);
+void x86_cdq(struct jit_code_buf *out, int w);
+void x86_cmov(struct jit_code_buf *out, int w, enum x86_cond cc, int dst, int src);
+void x86_xadd(struct jit_code_buf *out, int w, struct x86_mem m, int src);    /* lock */
+void x86_xchg(struct jit_code_buf *out, int w, struct x86_mem m, int src);
+void x86_cmpxchg(struct jit_code_buf *out, int w, struct x86_mem m, int src); /* lock */
+void x86_lock(struct jit_code_buf *out);
+void x86_push(struct jit_code_buf *out, int reg);
+void x86_pop(struct jit_code_buf *out, int reg);
+void x86_ret(struct jit_code_buf *out);
+void x86_call_reg(struct jit_code_buf *out, int reg);
+/* Short jumps inside one value's code: the place to give to x86_here(). */
+uint32_t x86_jcc8(struct jit_code_buf *out, enum x86_cond cc);
+uint32_t x86_jmp8(struct jit_code_buf *out);
+void x86_here(struct jit_code_buf *out, uint32_t jump);
+
+/* A function being written. */
+struct x86_jump {
+	uint32_t at, block;
+	bool is_short;
+};
+
+struct x86_emit {
+	const struct jit_alloc *a;
+	const struct ir_fn *f;
+	struct jit_code_buf *out;
+	uint32_t *offset, *before; /* of blocks: in this pass, in the one before */
+	uint32_t *forward;	   /* where a jump to the block ends up */
+	struct x86_jump *jumps;
+	uint32_t njumps;
+	uint32_t next; /* block that follows in the code */
+	uint32_t frame;
+	bool second; /* pass */
+};
+
+/* emit.c: where values are */
+bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret);
+bool x86_fits(uint64_t imm, int w); /* as an immediate of 32 bits */
+int x86_reg_of(const struct x86_emit *e, uint32_t v); /* -1: in no register */
+struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v);
+/* The register that holds @v, @scratch loaded with it if none does. */
+int x86_use(struct x86_emit *e, uint32_t v, int scratch);
+/* Register to compute @v in, and the end of that. */
+int x86_target(const struct x86_emit *e, uint32_t v);
+void x86_finish(struct x86_emit *e, uint32_t v, int reg);
+/* reg = v */
+void x86_copy(struct x86_emit *e, int reg, uint32_t v);
+
+/* ops.c */
+void x86_value(struct x86_emit *e, uint32_t v);
+/* mem.c */
+void x86_memory(struct x86_emit *e, uint32_t v);
+/* flow.c */
+void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y, enum x86_cond *ret);
+void x86_control(struct x86_emit *e, uint32_t v, uint32_t block);
+void x86_call(struct x86_emit *e, uint32_t v);
+void x86_arguments(struct x86_emit *e);
+bool x86_edge_is_empty(const struct x86_emit *e, uint32_t block);
+void x86_epilogue(struct x86_emit *e);
+
+#endif
