@@ -27,14 +27,17 @@ struct engine {
 	struct jit_opts opts;
 	unsigned int passed, failed;
 	unsigned int interpreted; /* left to the interpreter by the compiler */
+	char why[160];		  /* the first of them */
 	unsigned int refused;	  /* what a verifier refuses, and a checking engine too */
 };
 
 static struct engine engines[] = {
-	{ "interp", false, { 0 }, 0, 0, 0, 0 },
-	{ "jit", true, { .mode = JIT_TRUSTED }, 0, 0, 0, 0 },
-	{ "jit_plain", true, { .mode = JIT_TRUSTED, .no_optimise = true }, 0, 0, 0, 0 },
-	{ "checked", true, { .mode = JIT_CHECKED }, 0, 0, 0, 0 },
+	{ .name = "interp" },
+	{ .name = "jit", .compiled = true, .opts = { .mode = JIT_TRUSTED } },
+	{ .name = "jit_plain",
+	  .compiled = true,
+	  .opts = { .mode = JIT_TRUSTED, .no_optimise = true } },
+	{ .name = "checked", .compiled = true, .opts = { .mode = JIT_CHECKED } },
 };
 
 static unsigned int tests_ebpf, tests_classic, tests_tail, rejected_well;
@@ -184,10 +187,11 @@ static void run_engine(struct engine *e, const struct job *job,
 	int r = e->compiled ? jit_new(job->prog, &e->opts, &jit, &err) : 0;
 
 	if (r < 0) {
-		complain(e, job->name, "%s: %s", r == -EOPNOTSUPP ? "interpreted only" : "refused",
-			 skep_error_message(err));
-		e->interpreted += r == -EOPNOTSUPP;
-		e->failed += r != -EOPNOTSUPP;
+		if (r == -EOPNOTSUPP && e->interpreted++ == 0)
+			snprintf(e->why, sizeof(e->why), "'%s': %s", job->name,
+				 skep_error_message(err));
+		if (r != -EOPNOTSUPP && ++e->failed)
+			complain(e, job->name, "%s", skep_error_message(err));
 		skep_error_free(err);
 		return;
 	}
@@ -449,6 +453,8 @@ int main(int argc, char **argv)
 		printf("%-10s %u passed, %u failed, %u interpreted only, %u refused as by a verifier\n",
 		       engines[e].name, engines[e].passed, engines[e].failed,
 		       engines[e].interpreted, engines[e].refused);
+		if (engines[e].interpreted)
+			printf("           interpreted only, the first one: %s\n", engines[e].why);
 		failed += engines[e].failed;
 		if (!out)
 			continue;
