@@ -250,8 +250,6 @@ struct exec_pair {
 };
 /* LD_ABS and LD_IND: !ok outside the packet. */
 struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size);
-/* The embedder's helper of the id in a register. When there is none: the fault is set, and one that gives 0. */
-void *exec_callx(struct exec_run *run, uint64_t id);
 /*
  * bpf_tail_call in the program's first frame: ok when another program ran to its end (value: its r0), else the
  * helper's return value. When ok the caller returns that value.

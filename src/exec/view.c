@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What compiled code needs of exec: the decoded program to read, and the instructions whose meaning stays here
- * (packet loads, calls by id, tail calls). A tail call runs the other program to its end and returns its result, for
+ * (packet loads, tail calls). A tail call runs the other program to its end and returns its result, for
  * the caller to return: nothing of the caller runs after it, as if it had been replaced.
  */
 #include <string.h>
@@ -58,19 +58,6 @@ struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size)
 	if (!ret.ok)
 		ret.value = 0;
 	return ret;
-}
-
-static uint64_t none(void *ctx, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-	(void)ctx, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
-	return 0;
-}
-
-void *exec_callx(struct exec_run *run, uint64_t id)
-{
-	const struct exec_custom *custom = custom_find(run, id);
-
-	return (void *)(uintptr_t)(custom ? custom->fn : none);
 }
 
 /* Runs @next on the stack from the frame run->stack on, where run->depth is 0. */

@@ -176,17 +176,17 @@ int build_slot(const struct build *b, int32_t off, uint32_t size)
 uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
 {
 	const struct exec_view *v = &u->view[insn];
+	const enum spec_arg *args;
 	uint64_t mask = 0;
 
 	if (v->op == ISA_CALL_LOCAL)
 		return u->funcs[u->func_of[jit_target_of(u, insn)]].live_in;
 	if (v->tail_call)
 		return 0xe;
-	if (!v->row || v->op == ISA_CALLX)
-		return 0x3e;
-	for (int i = 0; i < 5 && v->row->args[i] != ARG_NONE; i++)
+	args = v->row ? v->row->args : v->custom->args;
+	for (int i = 0; i < 5 && args[i] != ARG_NONE; i++)
 		mask |= 2ull << i;
-	return mask;
+	return mask || v->row ? mask : 0x3e; /* an embedder's without a list takes what there is */
 }
 
 static void effects(const struct build *b, uint32_t i, uint64_t *reads, uint64_t *writes)

@@ -44,14 +44,12 @@ static void set_run(struct build *b, size_t field, uint64_t value, int size)
 				       .imm = field });
 }
 
-static uint32_t call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n,
-			uint32_t indirect)
+static uint32_t call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n)
 {
 	return ir_emit(b->f, (struct ir_ins){ .op = IR_CALL,
 					      .w = 1,
 					      .a = ir_args(b->f, args, n),
 					      .b = n,
-					      .c = indirect,
 					      .imm = fn });
 }
 
@@ -77,15 +75,9 @@ void build_call(struct build *b, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];
 	uint64_t mask = build_arg_mask(b->u, i);
-	uint32_t args[6], value, target = 0, n = 1;
+	uint32_t args[6], value, n = 1;
 	const struct jit_func *to;
 
-	if (v->op == ISA_CALLX) {
-		args[0] = b->run;
-		args[1] = build_get(b, v->dst);
-		set_run(b, offsetof(struct exec_run, insn), i, 4);
-		target = call_to(b, (uintptr_t)exec_callx, args, 2, 0);
-	}
 	for (int r = 1; r <= 5; r++) {
 		if (!(mask >> r & 1))
 			args[r] = undef(b);
@@ -102,13 +94,13 @@ void build_call(struct build *b, uint32_t i)
 						       .a = ir_args(b->f, args, n),
 						       .b = n,
 						       .imm = (uint64_t)(to - b->u->funcs) });
-	} else if (v->custom || v->op == ISA_CALLX) {
-		args[0] = ir_const(b->f, (uintptr_t)exec_view_custom_ctx(b->u->prog));
-		value = call_to(b, v->custom ? (uintptr_t)v->custom->fn : 0, args, n, target);
 	} else {
 		args[0] = b->run;
-		set_run(b, offsetof(struct exec_run, insn), i, 4);
-		value = call_to(b, (uintptr_t)v->fn, args, n, 0);
+		if (v->custom && exec_view_custom_ctx(b->u->prog))
+			args[0] = ir_const(b->f, (uintptr_t)exec_view_custom_ctx(b->u->prog));
+		else
+			set_run(b, offsetof(struct exec_run, insn), i, 4);
+		value = call_to(b, v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn, args, n);
 	}
 	clobber(b, value);
 }
@@ -168,13 +160,13 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 		set_run(b, offsetof(struct exec_run, insn), s->last, 4);
 		for (int r = 1; r <= 3; r++)
 			args[r] = build_get(b, r);
-		value = call_to(b, (uintptr_t)exec_tail, args, 4, 0);
+		value = call_to(b, (uintptr_t)exec_tail, args, 4);
 	} else {
 		args[1] = ir_const(b->f, v->imm);
 		if (isa_reads(v->op) & ISA_USE_SRC)
 			args[1] = ir_binary(b->f, IR_ADD, 1, build_get(b, v->src), args[1]);
 		args[2] = ir_const(b->f, isa_access_size(v->op));
-		value = call_to(b, (uintptr_t)exec_packet, args, 3, 0);
+		value = call_to(b, (uintptr_t)exec_packet, args, 3);
 	}
 	second = ir_append(b->f, (struct ir_ins){ .op = IR_SECOND, .w = 1 });
 	clobber(b, value);

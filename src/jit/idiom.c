@@ -124,6 +124,8 @@ static uint32_t divide32(struct ir_fn *f, uint32_t a, uint32_t d)
 		k--;
 	}
 	if (!(m >> 32) || !(f->zero[wide] >> 31 != UINT64_MAX >> 31)) {
+		if (k == 32) /* the dividend is below 2^31, the divisor above */
+			return ir_const(f, 0);
 		q = ir_binary(f, IR_MUL, 1, wide, ir_const(f, m));
 		return ir_binary(f, IR_SHR, 1, q, ir_const(f, 32 + k));
 	}

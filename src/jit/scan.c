@@ -34,8 +34,8 @@ static const char *unsupported(const struct jit_unit *u, uint32_t i)
 	case ISA_KIND_PACKET:
 		return entry ? NULL : "a packet load in a subprogram can end the program";
 	case ISA_KIND_CALL:
-		if (v->op == ISA_CALL_KFUNC)
-			return "a call of a kernel function";
+		if (v->op == ISA_CALL_KFUNC || v->op == ISA_CALLX)
+			return "a call that is decided at run time";
 		return v->tail_call && !entry ? "a tail call in a subprogram" : NULL;
 	default:
 		return NULL;
@@ -64,13 +64,14 @@ static int find_functions(struct jit_unit *u)
 	return 0;
 }
 
-static bool needs_run(const struct exec_view *v)
+static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 {
 	switch ((int)isa_kind(v->op)) {
 	case ISA_KIND_PACKET:
 		return true;
 	case ISA_KIND_CALL:
-		return v->op != ISA_CALL_LOCAL && !v->custom;
+		return v->op != ISA_CALL_LOCAL &&
+		       (!v->custom || !exec_view_custom_ctx(u->prog));
 	case ISA_KIND_JUMP:
 		return v->op == ISA_MAY_GOTO;
 	default:
@@ -86,7 +87,7 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 	if ((v->dst == ISA_REG_FP && reads & ISA_USE_DST) ||
 	    (v->src == ISA_REG_FP && reads & ISA_USE_SRC))
 		fn->uses_stack = fn->uses_run = true;
-	fn->uses_run |= needs_run(v);
+	fn->uses_run |= needs_run(u, v);
 	u->has_tails |= v->tail_call;
 	if (v->op == ISA_LD_FUNC) {
 		u->has_callbacks = true;

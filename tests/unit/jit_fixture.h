@@ -34,8 +34,8 @@ static inline uint64_t fixture_one(void *ctx, uint64_t a1, uint64_t a2, uint64_t
 	return a1 * a1 + 1;
 }
 
-static const struct exec_custom fixture_helpers[] = { { 1, "mix", fixture_mix },
-						      { 2, "one", fixture_one } };
+static const struct exec_custom fixture_helpers[] = { { .id = 1, .name = "mix", .fn = fixture_mix },
+						      { .id = 2, .name = "one", .fn = fixture_one } };
 
 static inline struct exec_prog *fixture_prog(const struct text *t)
 {

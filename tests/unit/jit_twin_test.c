@@ -135,4 +135,119 @@ static void straight_programs(void)
 	}
 }
 
-CHECK_MAIN({ "every_op", every_op }, { "straight_programs", straight_programs })
+/* One statement of a structured program: r1 is memory, r6-r9 live across calls, r0 and r2-r5 do not. */
+static void put_statement(struct text *t, bool calls)
+{
+	unsigned int dst = 6 + random64() % 4, src = 6 + random64() % 4;
+	int off = (int)(random64() % 24) * 8, part = (int)(random64() % 8), k;
+	static const uint8_t loads[] = { 0x71, 0x69, 0x61, 0x79, 0x91, 0x89, 0x81 };
+	static const uint8_t stores[] = { 0x73, 0x6b, 0x63, 0x7b };
+	static const uint8_t codes[] = { 0x0f, 0x1f, 0x2f, 0x4f, 0x5f, 0xaf, 0x0c, 0x1c, 0x2c, 0x4c, 0xac };
+
+	switch (random64() % (calls ? 10 : 8)) {
+	case 0:
+		put(t, loads[random64() % 7], dst, 1, off, 0);
+		break;
+	case 1:
+		put(t, stores[random64() % 4], 1, src, off, 0);
+		break;
+	case 2:
+	case 3:
+		put(t, codes[random64() % ARRAY_SIZE(codes)], dst, src, 0, 0);
+		break;
+	case 4: /* rotate */
+		k = 1 + (int)(random64() % 31);
+		put(t, 0xbf, 2, src, 0, 0);
+		put(t, 0x64, 2, 0, 0, k);
+		put(t, 0x74, src, 0, 0, 32 - k);
+		put(t, 0x4f, src, 2, 0, 0);
+		break;
+	case 5: /* bytes put together, the one or the other way round */
+		put(t, 0x71, 2, 1, off, 0);
+		put(t, 0x71, 3, 1, off + 1, 0);
+		put(t, 0x67, part & 1 ? 2 : 3, 0, 0, 8);
+		put(t, 0x4f, 2, 3, 0, 0);
+		put(t, 0xaf, dst, 2, 0, 0);
+		break;
+	case 6: /* an address with an index */
+		put(t, 0xbf, 2, src, 0, 0);
+		put(t, 0x57, 2, 0, 0, 15);
+		put(t, 0x67, 2, 0, 0, part & 3);
+		put(t, 0x0f, 2, 1, 0, 0);
+		put(t, 0x71, 3, 2, part, 0);
+		put(t, 0x0f, dst, 3, 0, 0);
+		break;
+	case 7: /* through the stack */
+		put(t, 0x7b, 10, src, -64 + (off & 0x10), 0);
+		put(t, 0x79, dst, 10, -64 + (off & 0x10), 0);
+		put(t, 0x97 | (part & 1 ? 0 : 0x30), dst, 0, 0, (int32_t)(1 + random64() % 1000));
+		break;
+	default: /* r1 is kept on the stack */
+		put(t, 0x7b, 10, 1, -8, 0);
+		for (unsigned int r = 1; r <= 5; r++)
+			put(t, 0xbf, r, 5 + r > 9 ? 6 : 5 + r, 0, 0);
+		put(t, 0x85, 0, 0, 0, 1 + (part & 1));
+		put(t, 0x0f, dst, 0, 0, 0);
+		put(t, 0x79, 1, 10, -8, 0);
+	}
+}
+
+/* Statements, ifs and bounded loops, nested. */
+static void put_block(struct text *t, int depth, bool calls)
+{
+	int n = 1 + (int)(random64() % 5);
+	static const uint8_t conds[] = { 0x15, 0x25, 0x35, 0x45, 0x55, 0x65, 0x75, 0xa5, 0xb5, 0xc5, 0xd5,
+					 0x16, 0x26, 0x56, 0x66, 0xa6, 0xc6 };
+
+	for (int i = 0; i < n && t->n < 380; i++) {
+		uint32_t at = t->n;
+
+		if (depth && random64() % 3 == 0) {
+			put(t, conds[random64() % ARRAY_SIZE(conds)], 6 + random64() % 4, 0, 0,
+			    (int32_t)interesting());
+			put_block(t, depth - 1, calls);
+			t->in[at].off = (int16_t)(t->n - at - 1);
+		} else if (depth && random64() % 3 == 0) {
+			int slot = -16 - 8 * depth;
+
+			put(t, 0x7a, 10, 0, slot, (int32_t)(1 + random64() % 5));
+			at = t->n;
+			put_block(t, depth - 1, calls);
+			put(t, 0x79, 2, 10, slot, 0);
+			put(t, 0x07, 2, 0, 0, -1);
+			put(t, 0x7b, 10, 2, slot, 0);
+			put(t, 0x55, 2, 0, (int)at - (int)t->n - 1, 0);
+		} else {
+			put_statement(t, calls);
+		}
+	}
+}
+
+static void structured_programs(void)
+{
+	uint8_t memory[MEMORY];
+	struct text t;
+
+	for (int i = 0; i < 4000; i++) {
+		state = 0xd1342543de82ef95ull * (uint64_t)(i + 1);
+		seed_memory(memory);
+		t.n = 0;
+		for (unsigned int r = 6; r < 10; r++)
+			put(&t, 0x79, r, 1, (int)(8 * r), 0);
+		for (int slot = -64; slot < 0; slot += 8)
+			put(&t, 0x7a, 10, 0, slot, slot);
+		if (i % 4 == 0)
+			put_escape(&t);
+		put_block(&t, 3, i % 2);
+		put(&t, 0xbf, 0, 6, 0, 0);
+		for (unsigned int r = 7; r < 10; r++) {
+			put(&t, 0x27, 0, 0, 0, 31);
+			put(&t, 0xaf, 0, r, 0, 0);
+		}
+		put(&t, 0x95, 0, 0, 0, 0);
+		CHECK_CASE("seed %d, %u instructions", i, t.n);
+		fixture_same(&t, memory);
+	}
+}
+
+CHECK_MAIN({ "structured_programs", structured_programs }, { "every_op", every_op }, { "straight_programs", straight_programs })
