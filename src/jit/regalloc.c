@@ -261,6 +261,35 @@ static void prepare(struct scan *s)
 						a->live[v][0].start + 4);
 }
 
+/* In the order of starts, which is not that of definitions: a loop's body may lie before its head. */
+static int visit(struct scan *s)
+{
+	struct jit_alloc *a = s->a;
+	uint32_t end = 0, *first, *next = ARENA_ARRAY(a->arena, uint32_t, a->f->n);
+
+	for (uint32_t i = 0; i < a->nlayout; i++)
+		if (a->block_end[a->layout[i]] > end)
+			end = a->block_end[a->layout[i]];
+	first = ARENA_ARRAY(a->arena, uint32_t, (size_t)end + 2);
+	if (!first || !next)
+		return -ENOMEM;
+	for (uint32_t i = a->nlayout; i-- > 0;) {
+		const struct ir_block *b = &a->f->blocks[a->layout[i]];
+
+		for (uint32_t v = b->end; v-- > b->start;) {
+			if (!a->nranges[v])
+				continue;
+			next[v] = first[a->live[v][0].start];
+			first[a->live[v][0].start] = v;
+		}
+	}
+	for (uint32_t at = 0; at < end + 2; at++)
+		for (uint32_t v = first[at]; v; v = next[v])
+			if (!place(s, v))
+				return -ENOMEM;
+	return 0;
+}
+
 int jit_registers(struct jit_alloc *a)
 {
 	struct scan s = { .a = a };
@@ -271,12 +300,5 @@ int jit_registers(struct jit_alloc *a)
 	if (!a->reg || !a->slot || !s.want || !find_events(&s))
 		return -ENOMEM;
 	prepare(&s);
-	for (uint32_t i = 0; i < a->nlayout; i++) {
-		const struct ir_block *b = &a->f->blocks[a->layout[i]];
-
-		for (uint32_t v = b->start; v < b->end; v++)
-			if (a->nranges[v] && !place(&s, v))
-				return -ENOMEM;
-	}
-	return 0;
+	return visit(&s);
 }
