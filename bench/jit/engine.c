@@ -14,12 +14,6 @@
 #include "jit/jit.h"
 #include "lib/vm_elf.h"
 
-#pragma weak jit_new
-#pragma weak jit_free
-#pragma weak jit_run
-#pragma weak jit_code
-#pragma weak jit_stats
-
 #define COMPILES 31
 
 typedef uint64_t (*native_fn)(uint8_t *packet, uint64_t len);
@@ -129,7 +123,7 @@ static int open_ours(struct work *w, const char *name, const char *path)
 	if (r == 0)
 		r = exec_run_init(&w->run, &err);
 	if (r == 0 && w->engine != ENGINE_INTERP)
-		r = jit_new ? compile(w, &err) : -EOPNOTSUPP;
+		r = compile(w, &err);
 	free(insns);
 	free(data);
 	if (r == -EOPNOTSUPP) {

@@ -13,12 +13,6 @@
 #include "lib/internal.h"
 #include "lib/vm_elf.h"
 
-#pragma weak jit_new
-#pragma weak jit_free
-#pragma weak jit_run
-#pragma weak jit_code
-#pragma weak jit_stats
-
 #define MAX_REGIONS 16
 
 struct skep_vm_state {
@@ -133,9 +127,7 @@ static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_erro
 		return 0;
 	case SKEP_ENGINE_JIT:
 	case SKEP_ENGINE_CHECKED:
-		if (jit_new)
-			return jit_new(vm->prog, &opts, &vm->jit, reterr);
-		return skep_fail(reterr, &ERR_VM_ENGINE, SKEP_NOWHERE, "no compiler");
+		return jit_new(vm->prog, &opts, &vm->jit, reterr);
 	}
 	return skep_fail(reterr, &ERR_VM_ENGINE, SKEP_NOWHERE, "%d", (int)engine);
 }

@@ -14,10 +14,6 @@
 #include "jit/jit.h"
 #include "skep/filter.h"
 
-#pragma weak jit_new
-#pragma weak jit_free
-#pragma weak jit_run
-
 #define RUNS 10
 #define BUDGET (1ull << 40)
 
@@ -303,8 +299,7 @@ static void run_test(struct bpf_test *t)
 			engines[e].failed++;
 	} else {
 		for (size_t e = 0; e < ARRAY_SIZE(engines); e++)
-			if (!engines[e].compiled || jit_new)
-				run_engine(&engines[e], &job, check_test, t);
+			run_engine(&engines[e], &job, check_test, t);
 	}
 	skep_error_free(err);
 	exec_prog_free(job.prog);
@@ -428,8 +423,7 @@ static void run_tails(void)
 	}
 	for (size_t i = 0; i < TAILS; i++)
 		for (size_t e = 0; e < ARRAY_SIZE(engines) && tails[i].prog; e++)
-			if (!engines[e].compiled || jit_new)
-				run_engine(&engines[e], &tails[i], check_tail, &tail_call_tests[i]);
+			run_engine(&engines[e], &tails[i], check_tail, &tail_call_tests[i]);
 	for (size_t i = 0; i < TAILS; i++)
 		exec_prog_free(tails[i].prog);
 }
@@ -448,8 +442,6 @@ int main(int argc, char **argv)
 	printf("test_bpf: %u eBPF, %u classic, %u of tail calls; %u classic ones rejected as they should be\n",
 	       tests_ebpf, tests_classic, tests_tail, rejected_well);
 	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
-		if (engines[e].compiled && !jit_new)
-			continue;
 		printf("%-10s %u passed, %u failed, %u interpreted only, %u refused as by a verifier\n",
 		       engines[e].name, engines[e].passed, engines[e].failed,
 		       engines[e].interpreted, engines[e].refused);

@@ -5,9 +5,10 @@
  * code must end with the same error at the same instruction. Every KERNELth program also runs in the kernel,
  * through BPF_PROG_TEST_RUN, where it may. A program that differs is made as small as it will go and printed.
  *
- *	difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-v]
+ *	difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-a] [-v]
  *
- * Without -n and -t: 100,000 programs. Exit status 1 if a program differs, 77 if there is no compiler here.
+ * Every program is compiled as usual and, in turn, in one other form; with -a in all of them. Without -n and -t:
+ * 100,000 programs. Exit status 1 if a program differs, 77 if there is no compiler here.
  */
 #include "skep/insn.h"
 
@@ -21,10 +22,6 @@
 #include "../unit/oracle.h"
 #include "exec/exec.h"
 #include "jit/jit.h"
-
-#pragma weak jit_new
-#pragma weak jit_free
-#pragma weak jit_run
 
 #define BUDGET 2000000
 #define INPUTS 2
@@ -54,16 +51,27 @@ static struct exec_run run;
 static uint8_t mem[FUZZ_MEM] __attribute__((aligned(16))), input[INPUTS][FUZZ_MEM];
 static uint64_t made, ran, faulted, not_compiled, in_kernel, refused;
 static char why[600];
+static bool all_forms;
+static uint64_t now_seed;
+static const char *now_form;
 
-/* Signals in compiled code become an outcome. */
+/* Signals in compiled code become an outcome; in the compiler they end it all, with the seed. */
 static sigjmp_buf escape;
 static volatile sig_atomic_t escaping;
 
 static void on_signal(int sig)
 {
-	if (!escaping)
-		_exit(sig == SIGALRM ? 124 : 70);
-	siglongjmp(escape, sig);
+	char text[160];
+	int n;
+
+	if (escaping)
+		siglongjmp(escape, sig);
+	n = snprintf(text, sizeof(text),
+		     "seed %" PRIu64 " differs: %s in the compiler or the engine (%s)\n", now_seed,
+		     sig == SIGALRM ? "no end" : strsignal(sig), now_form);
+	if (write(STDOUT_FILENO, text, (size_t)n) < 0)
+		_exit(70);
+	_exit(1);
 }
 
 static void catch_signals(void)
@@ -223,6 +231,7 @@ static enum verdict compare_form(const struct exec_prog *prog, const struct form
 	struct outcome got;
 	int r;
 
+	now_form = form->name;
 	r = jit_new(prog, &form->opts, &jit, &err);
 	if (r == -EOPNOTSUPP) {
 		not_compiled++;
@@ -264,8 +273,9 @@ static enum verdict compare(const struct text *t, bool may_fault)
 		snprintf(why, sizeof(why), "%s at %" PRIu64, want[i].id, want[i].at);
 		verdict = UNUSABLE;
 	}
-	for (size_t f = 0; f < FORMS && verdict == SAME && jit_new; f++)
-		verdict = compare_form(prog, &forms[f], want);
+	for (size_t f = 0; f < FORMS && verdict == SAME; f++)
+		if (f == 0 || all_forms || f == 1 + now_seed % (FORMS - 1))
+			verdict = compare_form(prog, &forms[f], want);
 	exec_prog_free(prog);
 	return verdict;
 }
@@ -371,6 +381,8 @@ static bool one(const struct args *a, uint64_t seed)
 	struct text t;
 	bool kernel = a->kernel && made % a->kernel == 0;
 
+	now_seed = seed;
+	now_form = "interpreter";
 	f.strict = kernel;
 	f.faults = !kernel && seed % 8 == 0;
 	if (!fuzz_body(&f, seed, seed % 16 ? 60 : 200))
@@ -402,7 +414,7 @@ static int parse(int argc, char **argv, struct args *a)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:t:s:k:v")) != -1)
+	while ((c = getopt(argc, argv, "n:t:s:k:av")) != -1)
 		switch (c) {
 		case 'n':
 			a->programs = strtoull(optarg, NULL, 0);
@@ -415,6 +427,9 @@ static int parse(int argc, char **argv, struct args *a)
 			break;
 		case 'k':
 			a->kernel = strtoull(optarg, NULL, 0);
+			break;
+		case 'a':
+			all_forms = true;
 			break;
 		case 'v':
 			a->verbose = true;
@@ -436,7 +451,7 @@ int main(int argc, char **argv)
 
 	if (parse(argc, argv, &a)) {
 		fprintf(stderr,
-			"usage: difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL]\n");
+			"usage: difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-a] [-v]\n");
 		return 2;
 	}
 	if (a.kernel && oracle_missing()) {
@@ -463,7 +478,7 @@ int main(int argc, char **argv)
 	       " refused), %.0f programs a second: %s\n",
 	       made, a.seed, ran, faulted, not_compiled, in_kernel, refused, (double)made / took,
 	       good ? "no difference" : "a difference");
-	if (good && !jit_new && !in_kernel) {
+	if (good && !jit_available()) {
 		printf("no compiler is built for this CPU\n");
 		return 77;
 	}

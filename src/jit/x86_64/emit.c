@@ -4,7 +4,6 @@
  * where the first showed that they reach (code only gets shorter, so they still do). Only the registers that the
  * caller wants kept and that are used are pushed; the native frame holds the slots, aligned to 16 at calls.
  */
-#include <cpuid.h>
 #include <string.h>
 
 #include "jit/x86_64/x86.h"
@@ -246,11 +245,9 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 
 static uint32_t features(void)
 {
-	unsigned int a, b, c, d;
-
-	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-		return 0;
-	return b & bit_BMI2 ? X86_BMI2 : 0;
+	/* cpuid itself traps in a virtual machine; the compiler's library has asked once */
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("bmi2") ? X86_BMI2 : 0;
 }
 
 static bool is_constant(const struct jit_alloc *a, uint32_t v)
