@@ -242,7 +242,7 @@ static void start_entry(struct build *b)
 			b->var[r] = ir_append(f,
 					      (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = r });
 		else
-			b->var[r] = ir_const(f, 0);
+			b->var[r] = live && r >= 1 && r <= 5 ? undef(b) : ir_const(f, 0);
 	}
 	if (fn->uses_stack) {
 		b->fp = ir_append(f, (struct ir_ins){ .op = IR_LOAD,

@@ -2,7 +2,7 @@
 /*
  * Encodings of the instructions that the back end uses (Intel 64 Software Developer's Manual, volume 2). The shortest
  * form is chosen: no REX without need, immediates and displacements of one byte. Each function writes one
- * instruction; tests/unit/jit_x86_test.c compares all of them with a disassembler.
+ * instruction.
  */
 #include <stdlib.h>
 #include <string.h>
