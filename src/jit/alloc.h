@@ -24,14 +24,14 @@ struct jit_alloc {
 	struct ir_fn *f;
 	const struct jit_target *target;
 	struct arena *arena;
-	uint32_t features; /* of the CPU, as the target knows them */
-	uint32_t *layout, nlayout; /* blocks in the order of the code */
+	uint32_t features;		 /* of the CPU, as the target knows them */
+	uint32_t *layout, nlayout;	 /* blocks in the order of the code */
 	uint32_t *block_pos, *block_end; /* by block */
-	uint32_t *pos; /* by value */
-	uint8_t *reg;  /* by value; NO_REG: slot, or none */
-	uint32_t *slot; /* by value: 1 + number of its slot; 0: none */
+	uint32_t *pos;			 /* by value */
+	uint8_t *reg;			 /* by value; NO_REG: slot, or none */
+	uint32_t *slot;			 /* by value: 1 + number of its slot; 0: none */
 	uint32_t nslots;
-	uint32_t used; /* registers that were given */
+	uint32_t used;	/* registers that were given */
 	uint32_t *uses; /* by value */
 	bool calls;
 	/* live ranges */

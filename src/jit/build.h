@@ -11,10 +11,10 @@
 
 /* A basic block of the program's instructions; number 0 is the entry, without instructions. */
 struct span {
-	uint32_t start, end, last; /* last: the instruction that ends it */
-	uint32_t succ[2];	   /* spans; NO_BLOCK */
+	uint32_t start, end, last;    /* last: the instruction that ends it */
+	uint32_t succ[2];	      /* spans; NO_BLOCK */
 	uint64_t reads, writes, live; /* of variables; live at the start */
-	bool leaves; /* its last instruction may end the program: one more block */
+	bool leaves;		      /* its last instruction may end the program: one more block */
 };
 
 struct slot {
@@ -33,8 +33,8 @@ struct build {
 	struct slot slots[MAX_VARS - FIRST_SLOT];
 	uint32_t nslots, nvars;
 	int8_t slot_at[ISA_STACK_SIZE + 1]; /* by offset below r10 */
-	uint32_t *var;	/* values now */
-	uint32_t *exit; /* values at the end of each span */
+	uint32_t *var;			    /* values now */
+	uint32_t *exit;			    /* values at the end of each span */
 	uint32_t run, fp;
 };
 
@@ -43,7 +43,7 @@ int build_spans(struct build *b);
 void build_find_slots(struct build *b);
 int build_liveness(struct build *b);
 int build_slot(const struct build *b, int32_t off, uint32_t size); /* variable, or -1 */
-uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn); /* registers that a call takes */
+uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn);  /* registers that a call takes */
 
 /* ssa.c: an instruction that is no transfer of control */
 void build_insn(struct build *b, uint32_t i);

@@ -208,7 +208,8 @@ int code_mem_alloc(struct jit_pool *pool, size_t most, struct code_mem *ret)
 		ret->pool = jit_pool_ref(pool);
 		return 0;
 	}
-	at = mmap(hint(whole), whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	at = mmap(hint(whole), whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		  0);
 	if (at == MAP_FAILED)
 		return -ENOMEM;
 	ret->start = at;
@@ -224,7 +225,8 @@ void code_mem_reach(const struct code_mem *mem, uint64_t *ret_lo, uint64_t *ret_
 
 int code_mem_fit(struct code_mem *mem, size_t size)
 {
-	size_t at, whole = mem->pool ? round_up(size, UNIT) : round_up(size, page_size()) + page_size();
+	size_t at, whole = mem->pool ? round_up(size, UNIT) :
+				       round_up(size, page_size()) + page_size();
 	bool good;
 
 	if (!mem->pool) {

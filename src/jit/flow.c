@@ -46,11 +46,10 @@ static void set_run(struct build *b, size_t field, uint64_t value, int size)
 
 static uint32_t call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n)
 {
-	return ir_emit(b->f, (struct ir_ins){ .op = IR_CALL,
-					      .w = 1,
-					      .a = ir_args(b->f, args, n),
-					      .b = n,
-					      .imm = fn });
+	return ir_emit(
+		b->f,
+		(struct ir_ins){
+			.op = IR_CALL, .w = 1, .a = ir_args(b->f, args, n), .b = n, .imm = fn });
 }
 
 /* An argument of a helper of unknown arity: what is undefined on some path is not passed. */
@@ -100,7 +99,8 @@ void build_call(struct build *b, uint32_t i)
 			args[0] = ir_const(b->f, (uintptr_t)exec_view_custom_ctx(b->u->prog));
 		else
 			set_run(b, offsetof(struct exec_run, insn), i, 4);
-		value = call_to(b, v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn, args, n);
+		value = call_to(b, v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn, args,
+				n);
 	}
 	clobber(b, value);
 }
@@ -122,13 +122,13 @@ static void jump_to(struct build *b, uint32_t to)
 
 static enum ir_cc condition(enum isa_op op, bool *wide, bool *imm)
 {
-#define COND(OP, fn)                                                          \
-	case ISA_##OP##64_IMM:                                                \
-	case ISA_##OP##64_REG:                                                \
-	case ISA_##OP##32_IMM:                                                \
-	case ISA_##OP##32_REG:                                                \
-		*wide = op == ISA_##OP##64_IMM || op == ISA_##OP##64_REG;     \
-		*imm = op == ISA_##OP##64_IMM || op == ISA_##OP##32_IMM;      \
+#define COND(OP, fn)                                                      \
+	case ISA_##OP##64_IMM:                                            \
+	case ISA_##OP##64_REG:                                            \
+	case ISA_##OP##32_IMM:                                            \
+	case ISA_##OP##32_REG:                                            \
+		*wide = op == ISA_##OP##64_IMM || op == ISA_##OP##64_REG; \
+		*imm = op == ISA_##OP##64_IMM || op == ISA_##OP##32_IMM;  \
 		return CC_OF_##OP;
 #define CC_OF_JEQ CC_EQ
 #define CC_OF_JGT CC_GT
@@ -182,11 +182,9 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 /* may_goto: counts on the budget; the loop goes on until a quarter of it is left. */
 static void may_goto(struct build *b, const struct span *s)
 {
-	struct ir_ins load = { .op = IR_LOAD,
-			       .w = 1,
-			       .x = 8,
-			       .a = b->run,
-			       .imm = offsetof(struct exec_run, budget) };
+	struct ir_ins load = {
+		.op = IR_LOAD, .w = 1, .x = 8, .a = b->run, .imm = offsetof(struct exec_run, budget)
+	};
 	struct ir_ins store = load;
 	uint32_t left = ir_emit(b->f, load), quarter;
 
@@ -239,8 +237,7 @@ static void start_entry(struct build *b)
 		bool given = r >= 1 && r <= (entry && !fn->callback ? 2u : 5u);
 
 		if (live && given)
-			b->var[r] = ir_append(f,
-					      (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = r });
+			b->var[r] = ir_append(f, (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = r });
 		else
 			b->var[r] = live && r >= 1 && r <= 5 ? undef(b) : ir_const(f, 0);
 	}
@@ -362,8 +359,7 @@ static void build_blocks(struct build *b, const uint32_t *order)
 			f->blocks[k].start = f->n;
 			enter_span(b, k);
 			for (uint32_t i = s->start; i < s->end; i++)
-				if (b->u->view[i].reached &&
-				    !b->u->view[i].tail_call)
+				if (b->u->view[i].reached && !b->u->view[i].tail_call)
 					build_insn(b, i);
 			end_span(b, s, &leaves[k]);
 		}

@@ -30,8 +30,8 @@ static bool constant(const struct ir_fn *f, uint32_t v, uint64_t *ret)
 
 uint64_t ir_compute(enum ir_op op, int w, uint64_t a, uint64_t b)
 {
-#define COMPUTE(id, fn)  \
-	case IR_##id:    \
+#define COMPUTE(id, fn) \
+	case IR_##id:   \
 		return w ? alu_##fn##64(a, b) : alu_##fn##32(a, b);
 	switch ((int)op) { /* binary ones */
 		COMPUTE(ADD, add)
@@ -91,7 +91,9 @@ static uint64_t unary(const struct ir_ins *in, uint64_t a)
 	case IR_ZEXT:
 		return a & byte_mask(in->x);
 	case IR_SEXT:
-		a = in->x == 1 ? alu_movsx64_8(a) : in->x == 2 ? alu_movsx64_16(a) : alu_movsx64_32(a);
+		a = in->x == 1 ? alu_movsx64_8(a) :
+		    in->x == 2 ? alu_movsx64_16(a) :
+				 alu_movsx64_32(a);
 		return a & width_mask(in->w);
 	default:
 		return a;
@@ -128,10 +130,20 @@ static uint64_t zero_of_shift(const struct ir_fn *f, const struct ir_ins *in, ui
 	return ~((~za & mask) >> n);
 }
 
+/* At most the dividend; a rest is below a constant divisor. */
+static uint64_t zero_of_division(const struct ir_fn *f, const struct ir_ins *in, uint64_t maybe)
+{
+	uint64_t d, z = above(maybe);
+
+	if (in->op == IR_UMOD && constant(f, in->b, &d) && (d & width_mask(in->w)))
+		z |= above((d & width_mask(in->w)) - 1);
+	return z;
+}
+
 uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 {
 	uint64_t za = ir_operands[in->op] ? f->zero[in->a] : 0, zb = f->zero[in->b];
-	uint64_t mask = width_mask(in->w), z = 0, n;
+	uint64_t mask = width_mask(in->w), z = 0;
 
 	switch ((enum ir_op)in->op) {
 	case IR_CONST:
@@ -151,12 +163,8 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 		z = zero_of_shift(f, in, za);
 		break;
 	case IR_UDIV:
-		z = above(~za & mask);
-		break;
-	case IR_UMOD: /* at most the dividend; below a constant divisor */
-		z = above(~za & mask);
-		if (constant(f, in->b, &n) && (n & mask))
-			z |= above((n & mask) - 1);
+	case IR_UMOD:
+		z = zero_of_division(f, in, ~za & mask);
 		break;
 	case IR_BSWAP:
 		return ~byte_mask(in->x);
@@ -168,7 +176,6 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 		return in->w ? 0 : ~mask;
 	case IR_SELECT:
 		return f->zero[f->args[in->a + 2]] & f->zero[f->args[in->a + 3]];
-	case IR_MULHU:
 	case IR_SUB:
 	case IR_MUL:
 	case IR_SAR:
@@ -177,6 +184,7 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 	case IR_SMOD:
 	case IR_NEG:
 	case IR_SEXT:
+	case IR_MULHU:
 		break;
 	case IR_NOP:
 	case IR_UNDEF:
@@ -283,8 +291,7 @@ static uint32_t fold_shifts(struct ir_fn *f, struct ir_ins *in, uint64_t n)
 	if (a.op == IR_SHL && in->op == IR_SHR && m == n)
 		return ir_binary(f, IR_AND, in->w, a.a, ir_const(f, width_mask(in->w) >> n));
 	if (a.op == IR_SHR && in->op == IR_SHL && m == n)
-		return ir_binary(f, IR_AND, in->w, a.a,
-				 ir_const(f, width_mask(in->w) >> n << n));
+		return ir_binary(f, IR_AND, in->w, a.a, ir_const(f, width_mask(in->w) >> n << n));
 	if (a.op == IR_SHL && in->op == IR_SAR && m == n &&
 	    (width - n == 8 || width - n == 16 || width - n == 32))
 		return ir_unary(f, IR_SEXT, in->w, (int)(width - n) / 8, a.a);
@@ -339,12 +346,14 @@ static bool reduce(struct ir_fn *f, struct ir_ins *in, uint64_t c)
 /* 64-bit operations whose operands and result fit 32 bits have shorter forms. */
 static bool narrow(struct ir_fn *f, struct ir_ins *in)
 {
-	bool small = f->zero[in->a] >> 32 == UINT32_MAX, both = small && f->zero[in->b] >> 32 == UINT32_MAX;
+	bool small = f->zero[in->a] >> 32 == UINT32_MAX,
+	     both = small && f->zero[in->b] >> 32 == UINT32_MAX;
 	uint64_t n;
 
 	if (!in->w)
 		return false;
-	if (((in->op == IR_OR || in->op == IR_XOR || in->op == IR_UDIV || in->op == IR_UMOD) && both) ||
+	if (((in->op == IR_OR || in->op == IR_XOR || in->op == IR_UDIV || in->op == IR_UMOD) &&
+	     both) ||
 	    (in->op == IR_AND && (small || f->zero[in->b] >> 32 == UINT32_MAX)) ||
 	    (in->op == IR_SHR && small && constant(f, in->b, &n) && n < 32)) {
 		in->w = 0;
@@ -437,8 +446,8 @@ static uint32_t fold_unary(struct ir_fn *f, struct ir_ins *in)
 			return in->a;
 		if ((a.op == IR_ZEXT || a.op == IR_SEXT) && a.x >= in->x)
 			return ir_unary(f, IR_SEXT, in->w, in->x, a.a);
-		if (a.op == IR_LOAD && a.y == LOAD_ZERO && a.x == in->x && a.c == f->epoch && in->w &&
-		    f->home[in->a] == f->block)
+		if (a.op == IR_LOAD && a.y == LOAD_ZERO && a.x == in->x && a.c == f->epoch &&
+		    in->w && f->home[in->a] == f->block)
 			return ir_emit(f, (struct ir_ins){ .op = IR_LOAD,
 							   .w = 1,
 							   .x = a.x,

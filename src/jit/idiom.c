@@ -42,7 +42,8 @@ struct part {
 	uint32_t load, shift;
 };
 
-static bool add_part(const struct ir_fn *f, struct part *parts, uint32_t *n, uint32_t v, uint32_t shift)
+static bool add_part(const struct ir_fn *f, struct part *parts, uint32_t *n, uint32_t v,
+		     uint32_t shift)
 {
 	const struct ir_ins *in = &f->ins[v];
 	uint64_t k;
@@ -104,11 +105,9 @@ static uint32_t wide_load(struct ir_fn *f, const struct ir_ins *in)
 	}
 	if (!little && !big)
 		return 0;
-	v = ir_emit(f, (struct ir_ins){ .op = IR_LOAD,
-					.w = 1,
-					.x = (uint8_t)bytes,
-					.a = first->a,
-					.imm = low });
+	v = ir_emit(
+		f, (struct ir_ins){
+			   .op = IR_LOAD, .w = 1, .x = (uint8_t)bytes, .a = first->a, .imm = low });
 	return little ? v : ir_unary(f, IR_BSWAP, 1, (int)bytes, v);
 }
 

@@ -53,7 +53,8 @@ void ir_init(struct ir_fn *f, struct arena *arena, uint32_t insns, uint32_t nblo
 	f->hash = ARENA_ARRAY(arena, uint32_t, size);
 	f->blocks = ARENA_ARRAY(arena, struct ir_block, nblocks);
 	f->nblocks = nblocks;
-	f->failed = !f->ins || !f->zero || !f->home || !f->next || !f->args || !f->hash || !f->blocks;
+	f->failed = !f->ins || !f->zero || !f->home || !f->next || !f->args || !f->hash ||
+		    !f->blocks;
 	f->n = 1;
 	f->epoch = 1;
 }
@@ -156,8 +157,8 @@ static uint32_t forwarded(struct ir_fn *f, const struct ir_ins *in)
 	for (uint32_t i = 0; i < MEM_FACTS; i++) {
 		const struct ir_mem *m = &f->mem[i];
 
-		if (!m->size || m->base != in->a || m->off != (int64_t)in->imm || m->size != in->x ||
-		    (m->loaded && m->sign != (in->y == LOAD_SIGN)))
+		if (!m->size || m->base != in->a || m->off != (int64_t)in->imm ||
+		    m->size != in->x || (m->loaded && m->sign != (in->y == LOAD_SIGN)))
 			continue;
 		if (m->loaded)
 			return m->value;
@@ -230,8 +231,8 @@ uint32_t ir_binary(struct ir_fn *f, enum ir_op op, int w, uint32_t a, uint32_t b
 
 uint32_t ir_unary(struct ir_fn *f, enum ir_op op, int w, int x, uint32_t a)
 {
-	return ir_emit(f, (struct ir_ins){
-				  .op = (uint8_t)op, .w = (uint8_t)w, .x = (uint8_t)x, .a = a });
+	return ir_emit(
+		f, (struct ir_ins){ .op = (uint8_t)op, .w = (uint8_t)w, .x = (uint8_t)x, .a = a });
 }
 
 bool ir_dominates(const struct ir_fn *f, uint32_t a, uint32_t b)

@@ -70,7 +70,7 @@ struct ir_ins {
 };
 
 struct ir_block {
-	uint32_t start, end; /* of ins */
+	uint32_t start, end;   /* of ins */
 	uint32_t pred, npreds; /* in preds[] */
 	uint32_t succ[2];      /* BR: if true, if false; NO_BLOCK */
 	uint32_t idom, dom_in, dom_out;
@@ -100,8 +100,8 @@ struct ir_fn {
 	uint32_t nblocks;
 	uint32_t *order; /* reached blocks in reverse postorder, after NO_BLOCKs */
 	uint32_t *preds, npreds;
-	bool failed;	 /* out of memory or over a limit */
-	bool fold;	 /* optimise */
+	bool failed; /* out of memory or over a limit */
+	bool fold;   /* optimise */
 	struct arena *arena;
 	/* value numbering */
 	uint32_t *hash, *next;
@@ -178,7 +178,8 @@ struct jit_unit {
 int jit_scan(struct jit_unit *u);
 uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn);
 /* ssa.c */
-int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch, struct ir_fn *ret);
+int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
+	      struct ir_fn *ret);
 int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch);
 /* opt.c: rebuilds @f optimised, with its edges split. */
 int jit_optimise(struct ir_fn *f, struct arena *scratch);

@@ -44,8 +44,8 @@ bool jit_available(void)
 	return host() != NULL;
 }
 
-typedef uint64_t (*code_fn)(struct exec_run *run, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
-			    uint64_t r5);
+typedef uint64_t (*code_fn)(struct exec_run *run, uint64_t r1, uint64_t r2, uint64_t r3,
+			    uint64_t r4, uint64_t r5);
 
 static code_fn code_at(const struct jit_prog *jit, uint32_t off)
 {
@@ -67,7 +67,8 @@ static uint64_t call_native(const struct exec_native *native, struct exec_run *r
 		else
 			hi = mid;
 	}
-	return code_at(jit, jit->entries[lo].code)(run, args[0], args[1], args[2], args[3], args[4]);
+	return code_at(jit, jit->entries[lo].code)(run, args[0], args[1], args[2], args[3],
+						   args[4]);
 }
 
 static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_code_buf *out)
@@ -176,8 +177,10 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 		return r;
 	r = live_ins(u);
 	for (uint32_t i = 0; i < u->n; i++)
-		calls += isa_kind(u->view[i].op) == ISA_KIND_CALL || isa_kind(u->view[i].op) == ISA_KIND_PACKET;
-	out.fixes = ARENA_ARRAY(u->arena, struct jit_call_fix, 2 * (size_t)calls); /* callx has two */
+		calls += isa_kind(u->view[i].op) == ISA_KIND_CALL ||
+			 isa_kind(u->view[i].op) == ISA_KIND_PACKET;
+	out.fixes =
+		ARENA_ARRAY(u->arena, struct jit_call_fix, 2 * (size_t)calls); /* callx has two */
 	out.fixes_room = 2 * calls;
 	out.room = 256;
 	out.bytes = malloc(out.room);
@@ -248,7 +251,8 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	}
 	jit_free(jit);
 	if (r == -EOPNOTSUPP)
-		return skep_fail(reterr, &ERR_JIT_INSN, at, "%s", u.why ? u.why : "it is too large");
+		return skep_fail(reterr, &ERR_JIT_INSN, at, "%s",
+				 u.why ? u.why : "it is too large");
 	return skep_fail_nomem(reterr);
 }
 

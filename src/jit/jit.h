@@ -32,8 +32,8 @@ enum jit_mode {
 
 struct jit_opts {
 	enum jit_mode mode;
-	bool portable;	  /* only what every CPU of this architecture has (tests) */
-	bool no_optimise; /* straight translation (tests: the slow twin of the optimiser) */
+	bool portable;	       /* only what every CPU of this architecture has (tests) */
+	bool no_optimise;      /* straight translation (tests: the slow twin of the optimiser) */
 	struct jit_pool *pool; /* NULL: pages of its own */
 };
 

@@ -277,16 +277,17 @@ static bool drop_dead(struct ir_fn *f, struct arena *arena)
 
 	if (!work || !live)
 		return false;
-#define NEED(value)                                     \
-	do {                                            \
-		uint32_t needed = (value);              \
-		if (needed && !live[needed]) {          \
-			live[needed] = 1;               \
-			work[top++] = needed;           \
-		}                                       \
+#define NEED(value)                            \
+	do {                                   \
+		uint32_t needed = (value);     \
+		if (needed && !live[needed]) { \
+			live[needed] = 1;      \
+			work[top++] = needed;  \
+		}                              \
 	} while (0)
 	for (uint32_t k = 0; k < f->nblocks; k++)
-		for (uint32_t v = f->blocks[k].start; f->blocks[k].reached && v < f->blocks[k].end; v++)
+		for (uint32_t v = f->blocks[k].start; f->blocks[k].reached && v < f->blocks[k].end;
+		     v++)
 			if (ir_has(&f->ins[v], IR_IS_EFFECT) && !ir_is(f, v, IR_ARG))
 				NEED(v);
 	while (top) {

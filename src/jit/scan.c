@@ -70,8 +70,7 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 	case ISA_KIND_PACKET:
 		return true;
 	case ISA_KIND_CALL:
-		return v->op != ISA_CALL_LOCAL &&
-		       (!v->custom || !exec_view_custom_ctx(u->prog));
+		return v->op != ISA_CALL_LOCAL && (!v->custom || !exec_view_custom_ctx(u->prog));
 	case ISA_KIND_JUMP:
 		return v->op == ISA_MAY_GOTO;
 	default:

@@ -34,8 +34,9 @@ static inline uint64_t fixture_one(void *ctx, uint64_t a1, uint64_t a2, uint64_t
 	return a1 * a1 + 1;
 }
 
-static const struct exec_custom fixture_helpers[] = { { .id = 1, .name = "mix", .fn = fixture_mix },
-						      { .id = 2, .name = "one", .fn = fixture_one } };
+static const struct exec_custom fixture_helpers[] = {
+	{ .id = 1, .name = "mix", .fn = fixture_mix }, { .id = 2, .name = "one", .fn = fixture_one }
+};
 
 static inline struct exec_prog *fixture_prog(const struct text *t)
 {
@@ -115,8 +116,9 @@ static inline bool fixture_same(const struct text *t, const uint8_t *memory)
 		got = fixture_run(prog, &variants[i], memory);
 		same = CHECK_MSG(got.r == want.r && got.r0 == want.r0 &&
 					 !memcmp(got.memory, want.memory, MEMORY),
-				 "variant %zu: %d, 0x%llx, interpreter %d, 0x%llx, memory %s", i, got.r,
-				 (unsigned long long)got.r0, want.r, (unsigned long long)want.r0,
+				 "variant %zu: %d, 0x%llx, interpreter %d, 0x%llx, memory %s", i,
+				 got.r, (unsigned long long)got.r0, want.r,
+				 (unsigned long long)want.r0,
 				 memcmp(got.memory, want.memory, MEMORY) ? "differs" : "the same");
 	}
 	exec_prog_free(prog);

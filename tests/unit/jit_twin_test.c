@@ -142,7 +142,8 @@ static void put_statement(struct text *t, bool calls)
 	int off = (int)(random64() % 24) * 8, part = (int)(random64() % 8), k;
 	static const uint8_t loads[] = { 0x71, 0x69, 0x61, 0x79, 0x91, 0x89, 0x81 };
 	static const uint8_t stores[] = { 0x73, 0x6b, 0x63, 0x7b };
-	static const uint8_t codes[] = { 0x0f, 0x1f, 0x2f, 0x4f, 0x5f, 0xaf, 0x0c, 0x1c, 0x2c, 0x4c, 0xac };
+	static const uint8_t codes[] = { 0x0f, 0x1f, 0x2f, 0x4f, 0x5f, 0xaf,
+					 0x0c, 0x1c, 0x2c, 0x4c, 0xac };
 
 	switch (random64() % (calls ? 10 : 8)) {
 	case 0:
@@ -196,8 +197,8 @@ static void put_statement(struct text *t, bool calls)
 static void put_block(struct text *t, int depth, bool calls)
 {
 	int n = 1 + (int)(random64() % 5);
-	static const uint8_t conds[] = { 0x15, 0x25, 0x35, 0x45, 0x55, 0x65, 0x75, 0xa5, 0xb5, 0xc5, 0xd5,
-					 0x16, 0x26, 0x56, 0x66, 0xa6, 0xc6 };
+	static const uint8_t conds[] = { 0x15, 0x25, 0x35, 0x45, 0x55, 0x65, 0x75, 0xa5, 0xb5,
+					 0xc5, 0xd5, 0x16, 0x26, 0x56, 0x66, 0xa6, 0xc6 };
 
 	for (int i = 0; i < n && t->n < 380; i++) {
 		uint32_t at = t->n;
@@ -250,4 +251,5 @@ static void structured_programs(void)
 	}
 }
 
-CHECK_MAIN({ "structured_programs", structured_programs }, { "every_op", every_op }, { "straight_programs", straight_programs })
+CHECK_MAIN({ "structured_programs", structured_programs }, { "every_op", every_op },
+	   { "straight_programs", straight_programs })

@@ -64,7 +64,8 @@ static void opcode_bytes(struct jit_code_buf *out, uint32_t opcode)
 }
 
 /* @bytes: of those two registers, which are of 8 bits, so that 4 to 7 need a REX */
-static void rr(struct jit_code_buf *out, int w, uint32_t opcode, int reg, int rm, bool byte_reg, bool byte_rm)
+static void rr(struct jit_code_buf *out, int w, uint32_t opcode, int reg, int rm, bool byte_reg,
+	       bool byte_rm)
 {
 	rex(out, w, reg, 0, rm, (byte_reg && reg >= 4) || (byte_rm && rm >= 4));
 	opcode_bytes(out, opcode);
@@ -83,8 +84,9 @@ static void modrm_mem(struct jit_code_buf *out, int reg, struct x86_mem m)
 
 	x86_byte(out, (uint8_t)(mod << 6 | (reg & 7) << 3 | (sib ? 4 : m.base & 7)));
 	if (sib)
-		x86_byte(out, (uint8_t)(m.scale << 6 |
-					(m.index == NO_INDEX ? 4 : m.index & 7) << 3 | (m.base & 7)));
+		x86_byte(out,
+			 (uint8_t)(m.scale << 6 | (m.index == NO_INDEX ? 4 : m.index & 7) << 3 |
+				   (m.base & 7)));
 	if (mod == 1)
 		x86_byte(out, (uint8_t)m.disp);
 	if (mod == 2)

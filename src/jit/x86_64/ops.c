@@ -94,7 +94,9 @@ static void multiply(struct x86_emit *e, uint32_t v)
 			x86_lea(e->out, in.w, reg,
 				(struct x86_mem){ .base = (uint8_t)a,
 						  .index = (uint8_t)a,
-						  .scale = c == 3 ? 1 : c == 5 ? 2 : 3 });
+						  .scale = c == 3 ? 1 :
+							   c == 5 ? 2 :
+								    3 });
 		else
 			x86_imul_i(e->out, in.w, reg, a, (int32_t)c);
 		x86_finish(e, v, reg);

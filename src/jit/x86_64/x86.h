@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The x86-64 back end's own contract. encode.c writes single instructions; emit.c a function; ops.c values; flow.c
+ * The x86-64 back end's own contract. encode.c writes single instructions; emit.c a function; ops.c values; x86_flow.c
  * moves, calls and branches. r10 and r11 are never given to values: r10 serves addresses and second operands,
  * r11 results and cycles of moves.
  */
@@ -10,7 +10,22 @@
 #include "jit/alloc.h"
 
 enum x86_reg {
-	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
 };
 #define NO_INDEX 0xff
 
@@ -28,7 +43,16 @@ enum x86_alu { ALU_ADD, ALU_OR, ALU_AND = 4, ALU_SUB, ALU_XOR, ALU_CMP };
 enum x86_shift { SHIFT_ROL, SHIFT_SHL = 4, SHIFT_SHR, SHIFT_SAR = 7 };
 enum x86_size { SIZE_8 = 1, SIZE_16 = 2, SIZE_32 = 4, SIZE_64 = 8 };
 enum x86_cond {
-	COND_B = 2, COND_AE, COND_E, COND_NE, COND_BE, COND_A, COND_L = 12, COND_GE, COND_LE, COND_G,
+	COND_B = 2,
+	COND_AE,
+	COND_E,
+	COND_NE,
+	COND_BE,
+	COND_A,
+	COND_L = 12,
+	COND_GE,
+	COND_LE,
+	COND_G,
 };
 
 /* encode.c; @w: 64-bit operands, else 32 */
@@ -51,8 +75,9 @@ void x86_test_ri(struct jit_code_buf *out, int w, int a, int32_t imm);
 void x86_lea(struct jit_code_buf *out, int w, int dst, struct x86_mem m);
 void x86_shift_i(struct jit_code_buf *out, int w, enum x86_shift op, int dst, int count);
 void x86_shift_cl(struct jit_code_buf *out, int w, enum x86_shift op, int dst);
-void x86_shift_v(struct jit_code_buf *out, int w, enum x86_shift op, int dst, int src, int count); /* BMI2 */
-void x86_rorx(struct jit_code_buf *out, int w, int dst, int src, int count);		       /* BMI2 */
+void x86_shift_v(struct jit_code_buf *out, int w, enum x86_shift op, int dst, int src,
+		 int count);						     /* BMI2 */
+void x86_rorx(struct jit_code_buf *out, int w, int dst, int src, int count); /* BMI2 */
 void x86_imul_rr(struct jit_code_buf *out, int w, int dst, int src);
 void x86_imul_i(struct jit_code_buf *out, int w, int dst, int src, int32_t imm);
 void x86_group3(struct jit_code_buf *out, int w, int ext, int rm); /* 3 neg, 4 mul, 6 div, 7 idiv */
@@ -61,7 +86,7 @@ void x86_rol16(struct jit_code_buf *out, int reg, int count);
 void x86_extend(struct jit_code_buf *out, int w, int dst, int src, int size, bool sign);
 void x86_cdq(struct jit_code_buf *out, int w);
 void x86_cmov(struct jit_code_buf *out, int w, enum x86_cond cc, int dst, int src);
-void x86_xadd(struct jit_code_buf *out, int w, struct x86_mem m, int src);    /* lock */
+void x86_xadd(struct jit_code_buf *out, int w, struct x86_mem m, int src); /* lock */
 void x86_xchg(struct jit_code_buf *out, int w, struct x86_mem m, int src);
 void x86_cmpxchg(struct jit_code_buf *out, int w, struct x86_mem m, int src); /* lock */
 void x86_lock(struct jit_code_buf *out);
@@ -95,7 +120,7 @@ struct x86_emit {
 
 /* emit.c: where values are */
 bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret);
-bool x86_fits(uint64_t imm, int w); /* as an immediate of 32 bits */
+bool x86_fits(uint64_t imm, int w);		      /* as an immediate of 32 bits */
 int x86_reg_of(const struct x86_emit *e, uint32_t v); /* -1: in no register */
 struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v);
 /* The register that holds @v, @scratch loaded with it if none does. */
@@ -110,8 +135,9 @@ void x86_copy(struct x86_emit *e, int reg, uint32_t v);
 void x86_value(struct x86_emit *e, uint32_t v);
 /* mem.c */
 void x86_memory(struct x86_emit *e, uint32_t v);
-/* flow.c */
-void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y, enum x86_cond *ret);
+/* x86_flow.c */
+void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y,
+		 enum x86_cond *ret);
 void x86_control(struct x86_emit *e, uint32_t v, uint32_t block);
 void x86_call(struct x86_emit *e, uint32_t v);
 void x86_arguments(struct x86_emit *e);

@@ -174,7 +174,7 @@ static void jump(struct x86_emit *e, int cc, uint32_t block)
 
 static enum x86_cond cond_of(enum ir_cc cc)
 {
-	static const uint8_t conds[] = { COND_E, COND_NE, COND_B,  COND_AE, COND_A,  COND_BE,
+	static const uint8_t conds[] = { COND_E, COND_NE, COND_B, COND_AE, COND_A,  COND_BE,
 					 COND_L, COND_GE, COND_G, COND_LE, COND_NE, COND_E };
 
 	return (enum x86_cond)conds[cc];
