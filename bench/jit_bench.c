@@ -281,10 +281,12 @@ static void print_code(void)
 	       "kernel", "compile ns", "ns an insn");
 	for (int w = 0; w < WORK_COUNT; w++) {
 		const struct work_info *jit = work_info(cells[w][ENGINE_JIT].work);
-		const struct work_info *checked = work_info(cells[w][ENGINE_CHECKED].work);
+		size_t checked = has(ENGINE_CHECKED) ?
+					 work_info(cells[w][ENGINE_CHECKED].work)->code_bytes :
+					 0;
 
 		printf("%-16s %7u %10zu %10zu %10zu %12.0f %12.1f\n", labels[w], jit->insns,
-		       jit->code_bytes, checked->code_bytes,
+		       jit->code_bytes, checked,
 		       has(ENGINE_KERNEL) ? work_info(cells[w][ENGINE_KERNEL].work)->code_bytes : 0,
 		       jit->compile_ns, jit->compile_ns / jit->insns);
 	}

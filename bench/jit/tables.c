@@ -75,10 +75,10 @@ static uint64_t hash_put(UNUSED void *ctx, uint64_t a, uint64_t b, REST)
 }
 
 const struct exec_custom bench_helpers[BENCH_HELPERS] = {
-	{ .id = 1, .name = "trivial", .fn = trivial },
-	{ .id = 2, .name = "array_at", .fn = array_at },
-	{ .id = 3, .name = "hash_at", .fn = hash_at },
-	{ .id = 4, .name = "hash_put", .fn = hash_put },
+	{ .id = 1, .name = "trivial", .fn = trivial, .args = { ARG_ANY } },
+	{ .id = 2, .name = "array_at", .fn = array_at, .args = { ARG_ANY } },
+	{ .id = 3, .name = "hash_at", .fn = hash_at, .args = { ARG_ANY } },
+	{ .id = 4, .name = "hash_put", .fn = hash_put, .args = { ARG_ANY, ARG_ANY } },
 };
 
 void bench_tables_fill(void)

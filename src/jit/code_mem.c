@@ -16,7 +16,10 @@
 
 #define POOL_SIZE (64u << 20)
 #define UNIT 64
-#define NEAR_DISTANCE (256u << 20)
+#define NEAR_DISTANCE (256u << 20) /* below this library: its heap grows upwards */
+#define NEAR_SLOTS 16384	   /* of 64 KiB, below that */
+#define NEAR_TRIES 8
+#define REACH (INT32_MAX - (64u << 20))
 
 struct extent {
 	struct extent *next;
@@ -39,12 +42,35 @@ static size_t round_up(size_t n, size_t unit)
 	return (n + unit - 1) / unit * unit;
 }
 
-/* Asks for a place that calls into this library reach. */
-static void *hint(size_t size)
+/* Is all of a mapping where calls into this library reach? */
+static bool is_near(const uint8_t *at, size_t size)
+{
+	int64_t from = (int64_t)((uintptr_t)&code_mem_alloc - (uintptr_t)at);
+
+	return from > -(int64_t)REACH && from < (int64_t)(REACH - size);
+}
+
+/*
+ * Address space without memory, near this library if there is room. The places asked for differ by @salt, so that a
+ * process with many programs finds a free one soon.
+ */
+static void *reserve(size_t size, uintptr_t salt)
 {
 	uintptr_t here = (uintptr_t)&code_mem_alloc & ~(uintptr_t)0xffff;
+	uint8_t *at = MAP_FAILED;
 
-	return (void *)(here > NEAR_DISTANCE + size ? here - NEAR_DISTANCE - size : 0);
+	for (uint32_t i = 0; i < NEAR_TRIES; i++) {
+		uintptr_t slot = (uint32_t)(salt * 0x9e3779b97f4a7c15ull >> 40) % NEAR_SLOTS;
+		uintptr_t below = NEAR_DISTANCE + (slot << 16) + size;
+
+		at = mmap((void *)(here > below ? here - below : 0), size, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (at == MAP_FAILED || is_near(at, size) || i + 1 == NEAR_TRIES)
+			break;
+		munmap(at, size);
+		salt += 0x10001;
+	}
+	return at;
 }
 
 int jit_pool_new(struct jit_pool **ret, struct skep_error **reterr)
@@ -57,8 +83,7 @@ int jit_pool_new(struct jit_pool **ret, struct skep_error **reterr)
 	p->fd = -1;
 	p->refs = 1;
 	p->page = (size_t)sysconf(_SC_PAGESIZE);
-	p->reserved = mmap(hint(POOL_SIZE), POOL_SIZE + 2 * p->page, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p->reserved = reserve(POOL_SIZE + 2 * p->page, (uintptr_t)p >> 4);
 	if (p->reserved == MAP_FAILED)
 		goto failed;
 	p->base = p->reserved + p->page;
@@ -208,8 +233,7 @@ int code_mem_alloc(struct jit_pool *pool, size_t most, struct code_mem *ret)
 		ret->pool = jit_pool_ref(pool);
 		return 0;
 	}
-	at = mmap(hint(whole), whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		  0);
+	at = reserve(whole, (uintptr_t)ret >> 4);
 	if (at == MAP_FAILED)
 		return -ENOMEM;
 	ret->start = at;
