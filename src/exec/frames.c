@@ -211,7 +211,8 @@ const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uin
 		return NULL;
 	}
 	run->tail_calls++;
-	run->dirty |= next->stack;
+	if (!run->dirty)
+		run->dirty = next->stack;
 	access_forget(run);
 	return next;
 }
