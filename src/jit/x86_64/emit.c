@@ -12,6 +12,8 @@
 #define CALLER_SAVED \
 	(1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9)
 
+#define LOOP_ALIGN 16
+
 bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret)
 {
 	const struct ir_ins *in = &e->f->ins[v];
@@ -189,6 +191,30 @@ static void find_forwards(struct x86_emit *e)
 		e->forward[e->a->layout[i]] = final(e->forward, e->a->layout[i]);
 }
 
+/* Padding before a loop: all of it in the first pass, so that the second one only gets shorter. */
+static void align(struct x86_emit *e)
+{
+	uint32_t n = e->second ? (uint32_t)-e->out->len % LOOP_ALIGN : LOOP_ALIGN - 1;
+
+	x86_nop(e->out, n);
+}
+
+/* Loops start where a jump back ends up. */
+static void find_heads(struct x86_emit *e)
+{
+	uint32_t *at = e->before; /* not in use yet */
+
+	for (uint32_t i = 0; i < e->a->nlayout; i++)
+		at[e->a->layout[i]] = i;
+	for (uint32_t i = 0; i < e->a->nlayout; i++)
+		for (int s = 0; s < 2; s++) {
+			uint32_t to = e->f->blocks[e->a->layout[i]].succ[s];
+
+			if (to != NO_BLOCK && at[to] <= i && e->forward[to] == to)
+				e->heads[to] = true;
+		}
+}
+
 static void write_once(struct x86_emit *e, size_t start)
 {
 	const struct jit_alloc *a = e->a;
@@ -200,6 +226,8 @@ static void write_once(struct x86_emit *e, size_t start)
 	for (uint32_t i = 0; i < a->nlayout; i++) {
 		uint32_t k = a->layout[i];
 
+		if (e->heads[k])
+			align(e);
 		e->offset[k] = (uint32_t)e->out->len;
 		if (e->forward[k] != k)
 			continue;
@@ -229,11 +257,13 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.before = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
+	e.heads = ARENA_ARRAY(a->arena, bool, a->f->nblocks);
 	e.jumps = ARENA_ARRAY(a->arena, struct x86_jump, 2 * (size_t)a->nlayout + 2);
-	out->failed |= !e.offset || !e.before || !e.forward || !e.jumps;
+	out->failed |= !e.offset || !e.before || !e.forward || !e.heads || !e.jumps;
 	if (out->failed)
 		return;
 	find_forwards(&e);
+	find_heads(&e);
 	write_once(&e, start);
 	t = e.offset;
 	e.offset = e.before;

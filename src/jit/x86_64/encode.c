@@ -351,6 +351,30 @@ void x86_pop(struct jit_code_buf *out, int reg)
 	x86_byte(out, (uint8_t)(0x58 | (reg & 7)));
 }
 
+void x86_nop(struct jit_code_buf *out, uint32_t n)
+{
+	/* by length */
+	static const uint8_t forms[][8] = {
+		{ 0 },
+		{ 0x90 },
+		{ 0x66, 0x90 },
+		{ 0x0f, 0x1f, 0x00 },
+		{ 0x0f, 0x1f, 0x40, 0 },
+		{ 0x0f, 0x1f, 0x44, 0, 0 },
+		{ 0x66, 0x0f, 0x1f, 0x44, 0, 0 },
+		{ 0x0f, 0x1f, 0x80, 0, 0, 0, 0 },
+		{ 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 },
+	};
+
+	while (n) {
+		uint32_t len = n < 8 ? n : 8;
+
+		for (uint32_t i = 0; i < len; i++)
+			x86_byte(out, forms[len][i]);
+		n -= len;
+	}
+}
+
 void x86_ret(struct jit_code_buf *out)
 {
 	x86_byte(out, 0xc3);

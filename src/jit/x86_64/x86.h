@@ -92,6 +92,7 @@ void x86_cmpxchg(struct jit_code_buf *out, int w, struct x86_mem m, int src); /*
 void x86_lock(struct jit_code_buf *out);
 void x86_push(struct jit_code_buf *out, int reg);
 void x86_pop(struct jit_code_buf *out, int reg);
+void x86_nop(struct jit_code_buf *out, uint32_t n); /* n < 16 bytes */
 void x86_ret(struct jit_code_buf *out);
 void x86_call_reg(struct jit_code_buf *out, int reg);
 /* Short jumps inside one value's code: the place to give to x86_here(). */
@@ -111,6 +112,7 @@ struct x86_emit {
 	struct jit_code_buf *out;
 	uint32_t *offset, *before; /* of blocks: in this pass, in the one before */
 	uint32_t *forward;	   /* where a jump to the block ends up */
+	bool *heads;		   /* blocks that start a loop */
 	struct x86_jump *jumps;
 	uint32_t njumps;
 	uint32_t next; /* block that follows in the code */

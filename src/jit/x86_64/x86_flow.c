@@ -155,11 +155,14 @@ static void jump(struct x86_emit *e, int cc, uint32_t block)
 {
 	struct x86_jump *j = &e->jumps[e->njumps];
 	uint32_t old = j->at, to = e->forward[block];
-	int64_t delta = (int64_t)e->before[to] - old;
+	bool back = e->before[to] <= old;
+	/* where a jump back goes is known in this pass, the others from the one before */
+	int64_t delta = back ? (int64_t)e->offset[to] - (int64_t)e->out->len - 2 :
+			       (int64_t)e->before[to] - old;
 
 	e->njumps++;
 	j->block = to;
-	j->is_short = e->second && delta >= -120 && delta <= 120;
+	j->is_short = e->second && delta >= -128 && delta <= (back ? 0 : 120);
 	if (j->is_short) {
 		x86_byte(e->out, (uint8_t)(cc < 0 ? 0xeb : 0x70 | cc));
 		x86_byte(e->out, 0);
