@@ -160,30 +160,33 @@ static uint32_t func_insn(const struct exec_prog *prog, uint64_t func)
 int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], uint64_t *ret)
 {
 	const struct exec_prog *prog = run->prog;
+	/* compiled functions have their frames from the compiler, and run->depth is the highest of them */
+	const bool native = run->native && run->native->prog == prog;
+	const uint64_t above = native ? run->callback_depth : run->depth;
 	uint32_t insn = run->insn;
 	int r;
 
 	if (!func_is_valid(prog, func))
 		trap(run, &ERR_ARG_FUNC, "the callback is 0x%llx", (unsigned long long)func);
-	else if (run->depth + 1 >= ISA_MAX_FRAMES)
+	else if (above + 1 >= ISA_MAX_FRAMES)
 		trap(run, &ERR_DEPTH, "%u frames are in use", ISA_MAX_FRAMES);
 	else if (__atomic_load_n(&run->stop, __ATOMIC_RELAXED))
 		trap_stopped(run);
 	if (run->fault)
 		return skep_error_code(run->fault);
-	if (++run->depth > run->max_depth)
-		run->max_depth = run->depth;
 	run->callback_depth++;
-	if (run->native && run->native->prog == prog) {
+	if (native) {
 		*ret = run->native->call(run->native, run, func_insn(prog, func), args);
 		r = run->fault ? skep_error_code(run->fault) : 0;
 	} else {
+		if (++run->depth > run->max_depth)
+			run->max_depth = run->depth;
 		r = interp(run, (const struct exec_op *)(uintptr_t)func, args, ret);
 	}
 	if (r < 0)
 		return r;
 	run->callback_depth--;
-	run->depth--;
+	run->depth -= !native;
 	if (run->prog != prog)
 		access_forget(run);
 	run->prog = prog;

@@ -95,8 +95,11 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 	}
 }
 
-static bool takes_function(const struct exec_view *v)
+/* May the helper call back? So may an embedder's that gets the run and does not say what it takes. */
+static bool takes_function(const struct jit_unit *u, const struct exec_view *v)
 {
+	if (v->custom && !v->row)
+		return !exec_view_custom_ctx(u->prog);
 	for (int i = 0; v->op == ISA_CALL_HELPER && v->row && i < 5; i++)
 		if (v->row->args[i] == ARG_FUNC)
 			return true;
@@ -126,7 +129,7 @@ static bool spread(struct jit_unit *u, uint32_t number)
 		const struct exec_view *v = &u->view[i];
 		struct jit_func *to;
 
-		if (v->reached && takes_function(v))
+		if (v->reached && takes_function(u, v))
 			changed |= raise_callbacks(u, fn->frame + 1);
 		if (!v->reached || (v->op != ISA_CALL_LOCAL && v->op != ISA_LD_FUNC))
 			continue;

@@ -20,6 +20,7 @@ struct fix {
 	uint8_t gap[64];
 	uint8_t config[16];
 	const struct exec_prog *slots[4];
+	const struct exec_native *natives[4]; /* of the slots; NULL: interpreted */
 	struct exec_map maps[FIX_MAPS];
 	uint8_t mem[64]; /* the context: plain memory of 64 bytes */
 };
@@ -63,9 +64,20 @@ static inline const struct exec_prog *fix_tail(void *space, void *map, uint32_t 
 	return index < 4 ? f->slots[index] : NULL;
 }
 
+static inline const struct exec_native *fix_native(void *space, const struct exec_prog *prog)
+{
+	struct fix *f = space;
+
+	for (int i = 0; i < 4; i++)
+		if (f->natives[i] && f->slots[i] == prog)
+			return f->natives[i];
+	return NULL;
+}
+
 static const struct exec_space_ops fix_ops = { .map = fix_map,
 					       .value = fix_value,
-					       .tail = fix_tail };
+					       .tail = fix_tail,
+					       .native = fix_native };
 
 static inline void fix_init(struct fix *f)
 {
