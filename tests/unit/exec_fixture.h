@@ -74,10 +74,9 @@ static inline const struct exec_native *fix_native(void *space, const struct exe
 	return NULL;
 }
 
-static const struct exec_space_ops fix_ops = { .map = fix_map,
-					       .value = fix_value,
-					       .tail = fix_tail,
-					       .native = fix_native };
+static const struct exec_space_ops fix_ops = {
+	.map = fix_map, .value = fix_value, .tail = fix_tail, .native = fix_native
+};
 
 static inline void fix_init(struct fix *f)
 {
