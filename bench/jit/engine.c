@@ -68,12 +68,16 @@ static int compare(const void *a, const void *b)
 
 static int compile(struct work *w, struct skep_error **reterr)
 {
+	static struct jit_pool *pool; /* as an embedder has one for all its programs */
 	struct jit_opts opts = { .mode = w->engine == ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED };
 	double ns[COMPILES];
 	struct jit_stats stats;
 
+	if (!pool && jit_pool_new(&pool, reterr) < 0)
+		return -ENOMEM;
+	opts.pool = pool;
 	for (int i = 0; i < COMPILES; i++) {
-		double start = now();
+		double start;
 		int r;
 
 		jit_free(w->jit);
@@ -109,7 +113,8 @@ static int open_ours(struct work *w, const char *name, const char *path)
 				    .name = name,
 				    .prog_type = -1,
 				    .customs = bench_helpers,
-				    .ncustoms = BENCH_HELPERS };
+				    .ncustoms = BENCH_HELPERS,
+				    .custom_ctx = w };
 	struct skep_insn *insns = NULL;
 	struct skep_error *err = NULL;
 	size_t size, n = 0;
