@@ -55,6 +55,22 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t need)
 	return c;
 }
 
+void arena_reset(struct arena *a, size_t keep)
+{
+	size_t used = a->used, limit = a->limit;
+	struct arena_chunk *c = a->top;
+
+	if (c && !c->next && c->size <= keep) {
+		memset(c->data, 0, c->used);
+		c->used = a->used = 0;
+		return;
+	}
+	arena_done(a);
+	arena_init(a, limit);
+	if (used && used <= keep) /* that fails: nothing is kept */
+		chunk_new(a, used);
+}
+
 void *arena_alloc(struct arena *a, size_t n, size_t size)
 {
 	struct arena_chunk *c = a->top;

@@ -21,6 +21,8 @@ struct arena {
 /* @limit 0 means no limit. Needs no memory; cannot fail. */
 void arena_init(struct arena *a, size_t limit);
 void arena_done(struct arena *a);
+/* Empty again; memory of up to @keep bytes stays for what comes next, in one piece. */
+void arena_reset(struct arena *a, size_t keep);
 /* Zeroed memory, or NULL when out of memory, over the limit, or n * size overflows. n or size 0 gives
  * a valid pointer. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);

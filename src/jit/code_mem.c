@@ -19,6 +19,7 @@
 #define NEAR_DISTANCE (256u << 20) /* below this library: its heap grows upwards */
 #define NEAR_SLOTS 16384	   /* of 64 KiB, below that */
 #define NEAR_TRIES 8
+#define KEPT_TAIL (256u << 10)
 #define REACH (INT32_MAX - (64u << 20))
 
 struct extent {
@@ -35,6 +36,8 @@ struct jit_pool {
 	size_t page;
 	struct extent *free;
 	size_t used; /* bytes given out */
+	struct arena scratch;
+	bool lent; /* scratch is in use */
 };
 
 static size_t round_up(size_t n, size_t unit)
@@ -130,6 +133,7 @@ struct jit_pool *jit_pool_unref(struct jit_pool *p)
 		return NULL;
 	munmap(p->reserved, POOL_SIZE + 2 * p->page);
 	close(p->fd);
+	arena_done(&p->scratch);
 	while (p->free) {
 		struct extent *next = p->free->next;
 
@@ -149,6 +153,31 @@ size_t jit_pool_used(struct jit_pool *p)
 	used = p->used;
 	pthread_mutex_unlock(&p->lock);
 	return used;
+}
+
+bool jit_pool_lend(struct jit_pool *p, struct arena *ret)
+{
+	bool good;
+
+	arena_init(ret, 0);
+	if (!p)
+		return false;
+	pthread_mutex_lock(&p->lock);
+	good = !p->lent;
+	p->lent = true;
+	pthread_mutex_unlock(&p->lock);
+	if (good)
+		*ret = p->scratch;
+	return good;
+}
+
+void jit_pool_take_back(struct jit_pool *p, struct arena *scratch)
+{
+	arena_reset(scratch, JIT_KEPT_SCRATCH);
+	p->scratch = *scratch;
+	pthread_mutex_lock(&p->lock);
+	p->lent = false;
+	pthread_mutex_unlock(&p->lock);
 }
 
 static bool take(struct jit_pool *p, size_t size, size_t *ret)
@@ -256,9 +285,11 @@ int code_mem_fit(struct code_mem *mem, size_t size)
 	if (!mem->pool) {
 		if (whole > mem->mapped)
 			return -ENOMEM;
-		if (whole < mem->mapped)
+		/* what is left is address space: not worth a system call unless there is much of it */
+		if (mem->mapped - whole > KEPT_TAIL) {
 			munmap(mem->start + whole, mem->mapped - whole);
-		mem->mapped = whole;
+			mem->mapped = whole;
+		}
 		mem->size = size;
 		return 0;
 	}
@@ -274,17 +305,17 @@ int code_mem_fit(struct code_mem *mem, size_t size)
 
 int code_mem_write(struct code_mem *mem, const uint8_t *bytes, size_t size)
 {
-	size_t page = page_size();
+	size_t pages = round_up(size, page_size());
 
 	if (mem->pool)
 		return pwrite(mem->pool->fd, bytes, size, mem->start - mem->pool->base) ==
 				       (ssize_t)size ?
 			       0 :
 			       -ENOMEM;
-	if (mprotect(mem->start, mem->mapped - page, PROT_READ | PROT_WRITE) < 0)
+	if (mprotect(mem->start, pages, PROT_READ | PROT_WRITE) < 0)
 		return -ENOMEM;
 	memcpy(mem->start, bytes, size);
-	return mprotect(mem->start, mem->mapped - page, PROT_READ | PROT_EXEC) < 0 ? -ENOMEM : 0;
+	return mprotect(mem->start, pages, PROT_READ | PROT_EXEC) < 0 ? -ENOMEM : 0;
 }
 
 void code_mem_free(struct code_mem *mem)

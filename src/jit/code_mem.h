@@ -8,6 +8,7 @@
 #ifndef JIT_CODE_MEM_H
 #define JIT_CODE_MEM_H
 
+#include "base/arena.h"
 #include "jit/jit.h"
 
 struct code_mem {
@@ -24,5 +25,13 @@ void code_mem_reach(const struct code_mem *mem, uint64_t *ret_lo, uint64_t *ret_
 int code_mem_fit(struct code_mem *mem, size_t size);
 int code_mem_write(struct code_mem *mem, const uint8_t *bytes, size_t size);
 void code_mem_free(struct code_mem *mem);
+
+/*
+ * Memory of compiling, kept by the pool from one program to the next so that its pages are there already. False: it is
+ * lent out, or there is no pool; *ret is an empty arena of the caller's own.
+ */
+#define JIT_KEPT_SCRATCH (4u << 20)
+bool jit_pool_lend(struct jit_pool *pool, struct arena *ret);
+void jit_pool_take_back(struct jit_pool *pool, struct arena *scratch);
 
 #endif

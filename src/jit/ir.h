@@ -167,7 +167,7 @@ struct jit_unit {
 	struct jit_func *funcs;
 	uint32_t nfuncs;
 	uint32_t *func_of; /* by instruction: number of the function that starts there */
-	struct arena *arena;
+	struct arena *arena, *scratch; /* of the program; of the function at hand */
 	const struct exec_native *native;
 	bool has_callbacks, has_tails;
 	const char *why; /* it cannot be compiled */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The compiler from end to end, and how compiled programs run. Functions are compiled one by one, each in a scratch
- * arena, into one buffer; calls between them, and of helpers that are near, are linked when the code has its place.
+ * The compiler from end to end, and how compiled programs run. Functions are compiled one by one, each in the same
+ * scratch arena, into one buffer; calls between them, and of helpers that are near, are linked when the code has
+ * its place.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,16 +74,15 @@ static uint64_t call_native(const struct exec_native *native, struct exec_run *r
 
 static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_code_buf *out)
 {
-	struct arena scratch;
 	struct ir_fn f;
-	struct jit_alloc a = { .f = &f, .target = host(), .arena = &scratch };
+	struct jit_alloc a = { .f = &f, .target = host(), .arena = u->scratch };
 	int r;
 
-	arena_init(&scratch, 0);
+	arena_reset(u->scratch, JIT_KEPT_SCRATCH);
 	a.features = u->opts->portable ? 0 : a.target->features();
-	r = jit_build(u, fn, &scratch, &f);
+	r = jit_build(u, fn, u->scratch, &f);
 	if (r == 0)
-		r = jit_optimise(&f, &scratch);
+		r = jit_optimise(&f, u->scratch);
 	if (r == 0)
 		r = jit_layout(&a);
 	if (r == 0)
@@ -98,13 +98,11 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 		for (uint32_t v = 1; v < f.n; v++)
 			u->ir_insns += f.ins[v].op != IR_NOP && f.ins[v].op != IR_CONST;
 	}
-	arena_done(&scratch);
 	return r;
 }
 
 static int live_ins(struct jit_unit *u)
 {
-	struct arena scratch;
 	int r = 0;
 
 	/* callees before callers: theirs are the higher frames */
@@ -112,9 +110,8 @@ static int live_ins(struct jit_unit *u)
 		for (uint32_t f = 0; f < u->nfuncs && r == 0; f++) {
 			if (!u->funcs[f].reached || u->funcs[f].frame != frame)
 				continue;
-			arena_init(&scratch, 0);
-			r = jit_live_in(u, &u->funcs[f], &scratch);
-			arena_done(&scratch);
+			arena_reset(u->scratch, JIT_KEPT_SCRATCH);
+			r = jit_live_in(u, &u->funcs[f], u->scratch);
 		}
 	return r;
 }
@@ -221,10 +218,13 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 {
 	static const struct jit_opts defaults;
 	struct skep_place at = SKEP_AT_INSN(exec_prog_name(prog), exec_prog_name(prog), 0);
-	struct arena arena;
-	struct jit_unit u = { .prog = prog, .opts = opts ? opts : &defaults, .arena = &arena };
+	struct arena arena, scratch;
+	struct jit_unit u = {
+		.prog = prog, .opts = opts ? opts : &defaults, .arena = &arena, .scratch = &scratch
+	};
 	uint64_t start = now();
 	struct jit_prog *jit;
+	bool lent;
 	int r;
 
 	if (!host())
@@ -241,9 +241,14 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	jit->native.call = call_native;
 	u.native = &jit->native;
 	arena_init(&arena, 0);
+	lent = jit_pool_lend(u.opts->pool, &scratch);
 	r = compile(&u, jit);
 	at.at = u.why_insn;
 	arena_done(&arena);
+	if (lent)
+		jit_pool_take_back(u.opts->pool, &scratch);
+	else
+		arena_done(&scratch);
 	jit->stats.compile_ns = now() - start;
 	if (r == 0) {
 		*ret = jit;

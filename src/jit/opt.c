@@ -9,11 +9,13 @@
 #include "jit/ir.h"
 
 #define MAX_ROUNDS 12
+#define WORTHWHILE 32
 
 struct pass {
 	struct ir_fn *from, *to;
 	struct arena *arena;
 	uint32_t *map; /* value of `from` to value of `to` (or of itself, for PHIs) */
+	uint32_t found;
 };
 
 static uint32_t find(uint32_t *map, uint32_t v)
@@ -124,6 +126,7 @@ static void copy_value(struct pass *p, uint32_t v)
 {
 	const struct ir_ins *old = &p->from->ins[v];
 	struct ir_ins in = *old;
+	uint32_t next;
 
 	switch ((int)in.op) { /* those that differ from the rest */
 	case IR_NOP:
@@ -159,7 +162,9 @@ static void copy_value(struct pass *p, uint32_t v)
 	}
 	if (in.op == IR_LOAD && in.y != LOAD_ORDERED)
 		in.c = 0;
+	next = p->to->n;
 	p->map[v] = ir_emit(p->to, in);
+	p->found += p->map[v] != next || p->to->ins[next].op != in.op;
 }
 
 static bool decided(const struct ir_fn *f, const struct ir_ins *in, bool *taken)
@@ -187,6 +192,7 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 		copy_value(p, v);
 	block->end = p->to->n;
 	if (!p->to->failed && decided(p->to, &p->to->ins[block->end - 1], &taken)) {
+		p->found += WORTHWHILE;
 		p->to->ins[block->end - 1] = (struct ir_ins){ .op = IR_JMP };
 		block->succ[0] = block->succ[taken ? 0 : 1];
 		block->succ[1] = NO_BLOCK;
@@ -233,7 +239,8 @@ static void prune_edges(struct ir_fn *f)
 	}
 }
 
-static bool rebuild(struct ir_fn *f, struct arena *arena)
+/* @ret_found: how many values it found something simpler for. */
+static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 {
 	struct ir_fn to;
 	struct pass p = { .from = f, .to = &to, .arena = arena };
@@ -266,6 +273,7 @@ static bool rebuild(struct ir_fn *f, struct arena *arena)
 	*f = to;
 	ir_dominators(f);
 	prune_edges(f);
+	*ret_found = p.found;
 	return !f->failed;
 }
 
@@ -316,10 +324,11 @@ static bool drop_dead(struct ir_fn *f, struct arena *arena)
 
 int jit_optimise(struct ir_fn *f, struct arena *scratch)
 {
-	uint32_t *map;
+	uint32_t *map, found = UINT32_MAX;
 
-	for (int round = 0; f->fold && round < 2; round++)
-		if (!rebuild(f, scratch))
+	/* a second time if the first one found much for the size of the function */
+	for (int round = 0; f->fold && round < 2 && found > f->n / WORTHWHILE; round++)
+		if (!rebuild(f, scratch, &found))
 			return -ENOMEM;
 	map = ARENA_ARRAY(scratch, uint32_t, f->n);
 	if (!map)
