@@ -204,10 +204,8 @@ static uint64_t now(void)
 }
 
 /* Contexts that are converted field by field need the checks of JIT_CHECKED. */
-static const char *mode_refuses(const struct exec_prog *prog, const struct jit_opts *opts)
+static const char *context_refuses(const struct exec_prog *prog)
 {
-	if (opts->mode == JIT_CHECKED)
-		return "checked mode is not compiled";
 	return exec_view_type(prog) >= 0 && spec_ctx_of(exec_view_type(prog)) ?
 		       "its context is converted field by field" :
 		       NULL;
@@ -229,7 +227,9 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 
 	if (!host())
 		return skep_fail(reterr, &ERR_JIT_HOST, SKEP_NOWHERE, NULL);
-	u.why = mode_refuses(prog, u.opts);
+	if (u.opts->mode == JIT_CHECKED)
+		return skep_fail(reterr, &ERR_JIT_MODE, SKEP_NOWHERE, NULL);
+	u.why = context_refuses(prog);
 	if (u.why)
 		return skep_fail(reterr, &ERR_JIT_INSN, at, "%s", u.why);
 	jit = calloc(1, sizeof(*jit));
