@@ -48,6 +48,7 @@ struct outcome {
 };
 
 static struct exec_run run;
+static struct jit_pool *pool; /* some programs have pages of their own */
 static uint8_t mem[FUZZ_MEM] __attribute__((aligned(16))), input[INPUTS][FUZZ_MEM];
 static uint64_t made, ran, faulted, not_compiled, in_kernel, refused;
 static char why[600];
@@ -225,14 +226,17 @@ enum verdict { SAME, DIFFERS, UNUSABLE };
 static enum verdict compare_form(const struct exec_prog *prog, const struct form *form,
 				 const struct outcome *want)
 {
+	struct jit_opts opts = form->opts;
 	struct jit_prog *jit = NULL;
 	struct skep_error *err = NULL;
 	enum verdict verdict = SAME;
 	struct outcome got;
 	int r;
 
+	opts.pool = now_seed % 16 ? pool : NULL;
+
 	now_form = form->name;
-	r = jit_new(prog, &form->opts, &jit, &err);
+	r = jit_new(prog, &opts, &jit, &err);
 	if (r == -EOPNOTSUPP) {
 		not_compiled++;
 		skep_error_free(err);
@@ -458,7 +462,7 @@ int main(int argc, char **argv)
 		printf("not in the kernel: %s\n", oracle_missing());
 		a.kernel = 0;
 	}
-	if (exec_run_init(&run, NULL) < 0)
+	if (exec_run_init(&run, NULL) < 0 || jit_pool_new(&pool, NULL) < 0)
 		return 70;
 	catch_signals();
 	start = seconds();
@@ -473,6 +477,11 @@ int main(int argc, char **argv)
 	}
 	took = seconds() - start;
 	exec_run_done(&run);
+	if (good && jit_pool_used(pool)) {
+		printf("%zu bytes of code are still in use\n", jit_pool_used(pool));
+		good = false;
+	}
+	jit_pool_unref(pool);
 	printf("%" PRIu64 " programs from seed %" PRIu64 ", %" PRIu64 " compiled runs, %" PRIu64
 	       " ended by a fault, %" PRIu64 " not compiled, %" PRIu64 " in the kernel (%" PRIu64
 	       " refused), %.0f programs a second: %s\n",
