@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A function in machine code. It is written twice: the first time with long jumps, the second time with short ones
- * where the first showed that they reach (code only gets shorter, so they still do). Only the registers that the
- * caller wants kept and that are used are pushed; the native frame holds the slots, aligned to 16 at calls.
+ * A function in machine code. With jumps it is written twice: the first time with long ones, the second time with
+ * short ones where the first showed that they reach (code only gets shorter, padding of loops too, so they still do).
+ * Only the registers that the caller wants kept and that are used are pushed; the native frame holds the slots,
+ * aligned to 16 at calls.
  */
 #include <string.h>
 
@@ -265,6 +266,8 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	find_forwards(&e);
 	find_heads(&e);
 	write_once(&e, start);
+	if (!e.njumps) /* there is nothing to shorten */
+		return;
 	t = e.offset;
 	e.offset = e.before;
 	e.before = t;
