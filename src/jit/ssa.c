@@ -48,16 +48,16 @@ struct rule {
 #define IR_OF_ARSH IR_SAR
 #define KIND_OF(OP, how) (IR_OF_##OP == IR_NOP ? RULE_MOV_##how : RULE_BINARY_##how)
 
-/* Every row of isa.def stands in one of these lists; a new one does not compile until it does. */
+/* Every row of isa.def stands in one of these lists or in rules.def; a new one does not compile until it does. */
 #define BINARY_RULES(OP, fn)                                 \
 	_(OP##64_IMM, KIND_OF(OP, IMM), IR_OF_##OP, 1, 0, 0) \
 	_(OP##64_REG, KIND_OF(OP, REG), IR_OF_##OP, 1, 0, 0) \
 	_(OP##32_IMM, KIND_OF(OP, IMM), IR_OF_##OP, 0, 0, 0) \
 	_(OP##32_REG, KIND_OF(OP, REG), IR_OF_##OP, 0, 0, 0)
-#define BRANCH_RULES(OP, fn)                                                      \
-	_(OP##64_IMM, RULE_FLOW, 0, 0, 0, 0)                                      \
-	_(OP##64_REG, RULE_FLOW, 0, 0, 0, 0) _(OP##32_IMM, RULE_FLOW, 0, 0, 0, 0) \
-		_(OP##32_REG, RULE_FLOW, 0, 0, 0, 0)
+#define BRANCH_RULES(OP, fn)                 \
+	_(OP##64_IMM, RULE_FLOW, 0, 0, 0, 0) \
+	_(OP##64_REG, RULE_FLOW, 0, 0, 0, 0) \
+	_(OP##32_IMM, RULE_FLOW, 0, 0, 0, 0) _(OP##32_REG, RULE_FLOW, 0, 0, 0, 0)
 #define SIZE_RULES(OP, bits)                                              \
 	_(LDX_##OP, RULE_LOAD, IR_LOAD, 1, (bits) / 8, LOAD_ZERO)         \
 	_(ST_##OP, RULE_STORE_IMM, IR_STORE, 1, (bits) / 8, 0)            \
@@ -69,106 +69,14 @@ struct rule {
 	_(ATOMIC32_##OP, RULE_ATOMIC, IR_ATOMIC, 0, 4, RMW_##OP)             \
 	_(ATOMIC64_FETCH_##OP, RULE_ATOMIC, IR_ATOMIC, 1, 8, RMW_FETCH_##OP) \
 	_(ATOMIC32_FETCH_##OP, RULE_ATOMIC, IR_ATOMIC, 0, 4, RMW_FETCH_##OP)
-#define OTHER_RULES                                                                                       \
-	_(NEG64, RULE_UNARY, IR_NEG, 1, 0, 0)                                                             \
-	_(NEG32, RULE_UNARY, IR_NEG, 0, 0, 0) _(LE16, RULE_UNARY, IR_ZEXT, 1, 2, 0) _(                    \
-		LE32, RULE_UNARY, IR_ZEXT, 1, 4, 0) _(LE64, RULE_UNARY, IR_ZEXT, 1, 8,                    \
-						      0) _(BE16, RULE_UNARY, IR_BSWAP, 1, 2, 0)           \
-		_(BE32, RULE_UNARY, IR_BSWAP, 1, 4,                                                       \
-		  0) _(BE64, RULE_UNARY, IR_BSWAP, 1, 8,                                                  \
-		       0) _(BSWAP16, RULE_UNARY, IR_BSWAP, 1, 2,                                          \
-			    0) _(BSWAP32, RULE_UNARY, IR_BSWAP, 1, 4,                                     \
-				 0) _(BSWAP64, RULE_UNARY, IR_BSWAP, 1, 8,                                \
-				      0) _(MOVSX64_8, RULE_EXTEND, IR_SEXT, 1, 1, 0)                      \
-			_(MOVSX64_16, RULE_EXTEND, IR_SEXT, 1, 2,                                         \
-			  0) _(MOVSX64_32, RULE_EXTEND, IR_SEXT, 1, 4,                                    \
-			       0) _(MOVSX32_8, RULE_EXTEND, IR_SEXT, 0, 1,                                \
-				    0) _(MOVSX32_16, RULE_EXTEND, IR_SEXT, 0, 2,                          \
-					 0) _(LDXS_B, RULE_LOAD, IR_LOAD, 1, 1,                           \
-					      LOAD_SIGN) _(LDXS_H, RULE_LOAD, IR_LOAD, 1, 2, LOAD_SIGN)   \
-				_(LDXS_W, RULE_LOAD, IR_LOAD, 1, 4, LOAD_SIGN) _(                         \
-					ATOMIC64_XCHG,                                                    \
-					RULE_ATOMIC,                                                      \
-					IR_ATOMIC, 1, 8,                                                  \
-					RMW_XCHG) _(ATOMIC32_XCHG, RULE_ATOMIC, IR_ATOMIC, 0, 4,          \
-						    RMW_XCHG)                                             \
-					_(ATOMIC64_CMPXCHG, RULE_ATOMIC, IR_ATOMIC, 1, 8, RMW_CMPXCHG) _( \
-						ATOMIC32_CMPXCHG,                                         \
-						RULE_ATOMIC, IR_ATOMIC,                                   \
-						0, 4,                                                     \
-						RMW_CMPXCHG) _(LD_IMM, RULE_CONST, 0, 0, 0,               \
-							       0) _(LD_FUNC, RULE_CONST, 0, 0, 0,         \
-								    0)                                    \
-						_(LD_MAP_IDX, RULE_CONST, 0, 0, 0,                        \
-						  0) _(LD_MAP_IDX_VALUE, RULE_CONST, 0, 0, 0,             \
-						       0) _(CALL_HELPER, RULE_CALL, 0, 0, 0,              \
-							    0) _(CALL_LOCAL, RULE_CALL, 0, 0, 0,          \
-								 0) _(CALLX, RULE_CALL, 0, 0, 0, 0)       \
-							_(JA, RULE_FLOW, 0, 0, 0,                         \
-							  0) _(JA32, RULE_FLOW, 0, 0, 0,                  \
-							       0) _(MAY_GOTO, RULE_FLOW, 0, 0, 0,         \
-								    0) _(EXIT, RULE_FLOW, 0, 0, 0,        \
-									 0) _(LD_ABS_B, RULE_FLOW,        \
-									      0,                          \
-									      0,                          \
-									      1,                          \
-									      0)                          \
-								_(LD_ABS_H, RULE_FLOW, 0, 0, 2,           \
-								  0) _(LD_ABS_W, RULE_FLOW, 0, 0,         \
-								       4,                                 \
-								       0) _(LD_IND_B, RULE_FLOW,          \
-									    0,                            \
-									    0,                            \
-									    1,                            \
-									    0) _(LD_IND_H,                \
-										 RULE_FLOW,               \
-										 0,                       \
-										 0,                       \
-										 2,                       \
-										 0)                       \
-									_(LD_IND_W, RULE_FLOW, 0,         \
-									  0, 4,                           \
-									  0) _(JA_REG, RULE_NONE,         \
-									       0,                         \
-									       0,                         \
-									       0,                         \
-									       0) _(CAST_KERN,            \
-										    RULE_NONE,            \
-										    0,                    \
-										    0,                    \
-										    0,                    \
-										    0) _(CAST_USER,       \
-											 RULE_NONE,       \
-											 0,               \
-											 0,               \
-											 0,               \
-											 0)               \
-										_(MOV64_PERCPU,           \
-										  RULE_NONE, 0, 0,        \
-										  0,                      \
-										  0) _(CALL_KFUNC,        \
-										       RULE_NONE,         \
-										       0, 0, 0,           \
-										       0) _(LD_MAP_FD,    \
-											    RULE_NONE,    \
-											    0, 0,         \
-											    0, 0)         \
-											_(LD_MAP_VALUE,   \
-											  RULE_NONE,      \
-											  0, 0, 0,        \
-											  0) _(LD_BTF_ID, \
-											       RULE_NONE, \
-											       0,         \
-											       0,         \
-											       0,         \
-											       0)
-#define ALL_RULES                \
+#define FAMILY_RULES             \
 	ALU_BINARY(BINARY_RULES) \
-	ALU_BRANCH(BRANCH_RULES) ALU_SIZES(SIZE_RULES) ALU_ATOMIC(ATOMIC_RULES) OTHER_RULES
+	ALU_BRANCH(BRANCH_RULES) ALU_SIZES(SIZE_RULES) ALU_ATOMIC(ATOMIC_RULES)
 
 enum rule_have {
 #define _(id, ...) HAVE_##id,
-	ALL_RULES
+	FAMILY_RULES
+#include "jit/rules.def"
 #undef _
 };
 __attribute__((unused)) static const uint16_t complete[] = {
@@ -178,7 +86,8 @@ __attribute__((unused)) static const uint16_t complete[] = {
 };
 static const struct rule rules[ISA_COUNT] = {
 #define _(id, kind, op, w, x, y) [ISA_##id] = { kind, op, w, x, y },
-	ALL_RULES
+	FAMILY_RULES
+#include "jit/rules.def"
 #undef _
 };
 
