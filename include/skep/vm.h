@@ -19,6 +19,7 @@ extern "C" {
 
 struct skep_vm;
 struct skep_vm_state;
+struct skep_vm_pool;
 
 /** What runs the program. */
 enum skep_engine {
@@ -74,7 +75,15 @@ struct skep_vm_opts {
 	 * NULL: all of it, writable. Parts with a base lie elsewhere and may be touched as well. Copied; at most 16.
 	 */
 	const struct skep_vm_region *regions;
+	struct skep_vm_pool *pool; /**< where machine code lies; NULL: in pages of its own */
 };
+
+/**
+ * Memory for the code of many programs: packed, and quicker to take and to give back than pages of each program's
+ * own. Thread-safe. It may be freed before the vms that use it.
+ */
+SKEP_API int skep_vm_pool_new(struct skep_vm_pool **ret, struct skep_error **reterr);
+SKEP_API void skep_vm_pool_free(struct skep_vm_pool *pool);
 
 /**
  * Decodes, checks and, if the engine asks for it, compiles @n slots (copied). -EINVAL with the instruction for a

@@ -118,9 +118,11 @@ static int make_helpers(const struct skep_vm_helper *helpers, struct exec_prog_o
 	return 0;
 }
 
-static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_error **reterr)
+static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_vm_pool *pool,
+		   struct skep_error **reterr)
 {
-	struct jit_opts opts = { .mode = engine == SKEP_ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED };
+	struct jit_opts opts = { .mode = engine == SKEP_ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED,
+				 .pool = (struct jit_pool *)pool };
 
 	switch (engine) {
 	case SKEP_ENGINE_INTERP:
@@ -158,7 +160,8 @@ int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_op
 		r = exec_prog_new(&o, &vm->prog, reterr);
 	free(customs);
 	if (r == 0)
-		r = compile(vm, OPT(opts, engine, SKEP_ENGINE_INTERP), reterr);
+		r = compile(vm, OPT(opts, engine, SKEP_ENGINE_INTERP), OPT(opts, pool, NULL),
+			    reterr);
 	if (r == 0)
 		r = skep_vm_state_new(NULL, &vm->own, reterr);
 	if (r < 0) {
@@ -167,6 +170,17 @@ int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_op
 	}
 	*ret = vm;
 	return 0;
+}
+
+int skep_vm_pool_new(struct skep_vm_pool **ret, struct skep_error **reterr)
+{
+	return jit_pool_new((struct jit_pool **)ret, reterr);
+}
+
+void skep_vm_pool_free(struct skep_vm_pool *pool)
+{
+	if (pool)
+		jit_pool_unref((struct jit_pool *)pool);
 }
 
 int skep_vm_new_elf(const void *data, size_t size, const char *func,

@@ -331,6 +331,33 @@ static void refusals(void)
 	}
 }
 
+/* Programs share memory for code, which outlives its handle. */
+static void pools(void)
+{
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		struct skep_vm *vm[3] = { NULL };
+		struct skep_vm_opts opts = { 0 };
+		char text[64];
+		uint64_t r0;
+
+		CHECK_CASE("%s", engines[e].name);
+		CHECK_EQ_INT(skep_vm_pool_new(&opts.pool, NULL), 0);
+		for (int i = 0; i < 3; i++) {
+			snprintf(text, sizeof(text), "mov %%r0, %d\nexit\n", i);
+			open_on(e, text, &opts, &vm[i]);
+		}
+		skep_vm_pool_free(opts.pool);
+		for (int i = 0; i < 3; i++) {
+			if (vm[i]) {
+				CHECK_EQ_INT(skep_vm_run(vm[i], NULL, 0, &r0, NULL), 0);
+				CHECK_EQ_INT(r0, i);
+			}
+			skep_vm_free(vm[i]);
+		}
+	}
+	skep_vm_pool_free(NULL);
+}
+
 #define THREADS 4
 #define RUNS 2000
 
