@@ -124,6 +124,12 @@ static inline bool ir_has(const struct ir_ins *in, enum ir_flag flag)
 	return ir_flags[in->op] & flag;
 }
 
+/* PHIs come first in their block: can there be one from @v on? */
+static inline bool ir_in_head(const struct ir_fn *f, uint32_t v)
+{
+	return f->ins[v].op <= IR_CONST || f->ins[v].op == IR_PHI;
+}
+
 /* ir.c: building. All give the name of a value, which may be an older one. */
 void ir_init(struct ir_fn *f, struct arena *arena, uint32_t insns, uint32_t nblocks, bool fold);
 uint32_t ir_append(struct ir_fn *f, struct ir_ins in);

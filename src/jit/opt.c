@@ -67,7 +67,8 @@ static void drop_phis(struct ir_fn *f, uint32_t *map)
 
 			if (k == NO_BLOCK)
 				continue;
-			for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++) {
+			for (uint32_t v = f->blocks[k].start;
+			     v < f->blocks[k].end && ir_in_head(f, v); v++) {
 				uint32_t value;
 
 				if (!ir_is(f, v, IR_PHI) || map[v] != v)
@@ -227,7 +228,8 @@ static void prune_edges(struct ir_fn *f)
 
 			if (!pred->reached || (pred->succ[0] != k && pred->succ[1] != k))
 				continue;
-			for (uint32_t v = block->start; v < block->end; v++)
+			for (uint32_t v = block->start;
+			     kept != p && v < block->end && ir_in_head(f, v); v++)
 				if (ir_is(f, v, IR_PHI))
 					f->args[f->ins[v].a + kept] = f->args[f->ins[v].a + p];
 			f->preds[block->pred + kept++] = from;

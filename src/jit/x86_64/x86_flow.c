@@ -127,7 +127,7 @@ static void edge_moves(const struct x86_emit *e, uint32_t k, struct moves *m)
 	m->n = 0;
 	while (which < to->npreds && e->f->preds[to->pred + which] != k)
 		which++;
-	for (uint32_t v = to->start; v < to->end; v++)
+	for (uint32_t v = to->start; v < to->end && ir_in_head(e->f, v); v++)
 		if (ir_is(e->f, v, IR_PHI) && place_of(e, v) != SLOT)
 			add_move(e, m, place_of(e, v), e->f->args[e->f->ins[v].a + which]);
 }
