@@ -513,5 +513,5 @@ static void code(void)
 }
 
 CHECK_MAIN({ "helpers", helpers }, { "arguments", arguments }, { "ends", ends },
-	   { "layouts", layouts }, { "refusals", refusals }, { "threads", threads },
-	   { "stops", stops }, { "code", code })
+	   { "layouts", layouts }, { "refusals", refusals }, { "pools", pools },
+	   { "threads", threads }, { "stops", stops }, { "code", code })
