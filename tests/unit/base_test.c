@@ -251,6 +251,30 @@ static void arenas(void)
 	CHECK(!arena_printf(&a, "%d", 1));
 	CHECK_EQ_INT(a.used, 96);
 	arena_done(&a);
+
+	CHECK_CASE("reset");
+	arena_init(&a, 0);
+	arena_reset(&a, 100000);
+	CHECK(!a.top);
+	for (int round = 0; round < 3; round++) {
+		unsigned char *small = arena_alloc(&a, 5000, 1), *more = arena_alloc(&a, 6000, 1);
+		int seen = 0;
+
+		for (int i = 0; CHECK(small && more) && i < 5000; i++)
+			seen |= small[i] | more[i];
+		CHECK_EQ_INT(seen, 0);
+		if (small && more) {
+			memset(small, 255, 5000);
+			memset(more, 255, 6000);
+		}
+		arena_reset(&a, 100000);
+		CHECK_EQ_INT(a.used, 0);
+		CHECK(a.top);
+	}
+	arena_alloc(&a, 5000, 1);
+	arena_reset(&a, 4999);
+	CHECK(!a.top);
+	arena_done(&a);
 }
 
 static void buffers(void)
