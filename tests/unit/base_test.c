@@ -251,6 +251,11 @@ static void arenas(void)
 	CHECK(!arena_printf(&a, "%d", 1));
 	CHECK_EQ_INT(a.used, 96);
 	arena_done(&a);
+}
+
+static void arenas_emptied(void)
+{
+	struct arena a;
 
 	CHECK_CASE("reset");
 	arena_init(&a, 0);
@@ -539,5 +544,6 @@ static void files(void)
 CHECK_MAIN({ "renders_places", renders_places }, { "renders_everything", renders_everything },
 	   { "owns_its_strings", owns_its_strings }, { "without_a_taker", without_a_taker },
 	   { "out_of_memory", out_of_memory }, { "many_contexts", many_contexts },
-	   { "arenas", arenas }, { "buffers", buffers }, { "numbers", numbers }, { "bytes", bytes },
-	   { "safe_text", safe_text }, { "files", files })
+	   { "arenas", arenas }, { "arenas emptied", arenas_emptied }, { "buffers", buffers },
+	   { "numbers", numbers }, { "bytes", bytes }, { "safe_text", safe_text },
+	   { "files", files })
