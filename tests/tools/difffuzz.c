@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../unit/exec_fixture.h"
 #include "../unit/fuzz_gen.h"
 #include "../unit/oracle.h"
 #include "exec/exec.h"
@@ -26,6 +27,7 @@
 #define BUDGET 2000000
 #define INPUTS 2
 #define HANG_SECONDS 5
+#define FUZZ_MAP sizeof(((struct fix *)0)->counts)
 
 static const struct form {
 	const char *name;
@@ -44,7 +46,7 @@ struct outcome {
 	uint64_t r0;
 	const char *id; /* of the error */
 	uint64_t at;	/* its instruction */
-	uint8_t mem[FUZZ_MEM];
+	uint8_t mem[FUZZ_MEM], map[FUZZ_MAP];
 };
 
 static struct exec_run run;
@@ -53,6 +55,8 @@ static uint8_t mem[FUZZ_MEM] __attribute__((aligned(16))), input[INPUTS][FUZZ_ME
 static uint64_t made, ran, faulted, not_compiled, in_kernel, refused;
 static char why[600];
 static bool all_forms;
+static bool with_maps; /* the program at hand */
+static struct fix fix;
 static uint64_t now_seed;
 static const char *now_form;
 
@@ -120,6 +124,7 @@ static const struct exec_custom customs[] = { { .id = 1, .name = "mix", .fn = he
 static void begin(const uint8_t *from)
 {
 	memcpy(mem, from, FUZZ_MEM);
+	memcpy(fix.counts, from, FUZZ_MAP);
 	exec_run_start(&run, BUDGET);
 	exec_region_add(&run, &(struct exec_region){ .base = (uint64_t)(uintptr_t)mem,
 						     .size = FUZZ_MEM,
@@ -143,6 +148,7 @@ static void finish(struct outcome *o, struct skep_error *err)
 		skep_error_free(err);
 	}
 	memcpy(o->mem, mem, FUZZ_MEM);
+	memcpy(o->map, fix.counts, FUZZ_MAP);
 }
 
 static void interpret(const struct exec_prog *prog, const uint8_t *from, struct outcome *o)
@@ -181,7 +187,7 @@ static bool same(const char *name, const struct outcome *want, const struct outc
 	const struct outcome *o[] = { want, got };
 
 	if (want->r == got->r && (want->r < 0 || want->r0 == got->r0) &&
-	    !memcmp(want->mem, got->mem, FUZZ_MEM) &&
+	    !memcmp(want->mem, got->mem, FUZZ_MEM) && !memcmp(want->map, got->map, FUZZ_MAP) &&
 	    (want->r == 0 || (got->id && !strcmp(want->id, got->id) && want->at == got->at)))
 		return true;
 	for (int i = 0; i < 2; i++) {
@@ -196,8 +202,10 @@ static bool same(const char *name, const struct outcome *want, const struct outc
 			snprintf(why + strlen(why), sizeof(why) - strlen(why),
 				 "; byte %d of the memory is 0x%02x, not 0x%02x", i, got->mem[i],
 				 want->mem[i]);
-			break;
+			return false;
 		}
+	if (memcmp(want->map, got->map, FUZZ_MAP))
+		snprintf(why + strlen(why), sizeof(why) - strlen(why), "; the map's values differ");
 	return false;
 }
 
@@ -213,8 +221,19 @@ static int make_prog(const struct text *t, struct exec_prog **ret)
 				    .ncustoms = ARRAY_SIZE(customs),
 				    .custom_ctx = mem };
 	struct skep_error *err = NULL;
-	int r = exec_prog_new(&o, ret, &err);
+	int r;
 
+	if (with_maps) {
+		struct exec_prog_opts kernel = { .prog_type = -1,
+						 .helpers = bodies,
+						 .nhelpers = HELPER_COUNT,
+						 .insns = t->in,
+						 .ninsns = t->n };
+
+		r = fix_new(&fix, NULL, &kernel, ret, &err);
+	} else {
+		r = exec_prog_new(&o, ret, &err);
+	}
 	if (r < 0)
 		snprintf(why, sizeof(why), "exec refuses: %s", skep_error_message(err));
 	skep_error_free(err);
@@ -313,6 +332,7 @@ static enum verdict compare_kernel(const struct fuzz *f)
 	attr.test.repeat = 1;
 	r = oracle_bpf(BPF_PROG_TEST_RUN, &attr);
 	close(fd);
+	memcpy(got.map, want.map, FUZZ_MAP);
 	got.r0 = attr.test.retval;
 	want.r0 = (uint32_t)want.r0;
 	if (r < 0) {
@@ -389,6 +409,7 @@ static bool one(const struct args *a, uint64_t seed)
 	now_form = "interpreter";
 	f.strict = kernel;
 	f.faults = !kernel && seed % 8 == 0;
+	f.maps = with_maps = !kernel && seed % 4 == 1;
 	if (!fuzz_body(&f, seed, seed % 16 ? 60 : 200))
 		return true;
 	made++;
@@ -464,6 +485,7 @@ int main(int argc, char **argv)
 	}
 	if (exec_run_init(&run, NULL) < 0 || jit_pool_new(&pool, NULL) < 0)
 		return 70;
+	fix_init(&fix);
 	catch_signals();
 	start = seconds();
 	for (; good && (!a.programs || n < a.programs); n++) {

@@ -7,7 +7,8 @@
  * result in r0 depends on every live register and on the stack.
  *
  * A program is a prologue (one for our engines, one for the kernel: XDP, the memory is the packet) and a body that
- * is the same. With `strict` the body is what the kernel's verifier takes.
+ * is the same. With `strict` the body is what the kernel's verifier takes. Helpers are an embedder's, or with
+ * `maps` the kernel's: look-ups in map 0 (4 values of 16 bytes) and bpf_loop over a callback.
  */
 #ifndef TESTS_UNIT_FUZZ_GEN_H
 #define TESTS_UNIT_FUZZ_GEN_H
@@ -18,6 +19,7 @@
 #define FUZZ_MEM 128
 #define FUZZ_STACK 64 /* bytes below r10 that a program uses, in main; half of it in functions */
 #define FUZZ_FUNCS 3
+#define FUZZ_CALLBACK (FUZZ_FUNCS + 1)
 #define FUZZ_HELPERS 3
 #define FUZZ_ROOM 480
 #define MEM_REG 9
@@ -26,6 +28,7 @@ struct fuzz {
 	struct text t;
 	bool strict; /* for the kernel */
 	bool faults; /* an access may fall outside */
+	bool maps;
 	uint32_t end;
 	uint16_t dead, fixed; /* registers without a value; those that must keep it */
 	int depth, loops;
@@ -37,7 +40,7 @@ struct fuzz {
 		int func;
 	} calls[32];
 	int ncalls;
-	bool wanted[FUZZ_FUNCS + 1];
+	bool wanted[FUZZ_CALLBACK + 1];
 };
 
 static inline uint32_t below(uint32_t n)
@@ -472,6 +475,17 @@ static inline void arguments(struct fuzz *f, unsigned int from)
 			put(&f->t, 0xbf, r, any_src(f), 0, 0);
 }
 
+/* The place of a function's address, or of its call, to be filled in when it has one. */
+static inline bool fuzz_refer(struct fuzz *f, uint32_t at, int func)
+{
+	if (f->ncalls == (int)ARRAY_SIZE(f->calls))
+		return false;
+	f->calls[f->ncalls].at = at;
+	f->calls[f->ncalls++].func = func;
+	f->wanted[func] = true;
+	return true;
+}
+
 static inline void fuzz_call(struct fuzz *f)
 {
 	int callee = f->func + 1 + (int)below(FUZZ_FUNCS);
@@ -481,11 +495,47 @@ static inline void fuzz_call(struct fuzz *f)
 		return;
 	arguments(f, 2);
 	put(&f->t, 0xbf, 1, MEM_REG, 0, 0);
-	f->calls[f->ncalls].at = f->t.n;
-	f->calls[f->ncalls++].func = callee;
-	f->wanted[callee] = true;
+	fuzz_refer(f, f->t.n, callee);
 	put(&f->t, 0x85, 0, 1, 0, 0);
 	after_call(f);
+}
+
+/* A value of the map, or bpf_loop: its callback gets the turn in r1 and the memory in r2. */
+static inline void fuzz_kernel_helper(struct fuzz *f)
+{
+	int w = (int)below(4), slot = stack_at(f, 4, true);
+	uint16_t before;
+	uint32_t skip;
+
+	if (!one_in(3)) {
+		put(&f->t, 0x62, 10, 0, slot, (int32_t)below(6)); /* two of them are not there */
+		put(&f->t, 0x18, 1, 5, 0, 0);
+		put(&f->t, 0, 0, 0, 0, 0);
+		put(&f->t, 0xbf, 2, 10, 0, 0);
+		put(&f->t, 0x07, 2, 0, 0, slot);
+		put(&f->t, 0x85, 0, 0, 0, 1);
+		after_call(f);
+		skip = f->t.n;
+		put(&f->t, 0x15, 0, 0, 0, 0);
+		f->fixed |= 1;
+		f->dead |= 1;
+		before = f->dead;
+		access_at(f, 0, (int)below((uint32_t)(16 - widths[w].size + 1)), w);
+		f->fixed &= (uint16_t)~1u;
+		f->dead |= before; /* what was loaded is there on one path only */
+		land(f, skip);
+		give(f, 0, interesting());
+	} else if (f->func == 0 && f->loops < 2) {
+		put(&f->t, 0xb7, 1, 0, 0, (int32_t)below(9));
+		if (!fuzz_refer(f, f->t.n, FUZZ_CALLBACK))
+			return;
+		put(&f->t, 0x18, 2, 4, 0, 0);
+		put(&f->t, 0, 0, 0, 0, 0);
+		put(&f->t, 0xbf, 3, MEM_REG, 0, 0);
+		put(&f->t, 0xb7, 4, 0, 0, 0);
+		put(&f->t, 0x85, 0, 0, 0, 181);
+		after_call(f);
+	}
 }
 
 /* Helpers 1 and 2 compute, 3 reads and writes memory (address, bytes); by number or through a register. */
@@ -496,6 +546,10 @@ static inline void fuzz_helper(struct fuzz *f)
 
 	if (f->strict || f->fixed & 0x3f)
 		return;
+	if (f->maps) {
+		fuzz_kernel_helper(f);
+		return;
+	}
 	arguments(f, 1);
 	if (id == 3) {
 		bool stack = one_in(2);
@@ -626,7 +680,9 @@ static inline void fuzz_end(struct fuzz *f)
 		put(&f->t, 0x27, 0, 0, 0, 33);
 		put(&f->t, 0xaf, 0, 1, 0, 0);
 	}
-	if (!f->func) { /* the kernel shows 32 bits */
+	if (f->func == FUZZ_CALLBACK)
+		put(&f->t, 0x57, 0, 0, 0, 1); /* go on, or enough */
+	if (!f->func) {			      /* the kernel shows 32 bits */
 		put(&f->t, 0xbf, 1, 0, 0, 0);
 		put(&f->t, 0x77, 1, 0, 0, 32);
 		put(&f->t, 0xaf, 0, 1, 0, 0);
@@ -640,9 +696,9 @@ static inline void fuzz_function(struct fuzz *f, int func, uint32_t most)
 	f->stack = func ? FUZZ_STACK / 2 : FUZZ_STACK;
 	f->reserved = f->depth = f->loops = 0;
 	f->fixed = 0;
-	f->dead = func ? 0x1c3 : 0x1ff; /* r2 to r5 are arguments */
+	f->dead = func == FUZZ_CALLBACK ? 0x1fd : func ? 0x1c3 : 0x1ff; /* arguments live */
 	if (func)
-		put(&f->t, 0xbf, MEM_REG, 1, 0, 0);
+		put(&f->t, 0xbf, MEM_REG, func == FUZZ_CALLBACK ? 2 : 1, 0, 0);
 	for (unsigned int r = 0; r < 9; r++)
 		if (f->dead >> r & 1 && !one_in(5))
 			give(f, r, interesting());
@@ -660,14 +716,14 @@ static inline void fuzz_function(struct fuzz *f, int func, uint32_t most)
 /* The body; false: it did not fit. */
 static inline bool fuzz_body(struct fuzz *f, uint64_t seed, uint32_t most)
 {
-	uint32_t starts[FUZZ_FUNCS + 1];
+	uint32_t starts[FUZZ_CALLBACK + 1];
 
 	state = seed * 0x9e3779b97f4a7c15ull ^ 0xd1b54a32d192ed03ull;
 	f->t.n = 0;
 	f->ncalls = 0;
 	memset(f->wanted, 0, sizeof(f->wanted));
 	fuzz_function(f, 0, most);
-	for (int func = 1; func <= FUZZ_FUNCS; func++) {
+	for (int func = 1; func <= FUZZ_CALLBACK; func++) {
 		if (!f->wanted[func])
 			continue;
 		if (f->t.n > FUZZ_ROOM - 180)
