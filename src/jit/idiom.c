@@ -95,9 +95,12 @@ static uint32_t wide_load(struct ir_fn *f, const struct ir_ins *in)
 	for (uint32_t i = 0, seen = 0; i < n; i++) {
 		const struct ir_ins *l = &f->ins[parts[i].load];
 		uint64_t at = l->imm - low;
-		uint32_t mask = ((1u << l->x) - 1) << at;
+		uint32_t mask;
 
-		if (at + l->x > bytes || seen & mask)
+		if (at >= bytes || at + l->x > bytes)
+			return 0;
+		mask = ((1u << l->x) - 1) << at;
+		if (seen & mask)
 			return 0;
 		seen |= mask;
 		little &= parts[i].shift == 8 * at;
