@@ -3,7 +3,8 @@
  * Random programs (tests/unit/fuzz_gen.h) on every engine that there is: the interpreter is the reference; compiled
  * code, optimised, straight, for any CPU, and checked, must give the same r0 and leave the same memory, and checked
  * code must end with the same error at the same instruction. Every KERNELth program also runs in the kernel,
- * through BPF_PROG_TEST_RUN, where it may. A program that differs is made as small as it will go and printed.
+ * through BPF_PROG_TEST_RUN, where it may. Every eighth one has no structure: it may fault or not end, and then
+ * only checked code has to agree. A program that differs is made as small as it will go and printed.
  *
  *	difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-a] [-v]
  *
@@ -25,6 +26,7 @@
 #include "jit/jit.h"
 
 #define BUDGET 2000000
+#define SOUP_BUDGET 5000
 #define INPUTS 2
 #define HANG_SECONDS 5
 #define FUZZ_MAP sizeof(((struct fix *)0)->counts)
@@ -52,10 +54,10 @@ struct outcome {
 static struct exec_run run;
 static struct jit_pool *pool; /* some programs have pages of their own */
 static uint8_t mem[FUZZ_MEM] __attribute__((aligned(16))), input[INPUTS][FUZZ_MEM];
-static uint64_t made, ran, faulted, not_compiled, in_kernel, refused;
+static uint64_t made, ran, faulted, not_compiled, in_kernel, refused, refused_soup;
 static char why[600];
-static bool all_forms;
-static bool with_maps; /* the program at hand */
+static bool all_forms, minimising;
+static bool with_maps, soup; /* the program at hand */
 static struct fix fix;
 static uint64_t now_seed;
 static const char *now_form;
@@ -77,6 +79,11 @@ static void on_signal(int sig)
 	if (write(STDOUT_FILENO, text, (size_t)n) < 0)
 		_exit(70);
 	_exit(1);
+}
+
+static void set_alarm(int seconds)
+{
+	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_sec = seconds }, NULL);
 }
 
 static void catch_signals(void)
@@ -125,7 +132,7 @@ static void begin(const uint8_t *from)
 {
 	memcpy(mem, from, FUZZ_MEM);
 	memcpy(fix.counts, from, FUZZ_MAP);
-	exec_run_start(&run, BUDGET);
+	exec_run_start(&run, soup ? SOUP_BUDGET : BUDGET);
 	exec_region_add(&run, &(struct exec_region){ .base = (uint64_t)(uintptr_t)mem,
 						     .size = FUZZ_MEM,
 						     .kind = REGION_MEM,
@@ -175,6 +182,8 @@ static void run_code(const struct jit_prog *jit, const uint8_t *from, struct out
 		o->id = sig == SIGALRM ? "no end" : strsignal(sig);
 		return;
 	}
+	if (minimising)
+		set_alarm(1);
 	escaping = 1;
 	o->r = jit_run(jit, &run, (uint64_t)(uintptr_t)mem, &o->r0, &err);
 	escaping = 0;
@@ -268,7 +277,7 @@ static enum verdict compare_form(const struct exec_prog *prog, const struct form
 		return DIFFERS;
 	}
 	for (int i = 0; i < INPUTS && verdict == SAME; i++) {
-		if (want[i].r < 0 && form->opts.mode == JIT_TRUSTED)
+		if (want[i].r == -ELOOP || (want[i].r < 0 && form->opts.mode == JIT_TRUSTED))
 			continue;
 		run_code(jit, input[i], &got);
 		ran++;
@@ -291,7 +300,7 @@ static enum verdict compare(const struct text *t, bool may_fault)
 	for (int i = 0; i < INPUTS; i++) {
 		interpret(prog, input[i], &want[i]);
 		faulted += want[i].r < 0;
-		if (want[i].r == 0 || (may_fault && want[i].r != -ELOOP))
+		if (want[i].r == 0 || soup || (may_fault && want[i].r != -ELOOP))
 			continue;
 		snprintf(why, sizeof(why), "%s at %" PRIu64, want[i].id, want[i].at);
 		verdict = UNUSABLE;
@@ -368,7 +377,9 @@ static void report(uint64_t seed, const struct text *t, bool kernel)
 	struct text small = *t;
 
 	printf("seed %" PRIu64 " differs: %s\n", seed, why);
+	fflush(stdout);
 	if (!kernel) {
+		minimising = true;
 		minimise(&small);
 		printf("made smaller: %s\n", why);
 	}
@@ -410,21 +421,29 @@ static bool one(const struct args *a, uint64_t seed)
 	f.strict = kernel;
 	f.faults = !kernel && seed % 8 == 0;
 	f.maps = with_maps = !kernel && seed % 4 == 1;
-	if (!fuzz_body(&f, seed, seed % 16 ? 60 : 200))
+	soup = !kernel && seed % 8 == 6;
+	if (soup)
+		fuzz_soup(&t, seed);
+	else if (!fuzz_body(&f, seed, seed % 16 ? 60 : 200))
 		return true;
+	else
+		fuzz_ours(&f, &t);
 	made++;
 	fill_inputs();
-	fuzz_ours(&f, &t);
 	if (a->verbose)
 		print_program(&t);
 	if (kernel && compare_kernel(&f) == DIFFERS) {
 		report(seed, &t, true);
 		return false;
 	}
-	switch (compare(&t, f.faults)) {
+	switch (compare(&t, f.faults || soup)) {
 	case SAME:
 		return true;
 	case UNUSABLE:
+		if (soup) {
+			refused_soup++;
+			return true;
+		}
 		printf("not a program that the generator may make: ");
 		report(seed, &t, true);
 		return false;
@@ -492,8 +511,7 @@ int main(int argc, char **argv)
 		if (n % 64 == 0) {
 			if (a.seconds > 0 && seconds() - start > a.seconds)
 				break;
-			setitimer(ITIMER_REAL,
-				  &(struct itimerval){ .it_value.tv_sec = HANG_SECONDS }, NULL);
+			set_alarm(HANG_SECONDS);
 		}
 		good = one(&a, a.seed + n);
 	}
@@ -506,9 +524,9 @@ int main(int argc, char **argv)
 	jit_pool_unref(pool);
 	printf("%" PRIu64 " programs from seed %" PRIu64 ", %" PRIu64 " compiled runs, %" PRIu64
 	       " ended by a fault, %" PRIu64 " not compiled, %" PRIu64 " in the kernel (%" PRIu64
-	       " refused), %.0f programs a second: %s\n",
-	       made, a.seed, ran, faulted, not_compiled, in_kernel, refused, (double)made / took,
-	       good ? "no difference" : "a difference");
+	       " refused), %" PRIu64 " of no structure refused, %.0f programs a second: %s\n",
+	       made, a.seed, ran, faulted, not_compiled, in_kernel, refused, refused_soup,
+	       (double)made / took, good ? "no difference" : "a difference");
 	if (good && !jit_available()) {
 		printf("no compiler is built for this CPU\n");
 		return 77;

@@ -80,7 +80,7 @@ static inline bool is_defined(const struct text *t)
 
 static inline bool still_differs(const struct text *t)
 {
-	return is_defined(t) && compare(t, false) == DIFFERS;
+	return is_defined(t) && compare(t, soup) == DIFFERS;
 }
 
 static inline bool try_nops(struct text *t, uint32_t from, uint32_t n)
@@ -118,10 +118,10 @@ static inline void simplify(struct text *t, uint32_t i)
 	}
 }
 
-/* Takes the no-ops out; jumps and calls are adjusted. */
-static inline void squeeze(struct text *t)
+/* Takes no-ops out, all or that at @only; jumps and calls are adjusted. */
+static inline bool squeeze(struct text *t, uint32_t only)
 {
-	struct text old = *t, out = { .n = 0 };
+	struct text out = { .n = 0 };
 	uint32_t place[513];
 
 	for (uint32_t i = 0, slots; i < t->n; i += slots) {
@@ -130,7 +130,7 @@ static inline void squeeze(struct text *t)
 		slots = isa_slots(op) ? isa_slots(op) : 1;
 		for (uint32_t k = 0; k < slots; k++)
 			place[i + k] = out.n + k;
-		if (is_nop(&t->in[i]))
+		if (is_nop(&t->in[i]) && (only == UINT32_MAX || only == i))
 			continue;
 		memcpy(&out.in[out.n], &t->in[i], slots * sizeof(out.in[0]));
 		out.n += slots;
@@ -146,7 +146,10 @@ static inline void squeeze(struct text *t)
 		else
 			out.in[place[i]].off = (int16_t)(place[to] - place[i] - 1);
 	}
-	*t = still_differs(&out) ? out : old;
+	if (!still_differs(&out))
+		return false;
+	*t = out;
+	return true;
 }
 
 static inline void minimise(struct text *t)
@@ -167,7 +170,10 @@ static inline void minimise(struct text *t)
 	}
 	for (uint32_t i = 0; i < t->n; i++)
 		simplify(t, i);
-	squeeze(t);
+	if (!squeeze(t, UINT32_MAX))
+		for (uint32_t i = t->n; i-- > 0;)
+			if (is_nop(&t->in[i]))
+				squeeze(t, i);
 	still_differs(t); /* for `why` */
 }
 
