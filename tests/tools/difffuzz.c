@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Random programs (tests/unit/fuzz_gen.h) on every engine that there is: the interpreter is the reference; compiled
+ * Random programs (tests/unit/fuzz_gen.h, fuzz_soup.h) on every engine that there is: the interpreter is the reference; compiled
  * code, optimised, straight, for any CPU, and checked, must give the same r0 and leave the same memory, and checked
  * code must end with the same error at the same instruction. Every KERNELth program also runs in the kernel,
  * through BPF_PROG_TEST_RUN, where it may. Every eighth one has no structure: it may fault or not end, and then
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "../unit/exec_fixture.h"
-#include "../unit/fuzz_gen.h"
+#include "../unit/fuzz_soup.h"
 #include "../unit/oracle.h"
 #include "exec/exec.h"
 #include "jit/jit.h"
