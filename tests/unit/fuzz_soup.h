@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random programs without structure: instructions in any order, with jumps to anywhere: loops that are entered in the middle, dead code, registers
- * that hold addresses. It may not end and it may fault; then it is not run compiled
- * without checks. exec may also refuse it.
+ * Random programs without structure: instructions in any order, with jumps to anywhere, so loops that are entered
+ * in the middle, dead code, registers that hold addresses. A program may not end and may fault; then it is not run
+ * compiled without checks. exec may also refuse it.
  */
 #ifndef TESTS_UNIT_FUZZ_SOUP_H
 #define TESTS_UNIT_FUZZ_SOUP_H
