@@ -35,6 +35,8 @@ struct jit_opts {
 	bool portable;	       /* only what every CPU of this architecture has (tests) */
 	bool no_optimise;      /* straight translation (tests: the slow twin of the optimiser) */
 	struct jit_pool *pool; /* NULL: pages of its own */
+	const struct spec_fact
+		*facts; /* one a slot of the program; read only during jit_new; NULL: none */
 };
 
 struct jit_stats {

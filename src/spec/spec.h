@@ -177,6 +177,34 @@ struct ctx_skb {
 	uint64_t hard_start, frame_end;
 };
 
+/* Facts ------------------------------------------------------------------------------------------ */
+
+/*
+ * What a verifier knows of one instruction, on every path to it: one struct a slot of the program, in the order of
+ * the slots. The verifier makes them, the compiler reads them, neither knows the other. All zero: nothing is known.
+ */
+enum spec_fact_flag {
+	FACT_SAFE = 1,	    /* its access or call is within bounds and cannot fault */
+	FACT_CONST = 2,	    /* the destination holds `value` after it */
+	FACT_TAKEN = 4,	    /* a conditional jump: always taken */
+	FACT_NOT_TAKEN = 8, /* never taken */
+	FACT_DEAD = 16,	    /* no path comes here */
+	FACT_RANGE =
+		32, /* the destination is in [umin, umax] after it, as an unsigned 64-bit number */
+	FACT_MAP = 64, /* a helper call: the map in r1 is the one whose pointer is `value` */
+	FACT_KEY =
+		128, /* ... and the key, of at most 8 bytes, is `umin` (host byte order, zero-extended) */
+	FACT_PROBE =
+		256, /* a load through a pointer that may be bad: it then gives 0, as the kernel's does */
+	FACT_BOUNDED =
+		512, /* on slot 0: the program ends within the instruction limit, it needs no budget */
+};
+
+struct spec_fact {
+	uint32_t flags;
+	uint64_t value, umin, umax;
+};
+
 /* Sections ----------------------------------------------------------------------------------------- */
 
 enum spec_section_flag {
