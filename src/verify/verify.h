@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Contract of the verifier: a program and what surrounds it -> verdict, log, facts. It knows no file descriptor, no
+ * map contents but frozen ones, no kernel: everything that it needs is in struct verify_opts, borrowed for the call.
+ * Pure: same input, same answer; no global state, so threads may verify side by side. Written from the kernel documents
+ * bpf/verifier.rst and bpf/kfuncs.rst, RFC 9669, and experiments with bpf(2).
+ *
+ * The instructions are those of load/load.h, with these references: wide loads ISA_PSEUDO_MAP_IDX and _MAP_IDX_VALUE
+ * (and _MAP_FD, _MAP_VALUE) have an index into maps[] in imm; ISA_PSEUDO_BTF_ID and calls of kfuncs have a type id of
+ * kernel_btf in imm (0: a weak one that is not there; reaching the call is refused).
+ */
+#ifndef VERIFY_VERIFY_H
+#define VERIFY_VERIFY_H
+
+#include "base/error.h"
+#include "btf/btf.h"
+#include "isa/isa.h"
+#include "spec/spec.h"
+
+/* Who loads the program. 0 is unprivileged. */
+enum verify_cap {
+	VERIFY_CAP_BPF = 1,
+	VERIFY_CAP_PERFMON = 2,
+	VERIFY_CAP_NET_ADMIN = 4,
+	VERIFY_CAP_SYS_ADMIN = 8,
+	VERIFY_CAPS_ALL = 15,
+};
+
+/* Flags of BPF_PROG_LOAD, as in linux/bpf.h. */
+enum verify_prog_flag {
+	VERIFY_F_STRICT_ALIGNMENT = 1,
+	VERIFY_F_ANY_ALIGNMENT = 2,
+	VERIFY_F_TEST_RND_HI32 = 4,
+	VERIFY_F_TEST_STATE_FREQ = 8,
+	VERIFY_F_SLEEPABLE = 16,
+	VERIFY_F_XDP_HAS_FRAGS = 32,
+	VERIFY_F_XDP_DEV_BOUND_ONLY = 64,
+	VERIFY_F_TEST_REG_INVARIANTS = 128,
+};
+
+/* Bits of a log level: 1 the path that fails, 2 every path, 4 statistics only (as bpf(2)'s log_level). */
+enum verify_log_level { VERIFY_LOG_PATH = 1, VERIFY_LOG_ALL = 2, VERIFY_LOG_STATS = 4 };
+
+struct verify_map {
+	const char *name;
+	uint32_t type, key_size, value_size, max_entries, flags;
+	uint64_t extra;			/* map_extra */
+	const struct btf *btf;		/* of key_type and value_type; may be NULL */
+	uint32_t key_type, value_type;	/* ids in btf, 0: none; for data sections the DATASEC */
+	const struct verify_map *inner; /* template of a map-in-map */
+	const uint8_t
+		*frozen; /* value_size bytes of a frozen, read-only array of one element, or NULL */
+	uint64_t address; /* what facts call it; 0: its index */
+};
+
+/* A function of the program; funcs[0] starts at 0. Without any, the verifier finds the starts by the calls. */
+struct verify_func {
+	const char *name;
+	uint32_t start;	 /* in slots */
+	uint32_t btf_id; /* FUNC in `btf`, 0: none */
+	bool global;	 /* is checked by itself, against its contract */
+};
+
+struct verify_line {
+	uint32_t insn;
+	const char *file, *text;
+	uint32_t line, col;
+};
+
+struct verify_opts {
+	const char *name; /* the object, for errors; may be NULL */
+	const char *prog; /* the program, for errors; may be NULL */
+	const struct skep_insn *insns;
+	uint32_t n; /* slots */
+	int prog_type;
+	int attach_type;	 /* expected_attach_type, or ATTACH_NONE */
+	uint32_t prog_flags;	 /* enum verify_prog_flag */
+	uint32_t attach_btf_id;	 /* of kernel_btf, or of target_btf for EXT; 0: none */
+	const char *attach_name; /* what the section name says it attaches to; may be NULL */
+	bool gpl;		 /* the licence is GPL-compatible */
+	uint32_t caps;		 /* enum verify_cap */
+	const struct verify_map *maps;
+	uint32_t nmaps;
+	const struct btf *btf;	      /* the program's; may be NULL */
+	const struct btf *kernel_btf; /* may be NULL: what needs it is refused */
+	const struct verify_func *funcs;
+	uint32_t nfuncs;
+	const struct verify_line *lines; /* sorted by insn */
+	uint32_t nlines;
+	uint32_t log_level;
+	/* Gets the log in pieces, whole lines; may be NULL. Of level 1 it comes at the end. */
+	void (*log)(void *ctx, const char *text, size_t len);
+	void *log_ctx;
+	uint32_t kernel;     /* version of the profile as major << 16 | minor << 8; 0: the newest */
+	uint32_t insn_limit; /* instructions walked; 0: 1,000,000 */
+	size_t memory_limit; /* bytes; 0: 1 GiB */
+	bool want_facts;
+};
+
+struct verify_stats {
+	uint32_t insns_processed, total_states, peak_states, max_states_per_insn, mark_read;
+	uint64_t time_ns;
+	size_t memory; /* peak, bytes */
+};
+
+struct verify_result {
+	struct verify_stats stats;
+	struct spec_fact *facts; /* n of them when wanted and accepted, else NULL */
+	uint32_t stack_depth;	 /* bytes, of the deepest chain of calls */
+	uint32_t *hits; /* how often each slot was walked, n of them when facts are wanted; else NULL */
+	char *log;	/* the log as text; NULL when log_level is 0 */
+};
+
+/*
+ * 0: accepted. Else the errno that bpf(2) would give (-EACCES, -EINVAL, -E2BIG, -EPERM ...), the reason in *reterr with the
+ * instruction and source line as its place. @ret may be NULL; it is filled in both cases, verify_done() releases it.
+ */
+int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
+		struct skep_error **reterr);
+void verify_done(struct verify_result *result);
+
+#endif
