@@ -52,7 +52,8 @@ struct jit_call_fix {
 struct jit_code_buf {
 	uint8_t *bytes;
 	size_t len, room;
-	uint64_t lo, hi; /* bytes[0] will run somewhere in between; 0: anywhere */
+	uint8_t spare[32]; /* written when there is no memory */
+	uint64_t lo, hi;   /* bytes[0] will run somewhere in between; 0: anywhere */
 	bool failed;
 	struct jit_call_fix *fixes;
 	uint32_t nfixes, fixes_room;

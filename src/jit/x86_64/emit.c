@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A function in machine code. With jumps it is written twice: the first time with long ones, the second time with
- * short ones where the first showed that they reach (code only gets shorter, padding of loops too, so they still do).
- * Only the registers that the caller wants kept and that are used are pushed; the native frame holds the slots,
+ * A function in machine code, block by block. Only the registers that the caller wants kept and that are used are pushed; the native frame holds the slots,
  * aligned to 16 at calls.
  */
 #include <string.h>
@@ -12,8 +10,6 @@
 #define CALLEE_SAVED (1u << RBX | 1u << RBP | 1u << R12 | 1u << R13 | 1u << R14 | 1u << R15)
 #define CALLER_SAVED \
 	(1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9)
-
-#define LOOP_ALIGN 16
 
 bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret)
 {
@@ -192,18 +188,10 @@ static void find_forwards(struct x86_emit *e)
 		e->forward[e->a->layout[i]] = final(e->forward, e->a->layout[i]);
 }
 
-/* Padding before a loop: all of it in the first pass, so that the second one only gets shorter. */
-static void align(struct x86_emit *e)
-{
-	uint32_t n = e->second ? (uint32_t)-e->out->len % LOOP_ALIGN : LOOP_ALIGN - 1;
-
-	x86_nop(e->out, n);
-}
-
 /* Loops start where a jump back ends up. */
 static void find_heads(struct x86_emit *e)
 {
-	uint32_t *at = e->before; /* not in use yet */
+	uint32_t *at = e->first_gap; /* not in use yet */
 
 	for (uint32_t i = 0; i < e->a->nlayout; i++)
 		at[e->a->layout[i]] = i;
@@ -216,20 +204,19 @@ static void find_heads(struct x86_emit *e)
 		}
 }
 
-static void write_once(struct x86_emit *e, size_t start)
+static void write_all(struct x86_emit *e)
 {
 	const struct jit_alloc *a = e->a;
 
-	e->out->len = start;
-	e->njumps = 0;
 	prologue(e);
 	x86_arguments(e);
 	for (uint32_t i = 0; i < a->nlayout; i++) {
 		uint32_t k = a->layout[i];
 
 		if (e->heads[k])
-			align(e);
+			x86_gap(e, 0, NO_BLOCK, LOOP_ALIGN - 1);
 		e->offset[k] = (uint32_t)e->out->len;
+		e->first_gap[k] = e->ngaps;
 		if (e->forward[k] != k)
 			continue;
 		e->next = NO_BLOCK;
@@ -238,42 +225,27 @@ static void write_once(struct x86_emit *e, size_t start)
 				e->next = a->layout[n];
 		block_code(e, k);
 	}
-	for (uint32_t i = 0; i < e->njumps && !e->out->failed; i++) {
-		const struct x86_jump *j = &e->jumps[i];
-		uint32_t delta = e->offset[j->block] - j->at;
-
-		if (j->is_short)
-			e->out->bytes[j->at - 1] = (uint8_t)delta;
-		else
-			memcpy(&e->out->bytes[j->at - 4], &delta, 4);
-	}
 }
 
 static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 {
 	struct x86_emit e = { .a = a, .f = a->f, .out = out };
 	size_t start = out->len;
-	uint32_t fixes = out->nfixes, *t;
+	uint32_t fixes = out->nfixes;
 
 	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
-	e.before = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
+	e.first_gap = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.heads = ARENA_ARRAY(a->arena, bool, a->f->nblocks);
-	e.jumps = ARENA_ARRAY(a->arena, struct x86_jump, 2 * (size_t)a->nlayout + 2);
-	out->failed |= !e.offset || !e.before || !e.forward || !e.heads || !e.jumps;
+	e.gaps = ARENA_ARRAY(a->arena, struct x86_gap, 3 * (size_t)a->nlayout + 1);
+	out->failed |= !e.offset || !e.first_gap || !e.forward || !e.heads || !e.gaps;
 	if (out->failed)
 		return;
 	find_forwards(&e);
 	find_heads(&e);
-	write_once(&e, start);
-	if (!e.njumps) /* there is nothing to shorten */
-		return;
-	t = e.offset;
-	e.offset = e.before;
-	e.before = t;
-	e.second = true;
-	out->nfixes = fixes;
-	write_once(&e, start);
+	write_all(&e);
+	if (e.ngaps && !out->failed)
+		x86_relax(&e, start, fixes);
 }
 
 static uint32_t features(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The x86-64 back end's own contract. encode.c writes single instructions; emit.c a function; ops.c values; x86_flow.c
+ * The x86-64 back end's own contract. encode.c writes single instructions; emit.c and relax.c a function; ops.c values; x86_flow.c
  * moves, calls and branches. r10 and r11 are never given to values: r10 serves addresses and second operands,
  * r11 results and cycles of moves.
  */
@@ -93,6 +93,8 @@ void x86_lock(struct jit_code_buf *out);
 void x86_push(struct jit_code_buf *out, int reg);
 void x86_pop(struct jit_code_buf *out, int reg);
 void x86_nop(struct jit_code_buf *out, uint32_t n); /* n < 16 bytes */
+void x86_nop_at(uint8_t *p, uint32_t n);
+void x86_skip(struct jit_code_buf *out, uint32_t n); /* room for n < 16 bytes */
 void x86_ret(struct jit_code_buf *out);
 void x86_call_reg(struct jit_code_buf *out, int reg);
 /* Short jumps inside one value's code: the place to give to x86_here(). */
@@ -101,8 +103,13 @@ uint32_t x86_jmp8(struct jit_code_buf *out);
 void x86_here(struct jit_code_buf *out, uint32_t jump);
 
 /* A function being written. */
-struct x86_jump {
-	uint32_t at, block;
+#define LOOP_ALIGN 16
+
+/* Bytes [at - room, at) that a jump to a block takes, or padding (NO_BLOCK). */
+struct x86_gap {
+	uint32_t at, block, saved;
+	uint8_t room;
+	int8_t cc; /* negative: always */
 	bool is_short;
 };
 
@@ -110,14 +117,13 @@ struct x86_emit {
 	const struct jit_alloc *a;
 	const struct ir_fn *f;
 	struct jit_code_buf *out;
-	uint32_t *offset, *before; /* of blocks: in this pass, in the one before */
-	uint32_t *forward;	   /* where a jump to the block ends up */
-	bool *heads;		   /* blocks that start a loop */
-	struct x86_jump *jumps;
-	uint32_t njumps;
+	uint32_t *offset, *first_gap; /* of blocks: place, and how many gaps lie before it */
+	uint32_t *forward;	      /* where a jump to the block ends up */
+	bool *heads;		      /* blocks that start a loop */
+	struct x86_gap *gaps;
+	uint32_t ngaps;
 	uint32_t next; /* block that follows in the code */
 	uint32_t frame;
-	bool second; /* pass */
 };
 
 /* emit.c: where values are */
@@ -132,6 +138,10 @@ int x86_target(const struct x86_emit *e, uint32_t v);
 void x86_finish(struct x86_emit *e, uint32_t v, int reg);
 /* reg = v */
 void x86_copy(struct x86_emit *e, int reg, uint32_t v);
+
+/* relax.c: chooses the form of each jump, and moves the code together. Takes the function's start and first call. */
+void x86_gap(struct x86_emit *e, int cc, uint32_t block, uint32_t room);
+void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix);
 
 /* ops.c */
 void x86_value(struct x86_emit *e, uint32_t v);

@@ -153,26 +153,7 @@ bool x86_edge_is_empty(const struct x86_emit *e, uint32_t k)
 /* @cc negative: always */
 static void jump(struct x86_emit *e, int cc, uint32_t block)
 {
-	struct x86_jump *j = &e->jumps[e->njumps];
-	uint32_t old = j->at, to = e->forward[block];
-	bool back = e->before[to] <= old;
-	/* where a jump back goes is known in this pass, the others from the one before */
-	int64_t delta = back ? (int64_t)e->offset[to] - (int64_t)e->out->len - 2 :
-			       (int64_t)e->before[to] - old;
-
-	e->njumps++;
-	j->block = to;
-	j->is_short = e->second && delta >= -128 && delta <= (back ? 0 : 120);
-	if (j->is_short) {
-		x86_byte(e->out, (uint8_t)(cc < 0 ? 0xeb : 0x70 | cc));
-		x86_byte(e->out, 0);
-	} else {
-		if (cc >= 0)
-			x86_byte(e->out, 0x0f);
-		x86_byte(e->out, (uint8_t)(cc < 0 ? 0xe9 : 0x80 | cc));
-		x86_u32(e->out, 0);
-	}
-	j->at = (uint32_t)e->out->len;
+	x86_gap(e, cc, e->forward[block], cc < 0 ? 5 : 6);
 }
 
 static enum x86_cond cond_of(enum ir_cc cc)
