@@ -66,9 +66,12 @@ struct jit_target {
 	uint8_t args[6], result;
 	const uint8_t *order; /* preference; registers that cost a save come last */
 	uint32_t (*features)(void);
-	/* Registers that the instruction destroys while it reads its operands. */
+	/*
+	 * Asked of instructions that ir.def marks FIXED: registers that the instruction destroys while it reads its
+	 * operands.
+	 */
 	uint32_t (*clobbers)(const struct jit_alloc *a, const struct ir_ins *in);
-	/* A register in which operand (0, 1) or result (-1) is best: NO_REG: no matter. */
+	/* Asked of the same: a register in which operand (0, 1) or result (-1) is best: NO_REG: no matter. */
 	uint8_t (*prefers)(const struct ir_ins *in, int operand);
 	/* Appends the function's code. */
 	void (*emit)(const struct jit_alloc *a, struct jit_code_buf *out);
@@ -85,8 +88,19 @@ int jit_live(struct jit_alloc *a);
 /* regalloc.c */
 int jit_registers(struct jit_alloc *a);
 
+uint32_t jit_list(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8]);
 /* Operands of a value's instruction (not of a PHI): at most 8 names in ret. */
-uint32_t jit_operands(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8]);
+static inline uint32_t jit_operands(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8])
+{
+	uint32_t n = ir_operands[in->op], flags = ir_flags[in->op];
+
+	if (flags & IR_IS_LIST)
+		return jit_list(f, in, ret);
+	ret[0] = in->a;
+	ret[1] = in->b;
+	ret[n] = in->c;
+	return n + (flags & IR_IS_THIRD && in->c);
+}
 /* Has the value a place? Constants and undefined ones have none. */
 static inline bool jit_placed(const struct ir_fn *f, uint32_t v)
 {
@@ -94,7 +108,10 @@ static inline bool jit_placed(const struct ir_fn *f, uint32_t v)
 
 	return v && op != IR_CONST && op != IR_UNDEF && op != IR_NOP;
 }
-bool jit_has_result(const struct ir_ins *in);
+static inline bool jit_has_result(const struct ir_ins *in)
+{
+	return !(ir_flags[in->op] & IR_IS_VOID) && (in->op != IR_ATOMIC || in->y >= RMW_FETCH_ADD);
+}
 /* dump.c; @a may be NULL */
 void jit_dump(const struct ir_fn *f, const struct jit_alloc *a, struct buf *out);
 

@@ -14,7 +14,11 @@
 #define EFFECT IR_IS_EFFECT
 #define END IR_IS_END
 #define COMM IR_IS_COMM
-const uint8_t ir_flags[IR_COUNT] = {
+#define VOID IR_IS_VOID
+#define THIRD IR_IS_THIRD
+#define LIST IR_IS_LIST
+#define FIXED IR_IS_FIXED
+const uint16_t ir_flags[IR_COUNT] = {
 #define IR(id, operands, flags) [IR_##id] = flags,
 #include "jit/ir.def"
 #undef IR
@@ -25,6 +29,10 @@ const uint8_t ir_flags[IR_COUNT] = {
 #undef EFFECT
 #undef END
 #undef COMM
+#undef VOID
+#undef THIRD
+#undef LIST
+#undef FIXED
 const uint8_t ir_operands[IR_COUNT] = {
 #define IR(id, operands, flags) [IR_##id] = operands,
 #include "jit/ir.def"

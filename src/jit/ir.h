@@ -26,6 +26,10 @@ enum ir_flag {
 	IR_IS_EFFECT = 4,
 	IR_IS_END = 8,
 	IR_IS_COMM = 16,
+	IR_IS_VOID = 32,
+	IR_IS_THIRD = 64,
+	IR_IS_LIST = 128,
+	IR_IS_FIXED = 256,
 };
 
 /* Conditions in pairs: the opposite of cc is cc ^ 1. */
@@ -112,7 +116,7 @@ struct ir_fn {
 	uint32_t mem_next;
 };
 
-extern const uint8_t ir_flags[IR_COUNT];
+extern const uint16_t ir_flags[IR_COUNT];
 extern const uint8_t ir_operands[IR_COUNT];
 
 static inline bool ir_is(const struct ir_fn *f, uint32_t v, enum ir_op op)

@@ -11,57 +11,15 @@
 
 #define MAX_ADDRESS_USES 6
 
-uint32_t jit_operands(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8])
+uint32_t jit_list(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8])
 {
-	uint32_t n = 0, count = 0;
+	uint32_t n = 0, count = in->op == IR_SELECT ? 4 : in->b;
 
-	switch ((int)in->op) { /* those with lists or a third one */
-	case IR_SELECT:
-		count = 4;
-		break;
-	case IR_CALL:
-	case IR_CALL_LOCAL:
-		count = in->b;
-		if (in->op == IR_CALL && in->c)
-			ret[n++] = in->c;
-		break;
-	case IR_LOAD:
-	case IR_STORE:
-	case IR_ATOMIC:
-		ret[n++] = in->a;
-		if (in->op != IR_LOAD)
-			ret[n++] = in->b;
-		if (in->c)
-			ret[n++] = in->c;
-		return n;
-	default:
-		if (ir_operands[in->op] >= 1)
-			ret[n++] = in->a;
-		if (ir_operands[in->op] >= 2)
-			ret[n++] = in->b;
-		return n;
-	}
+	if (in->op == IR_CALL && in->c)
+		ret[n++] = in->c;
 	for (uint32_t k = 0; k < count; k++)
 		ret[n++] = f->args[in->a + k];
 	return n;
-}
-
-bool jit_has_result(const struct ir_ins *in)
-{
-	switch ((int)in->op) { /* effects that give a value, and those that give none */
-	case IR_NOP:
-	case IR_UNDEF:
-	case IR_CONST:
-	case IR_STORE:
-	case IR_JMP:
-	case IR_BR:
-	case IR_RET:
-		return false;
-	case IR_ATOMIC:
-		return in->y >= RMW_FETCH_ADD;
-	default:
-		return true;
-	}
 }
 
 static void count_uses(struct jit_alloc *a)
@@ -69,18 +27,39 @@ static void count_uses(struct jit_alloc *a)
 	const struct ir_fn *f = a->f;
 	uint32_t ops[8], n;
 
-	memset(a->uses, 0, f->n * sizeof(*a->uses));
 	for (uint32_t v = 1; v < f->n; v++) {
-		const struct ir_ins *in = &f->ins[v];
+		struct ir_ins *in = &f->ins[v];
 
+		if (in->op <= IR_CONST)
+			continue;
 		if (in->op == IR_PHI) {
 			for (uint32_t k = 0; k < in->b; k++)
 				a->uses[f->args[in->a + k]]++;
 			continue;
 		}
+		if (in->op == IR_LOAD)
+			in->c = 0;
 		n = jit_operands(f, in, ops);
 		for (uint32_t k = 0; k < n; k++)
 			a->uses[ops[k]]++;
+	}
+}
+
+/* One use less; without any, sums and shifts go, and so do their uses. */
+static void unuse(struct jit_alloc *a, uint32_t v)
+{
+	struct ir_ins *in = &a->f->ins[v], old = *in;
+
+	if (--a->uses[v] || (in->op != IR_ADD && in->op != IR_SHL))
+		return;
+	*in = (struct ir_ins){ .op = IR_NOP };
+	for (int k = 0; k < 2; k++) {
+		uint32_t part = k ? old.b : old.a;
+
+		if (--a->uses[part] == 0 && ir_is(a->f, part, IR_SHL)) {
+			a->uses[a->f->ins[part].a]--;
+			a->f->ins[part] = (struct ir_ins){ .op = IR_NOP };
+		}
 	}
 }
 
@@ -98,30 +77,40 @@ static uint32_t scaled(struct jit_alloc *a, uint32_t v, uint32_t uses, uint8_t *
 	return in->a;
 }
 
+/* Is all that uses the sum accesses, which can add themselves? */
+static bool is_address(const struct jit_alloc *a, const uint32_t *address_uses, uint32_t v)
+{
+	const struct ir_ins *sum = &a->f->ins[v];
+
+	return sum->op == IR_ADD && sum->w && !sum->y && address_uses[v] == a->uses[v] &&
+	       a->uses[v] <= MAX_ADDRESS_USES && !ir_is(a->f, sum->b, IR_CONST);
+}
+
 /* Takes sums out of the code that only addresses use. */
-static void fold_addresses(struct jit_alloc *a, uint32_t *address_uses)
+static bool fold_addresses(struct jit_alloc *a)
 {
 	struct ir_fn *f = a->f;
+	uint32_t *address_uses = NULL;
 
 	for (uint32_t v = 1; v < f->n; v++) {
-		struct ir_ins *in = &f->ins[v];
+		const struct ir_ins *in = &f->ins[v];
 
-		if (in->op == IR_LOAD)
-			in->c = 0;
-		if ((in->op == IR_LOAD || (in->op == IR_STORE && in->b != in->a)) &&
-		    ir_is(f, in->a, IR_ADD))
-			address_uses[in->a]++;
+		if ((in->op != IR_LOAD && (in->op != IR_STORE || in->b == in->a)) ||
+		    !ir_is(f, in->a, IR_ADD))
+			continue;
+		if (!address_uses)
+			address_uses = ARENA_ARRAY(a->arena, uint32_t, f->n);
+		if (!address_uses)
+			return false;
+		address_uses[in->a]++;
 	}
-	for (uint32_t v = 1; v < f->n; v++) {
-		struct ir_ins *in = &f->ins[v], *sum;
+	for (uint32_t v = 1; address_uses && v < f->n; v++) {
+		struct ir_ins *in = &f->ins[v];
+		const struct ir_ins *sum = &f->ins[in->a];
 		uint32_t base = in->a, x, y;
 		uint8_t scale;
 
-		if ((in->op != IR_LOAD && in->op != IR_STORE) || !ir_is(f, base, IR_ADD))
-			continue;
-		sum = &f->ins[base];
-		if (!sum->w || sum->y || address_uses[base] != a->uses[base] ||
-		    a->uses[base] > MAX_ADDRESS_USES || ir_is(f, sum->b, IR_CONST))
+		if ((in->op != IR_LOAD && in->op != IR_STORE) || !is_address(a, address_uses, base))
 			continue;
 		x = sum->a;
 		y = scaled(a, sum->b, 1, &scale);
@@ -132,64 +121,64 @@ static void fold_addresses(struct jit_alloc *a, uint32_t *address_uses)
 		in->a = x;
 		in->c = y;
 		in->y = (uint8_t)(in->y | scale << 4);
+		a->uses[x]++;
+		a->uses[y]++;
+		address_uses[base]--;
+		unuse(a, base);
 	}
-	count_uses(a);
-	for (uint32_t v = 1; v < f->n; v++) {
-		if (!address_uses[v] || a->uses[v])
-			continue;
-		a->uses[f->ins[v].a]--;
-		a->uses[f->ins[v].b]--;
-		for (int k = 0; k < 2; k++) {
-			uint32_t part = k ? f->ins[v].b : f->ins[v].a;
-
-			if (ir_is(f, part, IR_SHL) && !a->uses[part]) {
-				a->uses[f->ins[part].a]--;
-				f->ins[part] = (struct ir_ins){ .op = IR_NOP };
-			}
-		}
-		f->ins[v] = (struct ir_ins){ .op = IR_NOP };
-	}
+	return true;
 }
 
-/* Comparisons with 0 of a masked value test the bits; sums take a scaled operand. */
+/* A sum takes a scaled operand. */
+static void fuse_sum(struct jit_alloc *a, struct ir_ins *in)
+{
+	uint32_t shifted = in->b, y;
+	uint8_t scale;
+
+	y = scaled(a, in->b, 1, &scale);
+	if (!scale) {
+		shifted = in->a;
+		y = scaled(a, in->a, 1, &scale);
+		if (!scale)
+			return;
+		in->a = in->b;
+	}
+	in->b = y;
+	in->y = scale;
+	a->uses[y]++;
+	unuse(a, shifted);
+}
+
+/* A comparison of a masked value with 0 tests the bits. */
+static void fuse_test(struct jit_alloc *a, struct ir_ins *in)
+{
+	struct ir_fn *f = a->f;
+	struct ir_ins *mask = &f->ins[in->a];
+
+	if ((in->x != CC_EQ && in->x != CC_NE) || !ir_is(f, in->b, IR_CONST) || f->ins[in->b].imm ||
+	    mask->op != IR_AND || a->uses[in->a] != 1)
+		return;
+	a->uses[in->b]--;
+	a->uses[in->a] = 0;
+	in->x = in->x == CC_EQ ? CC_CLEAR : CC_SET;
+	in->w &= mask->w;
+	in->b = mask->b;
+	in->a = mask->a;
+	*mask = (struct ir_ins){ .op = IR_NOP };
+}
+
 static void fuse(struct jit_alloc *a)
 {
 	struct ir_fn *f = a->f;
 
 	for (uint32_t v = 1; v < f->n; v++) {
-		struct ir_ins *in = &f->ins[v], *mask;
-		uint8_t scale;
-		uint32_t y;
+		struct ir_ins *in = &f->ins[v];
 
-		if (in->op == IR_ADD && !in->y && in->w && !ir_is(f, in->b, IR_CONST)) {
-			y = scaled(a, in->b, 1, &scale);
-			if (!scale) {
-				y = scaled(a, in->a, 1, &scale);
-				if (scale)
-					in->a = in->b;
-			}
-			if (!scale)
-				continue;
-			in->b = y;
-			in->y = scale;
-		}
-		if (in->op != IR_BR || (in->x != CC_EQ && in->x != CC_NE) ||
-		    !ir_is(f, in->b, IR_CONST) || f->ins[in->b].imm)
-			continue;
-		mask = &f->ins[in->a];
-		if (mask->op != IR_AND || a->uses[in->a] != 1)
-			continue;
-		in->x = in->x == CC_EQ ? CC_CLEAR : CC_SET;
-		in->w &= mask->w;
-		in->b = mask->b;
-		in->a = mask->a;
-		*mask = (struct ir_ins){ .op = IR_NOP };
+		if (in->op == IR_ADD && !in->y && in->w && !ir_is(f, in->b, IR_CONST))
+			fuse_sum(a, in);
+		else if (in->op == IR_BR)
+			fuse_test(a, in);
 	}
-	count_uses(a);
-	for (uint32_t v = 1; v < f->n; v++)
-		if (ir_is(f, v, IR_SHL) && !a->uses[v])
-			f->ins[v] = (struct ir_ins){ .op = IR_NOP };
-	count_uses(a);
 }
 
 static bool has_phis(const struct ir_fn *f, uint32_t k)
@@ -341,20 +330,17 @@ static bool number_positions(struct jit_alloc *a)
 int jit_layout(struct jit_alloc *a)
 {
 	struct ir_fn *f = a->f;
-	uint32_t *address_uses = ARENA_ARRAY(a->arena, uint32_t, f->n), edges = 0;
+	uint32_t edges = 0;
 
 	/* each edge that is split adds a jump */
 	a->uses = ARENA_ARRAY(a->arena, uint32_t, f->n + 2 * (size_t)f->nblocks);
-	if (!a->uses || !address_uses)
+	if (!a->uses)
 		return -ENOMEM;
-	for (uint32_t v = 1; v < f->n; v++)
-		if (ir_is(f, v, IR_LOAD))
-			f->ins[v].c = 0;
 	count_uses(a);
-	if (f->fold) {
-		fold_addresses(a, address_uses);
+	if (f->fold && !fold_addresses(a))
+		return -ENOMEM;
+	if (f->fold)
 		fuse(a);
-	}
 	for (uint32_t k = 0; k < f->nblocks; k++)
 		edges += f->blocks[k].reached && f->blocks[k].succ[1] != NO_BLOCK ? 2 : 0;
 	if (!make_room(a, edges))

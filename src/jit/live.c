@@ -11,17 +11,20 @@
 
 #define MAX_LIVE 64 /* live blocks for each instruction, on average */
 
+/* A use in another block than the value's. */
 struct use {
-	uint32_t block, pos;
+	uint32_t block, pos, next;
 };
 
 struct walk {
 	struct jit_alloc *a;
-	struct use *uses;
-	uint32_t *first_use;
+	struct jit_range *near; /* by value: from its definition to its last use in its block */
+	struct use *uses;	/* 0: none */
+	uint32_t *far;		/* by value: first of its uses */
+	uint32_t nuses;
 	uint32_t *stamp, *end, *stack, *list; /* by block */
 	uint32_t n, top;
-	uint64_t total, limit, room;
+	uint64_t total, limit;
 };
 
 static float block_weight(const struct ir_fn *f, uint32_t k)
@@ -31,58 +34,78 @@ static float block_weight(const struct ir_fn *f, uint32_t k)
 	return weights[f->blocks[k].loops];
 }
 
-static void add_use(struct walk *w, uint32_t *fill, uint32_t v, uint32_t block, uint32_t pos)
+static inline void add_use(struct walk *w, uint32_t v, uint32_t block, uint32_t pos, float weight)
 {
-	if (!jit_placed(w->a->f, v))
+	struct jit_alloc *a = w->a;
+
+	if (!jit_placed(a->f, v))
 		return;
-	w->uses[fill[v]++] = (struct use){ block, pos };
-	w->a->weight[v] += block_weight(w->a->f, block);
+	a->weight[v] += weight;
+	if (a->f->home[v] != block) {
+		w->uses[w->nuses] = (struct use){ block, pos, w->far[v] };
+		w->far[v] = w->nuses++;
+	} else if (w->near[v].end < pos) {
+		w->near[v].end = pos;
+	}
+}
+
+static void add_phi(struct walk *w, const struct ir_block *b, uint32_t v)
+{
+	struct jit_alloc *a = w->a;
+	const struct ir_fn *f = a->f;
+	const struct ir_ins *in = &f->ins[v];
+
+	for (uint32_t p = 0; p < in->b; p++) {
+		uint32_t from = f->preds[b->pred + p], arg = f->args[in->a + p];
+
+		add_use(w, arg, from, a->block_end[from], block_weight(f, from));
+		if (jit_placed(f, arg))
+			a->phi_of[arg] = v;
+	}
 }
 
 static bool collect_uses(struct walk *w)
 {
 	struct jit_alloc *a = w->a;
 	const struct ir_fn *f = a->f;
-	uint32_t total = 0, *fill = ARENA_ARRAY(a->arena, uint32_t, f->n + 1), ops[8], n;
+	uint32_t ops[8], n;
+	size_t total = 1;
 
-	w->first_use = ARENA_ARRAY(a->arena, uint32_t, f->n + 1);
-	if (!fill || !w->first_use)
-		return false;
-	for (uint32_t v = 1; v < f->n; v++) {
-		w->first_use[v] = fill[v] = total;
+	for (uint32_t v = 1; v < f->n; v++)
 		total += a->uses[v];
-	}
-	w->first_use[f->n] = total;
 	w->uses = ARENA_ARRAY(a->arena, struct use, total);
 	if (!w->uses)
 		return false;
+	w->nuses = 1;
 	for (uint32_t i = 0; i < a->nlayout; i++) {
-		const struct ir_block *b = &f->blocks[a->layout[i]];
+		uint32_t k = a->layout[i];
+		const struct ir_block *b = &f->blocks[k];
+		float weight = block_weight(f, k);
 
 		for (uint32_t v = b->start; v < b->end; v++) {
 			const struct ir_ins *in = &f->ins[v];
 
-			if (in->op == IR_PHI) {
-				for (uint32_t p = 0; p < in->b; p++) {
-					uint32_t from = f->preds[b->pred + p];
+			if (in->op <= IR_CONST)
+				continue;
+			if (jit_has_result(in)) {
+				uint32_t start = a->pos[v] + (a->pos[v] != a->block_pos[k]);
 
-					add_use(w, fill, f->args[in->a + p], from,
-						a->block_end[from]);
-					if (jit_placed(f, f->args[in->a + p]))
-						a->phi_of[f->args[in->a + p]] = v;
-				}
+				a->weight[v] += weight;
+				w->near[v].start = start;
+				/* unused results are written too; a loop's PHI was used before */
+				if (w->near[v].end < a->pos[v] + 2)
+					w->near[v].end = a->pos[v] + 2;
+			}
+			if (in->op == IR_PHI) {
+				add_phi(w, b, v);
 				continue;
 			}
 			n = jit_operands(f, in, ops);
-			for (uint32_t k = 0; k < n; k++)
-				add_use(w, fill, ops[k], a->layout[i],
-					a->pos[v] + (in->op == IR_ATOMIC ? 2 : 1));
-			if (jit_has_result(in))
-				a->weight[v] += block_weight(f, a->layout[i]);
+			for (uint32_t j = 0; j < n; j++)
+				add_use(w, ops[j], k, a->pos[v] + (in->op == IR_ATOMIC ? 2 : 1),
+					weight);
 		}
 	}
-	for (uint32_t v = 1; v < f->n; v++)
-		a->uses[v] = fill[v] - w->first_use[v];
 	return true;
 }
 
@@ -127,6 +150,23 @@ static int by_place(const void *x, const void *y)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
+/* A few at a time, and mostly in the opposite order. */
+static void sort(struct jit_range *r, uint32_t n)
+{
+	if (n > 16) {
+		qsort(r, n, sizeof(*r), by_place);
+		return;
+	}
+	for (uint32_t i = 1; i < n; i++) {
+		struct jit_range x = r[i];
+		uint32_t k = i;
+
+		for (; k && r[k - 1].start > x.start; k--)
+			r[k] = r[k - 1];
+		r[k] = x;
+	}
+}
+
 static bool write_ranges(struct walk *w, uint32_t v)
 {
 	struct jit_alloc *a = w->a;
@@ -142,8 +182,7 @@ static bool write_ranges(struct walk *w, uint32_t v)
 			start = a->pos[v] + (a->pos[v] != a->block_pos[k]);
 		r[i] = (struct jit_range){ start, w->end[k] };
 	}
-	if (w->n > 1)
-		qsort(r, w->n, sizeof(*r), by_place);
+	sort(r, w->n);
 	for (uint32_t i = 1; i < w->n; i++) {
 		if (r[n].end == r[i].start)
 			r[n].end = r[i].end;
@@ -158,17 +197,18 @@ static bool write_ranges(struct walk *w, uint32_t v)
 static bool live_of(struct walk *w, uint32_t v)
 {
 	struct jit_alloc *a = w->a;
-	const struct ir_fn *f = a->f;
-	uint32_t home = f->home[v], def = a->pos[v];
+	uint32_t home = a->f->home[v];
 
-	w->n = 0;
-	reach_block(w, v, home, def + 2); /* unused results are written too */
-	for (uint32_t u = w->first_use[v]; u < w->first_use[v] + a->uses[v]; u++) {
-		uint32_t k = w->uses[u].block;
-
-		if (reach_block(w, v, k, w->uses[u].pos) && k != home)
-			spread(w, v, k);
+	if (!w->far[v]) {
+		a->live[v] = &w->near[v];
+		a->nranges[v] = 1;
+		return true;
 	}
+	w->n = 0;
+	reach_block(w, v, home, w->near[v].end);
+	for (uint32_t u = w->far[v]; u; u = w->uses[u].next)
+		if (reach_block(w, v, w->uses[u].block, w->uses[u].pos))
+			spread(w, v, w->uses[u].block);
 	w->total += w->n;
 	return w->total <= w->limit && write_ranges(w, v);
 }
@@ -178,6 +218,8 @@ int jit_live(struct jit_alloc *a)
 	const struct ir_fn *f = a->f;
 	struct walk w = { .a = a, .limit = (uint64_t)MAX_LIVE * f->n + 100000 };
 
+	w.near = ARENA_ARRAY(a->arena, struct jit_range, f->n);
+	w.far = ARENA_ARRAY(a->arena, uint32_t, f->n);
 	w.stamp = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
 	w.end = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
 	w.stack = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + 1);
@@ -186,8 +228,8 @@ int jit_live(struct jit_alloc *a)
 	a->nranges = ARENA_ARRAY(a->arena, uint32_t, f->n);
 	a->weight = ARENA_ARRAY(a->arena, float, f->n);
 	a->phi_of = ARENA_ARRAY(a->arena, uint32_t, f->n);
-	if (!w.stamp || !w.end || !w.stack || !w.list || !a->live || !a->nranges || !a->weight ||
-	    !a->phi_of || !collect_uses(&w))
+	if (!w.near || !w.far || !w.stamp || !w.end || !w.stack || !w.list || !a->live ||
+	    !a->nranges || !a->weight || !a->phi_of || !collect_uses(&w))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < a->nlayout; i++) {
 		const struct ir_block *b = &f->blocks[a->layout[i]];
