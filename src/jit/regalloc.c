@@ -19,14 +19,18 @@ struct active {
 	uint32_t value, at; /* at: first range that has not ended */
 };
 
+/* What is known without looking at the list: taken before `taken`, free from `over` on. */
+struct reg_state {
+	struct active *list;
+	uint32_t n, room, taken, over;
+};
+
 struct scan {
 	struct jit_alloc *a;
 	struct event *events;
-	uint32_t nevents, every; /* every: all registers that any event destroys */
-	struct {
-		struct active *list;
-		uint32_t n, room;
-	} regs[MAX_REGS];
+	uint32_t nevents, next_event; /* that a value which starts now can meet */
+	uint32_t every;		      /* all registers that any event destroys */
+	struct reg_state regs[MAX_REGS];
 	uint8_t *want; /* by value: register that a user of it prefers */
 };
 
@@ -36,16 +40,18 @@ static bool find_events(struct scan *s)
 	uint32_t room = 0;
 
 	for (uint32_t v = 1; v < a->f->n; v++)
-		room += a->target->clobbers(a, &a->f->ins[v]) != 0;
+		room += ir_has(&a->f->ins[v], IR_IS_FIXED);
 	s->events = ARENA_ARRAY(a->arena, struct event, room);
 	if (!s->events)
 		return false;
-	for (uint32_t i = 0; i < a->nlayout; i++) {
+	for (uint32_t i = 0; i < a->nlayout && room; i++) {
 		const struct ir_block *b = &a->f->blocks[a->layout[i]];
 
 		for (uint32_t v = b->start; v < b->end; v++) {
-			uint32_t mask = a->target->clobbers(a, &a->f->ins[v]);
+			uint32_t mask = 0;
 
+			if (ir_has(&a->f->ins[v], IR_IS_FIXED))
+				mask = a->target->clobbers(a, &a->f->ins[v]);
 			if (!mask)
 				continue;
 			s->events[s->nevents++] = (struct event){ a->pos[v], mask };
@@ -55,25 +61,37 @@ static bool find_events(struct scan *s)
 	return true;
 }
 
-/* Registers that are destroyed while the value lives. */
-static uint32_t destroyed(const struct scan *s, uint32_t v)
+/* Index of the first event at @pos or later, from @lo on. */
+static uint32_t event_at(const struct scan *s, uint32_t lo, uint32_t pos)
 {
-	uint32_t mask = 0;
+	uint32_t hi = s->nevents;
 
-	for (uint32_t r = 0; r < s->a->nranges[v]; r++) {
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (s->events[mid].pos < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Registers that are destroyed while the value lives. */
+static uint32_t destroyed(struct scan *s, uint32_t v)
+{
+	uint32_t mask = 0, at;
+
+	while (s->next_event < s->nevents && s->events[s->next_event].pos < s->a->live[v][0].start)
+		s->next_event++;
+	at = s->next_event;
+	for (uint32_t r = 0; r < s->a->nranges[v] && at < s->nevents; r++) {
 		const struct jit_range *range = &s->a->live[v][r];
-		uint32_t lo = 0, hi = s->nevents;
 
-		while (lo < hi) {
-			uint32_t mid = lo + (hi - lo) / 2;
-
-			if (s->events[mid].pos < range->start)
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		for (; lo < s->nevents && s->events[lo].pos + 1 < range->end; lo++) {
-			mask |= s->events[lo].mask;
+		if (r)
+			at = event_at(s, at, range->start);
+		for (; at < s->nevents && s->events[at].pos + 1 < range->end; at++) {
+			mask |= s->events[at].mask;
 			if (mask == s->every)
 				return mask;
 		}
@@ -101,35 +119,58 @@ static bool meets(const struct scan *s, struct active *act, uint32_t v)
 	return false;
 }
 
-/* Is the register free for @v? Else *cost is the weight of those in its way. */
-static bool is_free(struct scan *s, uint32_t reg, uint32_t v, float *cost)
+/* Is the register free for @v? Forgets what is over. */
+static bool is_free(struct scan *s, uint32_t number, uint32_t v)
 {
-	uint32_t kept = 0;
+	struct reg_state *reg = &s->regs[number];
+	uint32_t kept = 0, start = s->a->live[v][0].start, over = 0;
 	bool is = true;
 
-	*cost = 0;
-	for (uint32_t i = 0; i < s->regs[reg].n; i++) {
-		struct active *act = &s->regs[reg].list[i];
-		bool clash;
-
-		if (s->a->reg[act->value] != reg)
-			continue; /* gave way */
-		clash = meets(s, act, v);
-		if (act->at == s->a->nranges[act->value])
-			continue; /* over */
-		if (clash) {
-			is = false;
-			*cost += s->a->weight[act->value];
-		}
-		s->regs[reg].list[kept++] = *act;
+	if (reg->over <= start) {
+		reg->n = 0;
+		return true;
 	}
-	s->regs[reg].n = kept;
+	if (reg->taken > start)
+		return false;
+	for (uint32_t i = 0; i < reg->n; i++) {
+		struct active *act = &reg->list[i];
+		const struct jit_range *r = s->a->live[act->value];
+		uint32_t n = s->a->nranges[act->value];
+
+		if (s->a->reg[act->value] != number)
+			continue; /* gave way */
+		is &= !meets(s, act, v);
+		if (act->at == n)
+			continue; /* over */
+		if (r[act->at].start <= start)
+			reg->taken = r[act->at].end;
+		if (r[n - 1].end > over)
+			over = r[n - 1].end;
+		reg->list[kept++] = *act;
+	}
+	reg->n = kept;
+	reg->over = over;
 	return is;
+}
+
+/* The weight of what is in the way of @v. */
+static float cost_of(struct scan *s, uint32_t number, uint32_t v)
+{
+	float cost = 0;
+
+	for (uint32_t i = 0; i < s->regs[number].n; i++) {
+		struct active *act = &s->regs[number].list[i];
+
+		if (s->a->reg[act->value] == number && meets(s, act, v))
+			cost += s->a->weight[act->value];
+	}
+	return cost;
 }
 
 static bool give(struct scan *s, uint32_t reg, uint32_t v)
 {
-	uint32_t n = s->regs[reg].n;
+	const struct jit_range *r = s->a->live[v];
+	uint32_t n = s->regs[reg].n, end = r[s->a->nranges[v] - 1].end;
 
 	if (n == s->regs[reg].room) {
 		uint32_t room = n ? n * 2 : 16;
@@ -143,6 +184,8 @@ static bool give(struct scan *s, uint32_t reg, uint32_t v)
 		s->regs[reg].room = room;
 	}
 	s->regs[reg].list[s->regs[reg].n++] = (struct active){ v, 0 };
+	s->regs[reg].taken = r[0].end;
+	s->regs[reg].over = n && s->regs[reg].over > end ? s->regs[reg].over : end;
 	s->a->reg[v] = (uint8_t)reg;
 	s->a->used |= 1u << reg;
 	return true;
@@ -171,55 +214,68 @@ static uint32_t hinted(struct scan *s, uint32_t v, uint32_t allowed)
 	struct jit_alloc *a = s->a;
 	const struct ir_fn *f = a->f;
 	const struct ir_ins *in = &f->ins[v];
-	uint32_t hints[12], n = 0, ops[8], count;
-	float cost;
+	uint32_t hints[14], n = 0, ops[8], count;
 
 	if (a->phi_of[v])
 		hints[n++] = a->reg[a->phi_of[v]];
 	if (in->op == IR_PHI)
 		for (uint32_t k = 0; k < in->b && n < 4; k++)
-			if (jit_placed(f, f->args[in->a + k]))
-				hints[n++] = a->reg[f->args[in->a + k]];
+			hints[n++] = a->reg[f->args[in->a + k]];
 	if (a->phi_of[v])
 		hints[n++] = s->want[a->phi_of[v]];
 	hints[n++] = s->want[v];
-	hints[n++] = a->target->prefers(in, -1);
+	if (ir_has(in, IR_IS_FIXED))
+		hints[n++] = a->target->prefers(in, -1);
 	if (in->op != IR_PHI && in->op != IR_CALL && in->op != IR_CALL_LOCAL) {
 		count = jit_operands(f, in, ops);
-		for (uint32_t k = 0; k < count && n < 12; k++)
-			if (jit_placed(f, ops[k]))
-				hints[n++] = a->reg[ops[k]];
+		for (uint32_t k = 0; k < count; k++)
+			hints[n++] = a->reg[ops[k]];
 	}
 	for (uint32_t i = 0; i < n; i++)
-		if (hints[i] != NO_REG && allowed >> hints[i] & 1 && is_free(s, hints[i], v, &cost))
+		if (hints[i] != NO_REG && allowed >> hints[i] & 1 && is_free(s, hints[i], v))
 			return hints[i];
 	return NO_REG;
+}
+
+static uint32_t lightest(struct scan *s, uint32_t v, uint32_t allowed, float *ret)
+{
+	uint32_t best = NO_REG;
+
+	for (const uint8_t *reg = s->a->target->order; *reg != NO_REG; reg++) {
+		float cost;
+
+		if (!(allowed >> *reg & 1))
+			continue;
+		cost = cost_of(s, *reg, v);
+		if (best == NO_REG || cost < *ret) {
+			best = *reg;
+			*ret = cost;
+		}
+	}
+	return best;
 }
 
 static bool place(struct scan *s, uint32_t v)
 {
 	struct jit_alloc *a = s->a;
-	uint32_t allowed = a->target->registers & ~destroyed(s, v), best = NO_REG;
-	float least = 0, cost;
+	uint32_t allowed = a->target->registers & ~destroyed(s, v), best;
+	uint32_t cheap = allowed & (a->target->caller_saved | a->used);
 	uint32_t reg = hinted(s, v, allowed);
+	float least = 0;
 
 	if (reg != NO_REG)
 		return give(s, reg, v);
-	for (int pass = 0; pass < 2; pass++)
-		for (uint32_t i = 0; a->target->order[i] != NO_REG; i++) {
-			bool dear;
+	/* those that have to be saved first only when there is no other */
+	for (int pass = 0; pass < 2; pass++) {
+		uint32_t mask = pass ? allowed & ~cheap : cheap;
 
-			reg = a->target->order[i];
-			dear = !(a->target->caller_saved >> reg & 1) && !(a->used >> reg & 1);
-			if (!(allowed >> reg & 1) || dear != (pass == 1))
-				continue;
-			if (is_free(s, reg, v, &cost))
-				return give(s, reg, v);
-			if (best == NO_REG || cost < least) {
-				best = reg;
-				least = cost;
-			}
+		for (const uint8_t *r = a->target->order; mask && *r != NO_REG; r++) {
+			if (mask >> *r & 1 && is_free(s, *r, v))
+				return give(s, *r, v);
+			mask &= ~(1u << *r);
 		}
+	}
+	best = lightest(s, v, allowed, &least);
 	if (best == NO_REG || least >= a->weight[v]) {
 		to_slot(a, v);
 		return true;
@@ -240,25 +296,19 @@ static void prepare(struct scan *s)
 	for (uint32_t v = 1; v < f->n; v++) {
 		const struct ir_ins *in = &f->ins[v];
 
-		if (in->op == IR_PHI)
-			continue;
-		n = jit_operands(f, in, ops);
-		for (uint32_t k = 0; k < n; k++) {
-			uint8_t reg = a->target->prefers(in, (int)k);
+		if (ir_has(in, IR_IS_FIXED)) {
+			n = jit_operands(f, in, ops);
+			for (uint32_t k = 0; k < n; k++) {
+				uint8_t reg = a->target->prefers(in, (int)k);
 
-			if (reg != NO_REG)
-				s->want[ops[k]] = reg;
+				if (reg != NO_REG)
+					s->want[ops[k]] = reg;
+			}
 		}
-		if (a->nranges[v]) {
-			const struct jit_range *r = a->live[v];
-
-			a->weight[v] /= (float)(r[a->nranges[v] - 1].end - r[0].start + 4);
-		}
-	}
-	for (uint32_t v = 1; v < f->n; v++)
-		if (ir_is(f, v, IR_PHI) && a->nranges[v])
+		if (a->nranges[v])
 			a->weight[v] /= (float)(a->live[v][a->nranges[v] - 1].end -
 						a->live[v][0].start + 4);
+	}
 }
 
 /* In the order of starts, which is not that of definitions: a loop's body may lie before its head. */
