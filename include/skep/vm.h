@@ -148,6 +148,16 @@ SKEP_API void *skep_vm_user(const struct skep_vm_state *state);
 /** Ends the run well when the helper returns: its result is @r0. */
 SKEP_API void skep_vm_end(struct skep_vm_state *state, uint64_t r0);
 
+/**
+ * For applications that handle SIGSEGV or SIGBUS themselves. Programs that probe memory (bpf_probe_read_kernel() and its
+ * kin, loads through pointers of kernel types) survive bad addresses through handlers of both signals, which the library
+ * installs when the first such program needs them; a fault that is not ours goes on to the handler that was there
+ * before, or has the effect that it had. An application that installs its handler later must ask here first: 1 when
+ * the fault was ours and execution can go on, so that the handler returns; 0 when it is the application's own. The
+ * arguments are those of the handler (SA_SIGINFO). Async-signal-safe. A thread that probes must not block the two.
+ */
+SKEP_API int skep_fault_handle(int sig, const void *siginfo, void *ucontext);
+
 #ifdef __cplusplus
 }
 #endif

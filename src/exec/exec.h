@@ -167,6 +167,11 @@ struct exec_host {
 	uint32_t (*cpu)(void *ctx);
 	/* Reads user memory of the current task: 0, or -EFAULT (nothing promised about @out). */
 	int (*read_user)(void *ctx, void *out, uint64_t addr, size_t len);
+	/*
+	 * The event's user (kernel) addresses are addresses of this process: any may be read, a bad one fails. Without
+	 * it kernel memory is what the run may touch, and user memory what read_user gives.
+	 */
+	bool own_user, own_kernel;
 	/* One formatted trace_printk line, without newline. */
 	void (*trace)(void *ctx, const char *line, size_t len);
 	/* XDP/TC redirect target was chosen by the program. */

@@ -118,6 +118,11 @@ bool access_packet(const struct exec_run *run, int32_t off, uint32_t size, uint6
 bool access_find(const struct exec_run *run, uint64_t addr, struct exec_region *ret);
 void access_forget(struct exec_run *run);
 
+/* guard_copy.c: what faults, and where a fault at @pc goes on. */
+int guard_copy(void *dst, const void *src, size_t n);
+int64_t guard_str(char *dst, const void *src, size_t n);
+bool guard_find(uintptr_t pc, uintptr_t *ret_next);
+
 /* call_check.c: the arguments r1 to r5 against the helper's row. False: run->fault is set. */
 bool call_check(struct exec_run *run, const struct exec_call *call, const uint64_t *r);
 

@@ -1,21 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * probe_read and its kin: reads that fail instead of faulting. User memory is the traced process's, through the
- * host. Kernel memory is what the run may touch, nothing else of our own process. As in the kernel a read that
+ * host. Kernel memory is what the run may touch, nothing else of our own process; unless the host says that its
+ * memory is this process's (own_user, own_kernel): then any address is read under guard. As in the kernel a read that
  * fails leaves zeroes, a string read needs no byte behind the NUL, so it goes page by page, and it leaves
  * alone what stands behind the NUL in the buffer, which may be part of a key.
  */
+#include "exec/guard.h"
 #include "helper/internal.h"
 
 #define PAGE 4096u
 #define CHUNK 512u
-/* What the kernel says to a kernel read of a user address is -ERANGE. */
+/* What the kernel says to a kernel read of a user address, or of what is no address, is -ERANGE. */
 #define USER_END (1ull << 47)
+#define KERNEL_START (-USER_END)
+
+static bool own_user(const struct exec_run *run)
+{
+	return run->host && run->host->own_user;
+}
+
+static bool own_kernel(const struct exec_run *run)
+{
+	return run->host && run->host->own_kernel;
+}
+
+/* The kernel refuses what cannot be its own address; of ours that is the first page and what has no 48 bits. */
+static bool is_address(uint64_t addr)
+{
+	return addr >= PAGE && (addr < USER_END || addr >= KERNEL_START);
+}
+
+static int guarded(void *out, uint64_t addr, uint64_t len)
+{
+	struct exec_pair got;
+
+	if (len != 8)
+		return exec_guard_read(out, pointer(addr), len);
+	if (exec_guard_start() < 0)
+		return -EFAULT;
+	got = exec_guard_load8(addr);
+	memcpy(out, &got.value, sizeof(got.value));
+	return got.ok ? 0 : -EFAULT;
+}
 
 int mem_read_user(struct exec_run *run, void *out, uint64_t addr, uint64_t len)
 {
 	if (!len)
 		return 0;
+	if (own_user(run))
+		return addr < USER_END ? guarded(out, addr, len) : -EFAULT;
 	if (!run->host || !run->host->read_user || addr + len < addr)
 		return -EFAULT;
 	return run->host->read_user(run->host_ctx, out, addr, len) < 0 ? -EFAULT : 0;
@@ -37,8 +71,10 @@ int mem_read_kernel(struct exec_run *run, void *out, uint64_t addr, uint64_t len
 
 	if (!len)
 		return 0;
+	if (own_kernel(run))
+		return is_address(addr) ? guarded(out, addr, len) : -ERANGE;
 	there = readable(run, addr);
-	if (!there && addr < USER_END)
+	if (!there && addr < KERNEL_START)
 		return -ERANGE;
 	if (there < len)
 		return -EFAULT;
@@ -50,7 +86,18 @@ static enum mem_from decide(struct exec_run *run, enum mem_from from, uint64_t a
 {
 	if (from != MEM_EITHER)
 		return from;
+	if (own_user(run) && own_kernel(run))
+		return MEM_KERNEL;
 	return readable(run, addr) ? MEM_KERNEL : MEM_USER;
+}
+
+static int64_t own_str(char *out, uint64_t size, uint64_t addr)
+{
+	int64_t n = is_address(addr) ? exec_guard_str(out, pointer(addr), size) : -ERANGE;
+
+	if (n > 0)
+		out[n - 1] = '\0';
+	return n;
 }
 
 static int64_t kernel_str(struct exec_run *run, char *out, uint64_t size, uint64_t addr)
@@ -59,7 +106,7 @@ static int64_t kernel_str(struct exec_run *run, char *out, uint64_t size, uint64
 	const char *from = pointer(addr), *end;
 
 	if (!there)
-		return addr < USER_END ? -ERANGE : -EFAULT;
+		return addr < KERNEL_START ? -ERANGE : -EFAULT;
 	end = memchr(from, 0, n);
 	if (!end && there < size)
 		return -EFAULT;
@@ -111,7 +158,8 @@ int64_t mem_read_str(struct exec_run *run, enum mem_from from, char *out, uint64
 	if (!size)
 		return 0;
 	if (decide(run, from, addr) == MEM_KERNEL)
-		return kernel_str(run, out, size, addr);
+		return own_kernel(run) ? own_str(out, size, addr) :
+					 kernel_str(run, out, size, addr);
 	return user_str(run, out, size, addr);
 }
 
@@ -171,4 +219,9 @@ BODY(probe_read_user_str)
 BODY(probe_read_kernel_str)
 {
 	return read_str(run, MEM_KERNEL, a1, (uint32_t)a2, a3);
+}
+
+BODY(copy_from_user)
+{
+	return read_bytes(run, MEM_USER, a1, (uint32_t)a2, a3);
 }

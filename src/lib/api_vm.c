@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "exec/guard.h"
 #include "helper/helper.h"
 #include "jit/jit.h"
 #include "lib/internal.h"
@@ -362,4 +363,9 @@ void skep_vm_end(struct skep_vm_state *state, uint64_t r0)
 	state->ended = true;
 	state->end = r0;
 	exec_fault(&state->run, &ERR_VM_ENDED, "with 0x%llx", (unsigned long long)r0);
+}
+
+int skep_fault_handle(int sig, const void *siginfo, void *ucontext)
+{
+	return exec_guard_handle(sig, siginfo, ucontext);
 }

@@ -439,7 +439,8 @@ static void loops(void)
 static void probe_reads(void)
 {
 	static const int helpers[] = { BPF_FUNC_probe_read_kernel, BPF_FUNC_probe_read_kernel_str,
-				       BPF_FUNC_probe_read_user, BPF_FUNC_probe_read_user_str };
+				       BPF_FUNC_probe_read_user, BPF_FUNC_probe_read_user_str,
+				       BPF_FUNC_copy_from_user };
 	long page = sysconf(_SC_PAGESIZE);
 	uint8_t *pages;
 
@@ -469,6 +470,9 @@ static void probe_reads(void)
 			{ 8, 16 },
 			{ 0, 16 },
 			{ 0xffff800000000008, 8 },
+			{ 0x0123456789abcdef, 8 },
+			{ 0xfedcba9876543210, 8 },
+			{ 0xfffffffffffffff8, 8 },
 			{ user ? (uintptr_t)pages + 2 * (uint64_t)page : 64, 8 },
 		};
 

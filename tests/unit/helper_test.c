@@ -3,6 +3,8 @@
  * Helpers on our engine alone: what a host provides, what ends a run, and what the kernel cannot be asked about
  * exactly. helper_oracle_test.c compares the rest with the kernel.
  */
+#include <sys/mman.h>
+
 #include "both.h"
 
 /* A host that answers with numbers of its own and keeps what it was told. */
@@ -445,6 +447,68 @@ static void kernel_reads_are_confined(void)
 	}
 }
 
+/* A host whose memory is this process's: any address may be read, a bad one gives what the kernel gives. */
+static void own_memory(void)
+{
+	static const struct exec_host own = { .own_user = true, .own_kernel = true };
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const uint64_t end = (uintptr_t)pages + 4096;
+	const struct {
+		int helper;
+		uint64_t addr, size;
+		int64_t result;
+		const char *out;
+	} rows[] = {
+		{ BPF_FUNC_probe_read_kernel, end - 8, 8, 0, "or so ok" },
+		{ BPF_FUNC_probe_read_kernel, end - 7, 8, -EFAULT, "\0\0\0\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read_kernel, end - 4, 4, 0, "o ok" },
+		{ BPF_FUNC_probe_read_kernel, end - 4, 5, -EFAULT, "\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read_kernel, 8, 8, -ERANGE, "\0\0\0\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read_kernel, 0x0123456789abcdef, 4, -ERANGE, "\0\0\0\0" },
+		{ BPF_FUNC_probe_read_kernel, 0xffff800000000008, 4, -EFAULT, "\0\0\0\0" },
+		{ BPF_FUNC_probe_read_kernel_str, end - 4, 8, -EFAULT, "\0\0\0\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read_kernel_str, end - 4, 4, 4, "o o" },
+		{ BPF_FUNC_probe_read_kernel_str, end - 16, 12, 6, "hello" },
+		{ BPF_FUNC_probe_read_kernel_str, 8, 4, -ERANGE, "\0\0\0\0" },
+		{ BPF_FUNC_probe_read_user, end - 8, 8, 0, "or so ok" },
+		{ BPF_FUNC_probe_read_user, end - 7, 8, -EFAULT, "\0\0\0\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read_user, 8, 4, -EFAULT, "\0\0\0\0" },
+		{ BPF_FUNC_probe_read_user, 0xffff800000000008, 4, -EFAULT, "\0\0\0\0" },
+		{ BPF_FUNC_copy_from_user, end - 4, 4, 0, "o ok" },
+		{ BPF_FUNC_copy_from_user, end - 4, 5, -EFAULT, "\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read_user_str, end - 16, 12, 6, "hello" },
+		{ BPF_FUNC_probe_read_user_str, end - 4, 5, -EFAULT, "\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read, end - 8, 8, 0, "or so ok" },
+		{ BPF_FUNC_probe_read, end - 7, 8, -EFAULT, "\0\0\0\0\0\0\0\0" },
+		{ BPF_FUNC_probe_read_str, end - 16, 12, 6, "hello" },
+	};
+	const exec_helper_fn *table;
+	struct exec_run run;
+	size_t n;
+
+	table = helper_table(&n);
+	if (!CHECK(pages != MAP_FAILED))
+		return;
+	CHECK_EQ_INT(exec_run_init(&run, NULL), 0);
+	run.host = &own;
+	mprotect(pages + 4096, 4096, PROT_NONE);
+	memcpy(pages + 4096 - 16, "hello\0..or so ok", 16);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char out[16];
+
+		CHECK_CASE("row %zu, helper %d", i, rows[i].helper);
+		memset(out, 'x', sizeof(out));
+		CHECK_EQ_INT(table[rows[i].helper](&run, (uintptr_t)out, rows[i].size, rows[i].addr,
+						   0, 0),
+			     rows[i].result);
+		CHECK_EQ_MEM(out, rows[i].out,
+			     rows[i].result > 0 ? (uint64_t)rows[i].result : rows[i].size);
+		CHECK_EQ_INT(out[rows[i].size], 'x');
+	}
+	exec_run_done(&run);
+	munmap(pages, 8192);
+}
+
 /* Faults that exec's own checks come before: called directly. */
 static void direct_misuse(void)
 {
@@ -509,6 +573,6 @@ CHECK_MAIN({ "the_host_answers", the_host_answers }, { "comm_is_cut", comm_is_cu
 	   { "write_only_maps_are_not_read", write_only_maps_are_not_read },
 	   { "reservations_are_bounded_and_closed", reservations_are_bounded_and_closed },
 	   { "perf_records_carry_packet_bytes", perf_records_carry_packet_bytes },
-	   { "kernel_reads_are_confined", kernel_reads_are_confined },
+	   { "kernel_reads_are_confined", kernel_reads_are_confined }, { "own_memory", own_memory },
 	   { "direct_misuse", direct_misuse },
 	   { "every_served_helper_has_a_body", every_served_helper_has_a_body })
