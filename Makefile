@@ -172,6 +172,7 @@ $(O)/tests/unit/%_oracle_test: $(O)/obj/tests/unit/%_oracle_test.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz
 $(O)/tests/unit/encode_test: private LIB_LIBS += -lcapstone
+$(O)/tests/unit/domain_test: private LIB_LIBS += -lm
 # Its allocations fail one after the other.
 $(O)/tests/unit/memory_test: private LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=free,--wrap=strdup \
 	-Wl,--wrap=arena_alloc,--wrap=arena_strdup,--wrap=arena_dup
