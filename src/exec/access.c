@@ -6,6 +6,7 @@
  * contexts that are converted. A pointer carries no provenance: any live region may be reached.
  */
 #include "base/bytes.h"
+#include "exec/guard.h"
 #include "exec/internal.h"
 
 void access_forget(struct exec_run *run)
@@ -210,6 +211,28 @@ void *access_atomic(struct exec_run *run, uint64_t addr, uint32_t size, bool wri
 		return NULL;
 	}
 	return (void *)(uintptr_t)addr;
+}
+
+uint64_t access_probe(enum isa_op op, uint64_t addr)
+{
+	if (exec_guard_start() < 0)
+		return 0;
+	switch ((int)op) { /* loads */
+	case ISA_LDX_B:
+		return exec_guard_load1(addr).value;
+	case ISA_LDX_H:
+		return exec_guard_load2(addr).value;
+	case ISA_LDX_W:
+		return exec_guard_load4(addr).value;
+	case ISA_LDXS_B:
+		return (uint64_t)(int8_t)exec_guard_load1(addr).value;
+	case ISA_LDXS_H:
+		return (uint64_t)(int16_t)exec_guard_load2(addr).value;
+	case ISA_LDXS_W:
+		return (uint64_t)(int32_t)exec_guard_load4(addr).value;
+	default:
+		return exec_guard_load8(addr).value;
+	}
 }
 
 /* Offsets below 0 count from a header: linux/filter.h, SKF_LL_OFF and SKF_NET_OFF. */

@@ -109,6 +109,7 @@ struct exec_prog_opts {
 	size_t nlines;
 	const struct exec_poison *poisons; /* copied */
 	size_t npoisons;
+	const struct spec_fact *facts; /* one a slot; of them FACT_PROBE counts here; may be NULL */
 	void *space;
 	const struct exec_space_ops *space_ops; /* may be NULL: no maps */
 	void *owner;				/* for exec_prog_owner(): core's program */
@@ -132,6 +133,7 @@ struct exec_view {
 	bool func, target,
 		reached; /* a function starts here, a jump lands here, control can come here */
 	bool tail_call;
+	bool probe; /* FACT_PROBE: a load that gives 0 when its address is bad */
 	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
 	uint64_t imm; /* sign-extended; a wide load's value */
 	/* A helper call: the body, or the embedder's; @row is its arguments, NULL: an embedder's that has none. */

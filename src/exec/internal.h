@@ -48,6 +48,7 @@ enum exec_code {
 	OP_TAIL_CALL,
 	OP_POISON,  /* imm: index into poisons */
 	OP_REFUSED, /* dead code that this engine could not run */
+	OP_PROBE,   /* a load from an address that may be bad; imm: the enum isa_op */
 	OP_COUNT,
 };
 
@@ -112,6 +113,8 @@ bool access_load(struct exec_run *run, uint64_t addr, uint32_t size, uint64_t *r
 bool access_store(struct exec_run *run, uint64_t addr, uint32_t size, uint64_t value);
 /* The memory of an atomic access of @size bytes, or NULL with the fault set. */
 void *access_atomic(struct exec_run *run, uint64_t addr, uint32_t size, bool write);
+/* The load @op of any address; 0 from a bad one. */
+uint64_t access_probe(enum isa_op op, uint64_t addr);
 /* LD_ABS and LD_IND; false: outside the packet. */
 bool access_packet(const struct exec_run *run, int32_t off, uint32_t size, uint64_t *ret);
 /* The region that holds @addr: the run's, a live stack frame, or a map value. */

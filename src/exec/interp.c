@@ -231,7 +231,7 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 		[OP_HELPER] = &&helper,	      [OP_HELPER_PLAIN] = &&helper_plain,
 		[OP_CUSTOM] = &&custom,	      [OP_CUSTOM_CHECKED] = &&custom_checked,
 		[OP_TAIL_CALL] = &&tail_call, [OP_POISON] = &&poison,
-		[OP_REFUSED] = &&refused,
+		[OP_REFUSED] = &&refused,     [OP_PROBE] = &&probe,
 	};
 	const uint64_t stack = (uint64_t)(uintptr_t)run->stack;
 	const uint32_t base = run->depth;
@@ -361,6 +361,10 @@ tail_call:
 	op = start = next->ops;
 	memset(pointer(r[ISA_REG_FP] - ISA_STACK_SIZE), 0, ISA_STACK_SIZE);
 	GO;
+
+probe:
+	DST = access_probe((enum isa_op)op->imm, ADDR_SRC);
+	NEXT;
 
 L_INVALID:
 L_JA_REG:

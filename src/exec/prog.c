@@ -341,6 +341,23 @@ static void poison(struct exec_prog *p)
 	}
 }
 
+/* Loads through pointers that may be bad. */
+static void mark_probes(struct maker *m)
+{
+	struct exec_prog *p = m->prog;
+
+	for (uint32_t i = 0; m->opts->facts && i < p->n; i++) {
+		struct exec_op *op = &p->ops[i];
+
+		if (!(m->opts->facts[i].flags & FACT_PROBE) || op->code >= ISA_COUNT ||
+		    isa_kind((enum isa_op)op->code) != ISA_KIND_LOAD ||
+		    isa_group((enum isa_op)op->code) == ISA_GROUP_LINUX)
+			continue;
+		op->imm = op->code;
+		op->code = OP_PROBE;
+	}
+}
+
 static int make(struct maker *m, struct skep_error **reterr)
 {
 	int r = copy_input(m, reterr);
@@ -361,7 +378,10 @@ static int make(struct maker *m, struct skep_error **reterr)
 		return r;
 	poison(m->prog);
 	r = check_missing(m, reterr);
-	return r < 0 ? r : resolve_calls(m, reterr);
+	if (r == 0)
+		r = resolve_calls(m, reterr);
+	mark_probes(m);
+	return r;
 }
 
 int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,

@@ -37,6 +37,10 @@ void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view 
 				   .tail_call = op->code == OP_TAIL_CALL,
 				   .off = op->off,
 				   .imm = op->imm };
+	if (op->code == OP_PROBE) {
+		ret->op = (enum isa_op)op->imm;
+		ret->probe = true;
+	}
 	if (op->code < OP_HELPER || op->code > OP_TAIL_CALL)
 		return;
 	ret->op = ISA_CALL_HELPER;

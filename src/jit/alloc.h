@@ -11,6 +11,7 @@
 #define JIT_ALLOC_H
 
 #include "base/buf.h"
+#include "exec/guard.h"
 #include "jit/ir.h"
 
 #define NO_REG 0xff
@@ -57,7 +58,19 @@ struct jit_code_buf {
 	bool failed;
 	struct jit_call_fix *fixes;
 	uint32_t nfixes, fixes_room;
+	struct exec_guard_fix *probes;
+	uint32_t nprobes, probes_room;
 };
+
+/*
+ * fault.c: the instruction at [at, next) is a LOAD_PROBE that writes @reg (the CPU's number) and nothing else. Ascending.
+ * Whoever moves code moves both offsets with it.
+ */
+void jit_probe(struct jit_code_buf *out, size_t at, size_t next, uint8_t reg);
+/* Publishes the table of the code at @start, and takes it from @out; NULL when there are no such loads. 0 or -ENOMEM. */
+struct jit_faults;
+int jit_faults_new(struct jit_code_buf *out, const void *start, struct jit_faults **ret);
+void jit_faults_free(struct jit_faults *faults);
 
 struct jit_target {
 	const char *name;

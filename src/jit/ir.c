@@ -166,11 +166,11 @@ static uint32_t forwarded(struct ir_fn *f, const struct ir_ins *in)
 		const struct ir_mem *m = &f->mem[i];
 
 		if (!m->size || m->base != in->a || m->off != (int64_t)in->imm ||
-		    m->size != in->x || (m->loaded && m->sign != (in->y == LOAD_SIGN)))
+		    m->size != in->x || (m->loaded && m->sign != ir_load_signs(in->y)))
 			continue;
 		if (m->loaded)
 			return m->value;
-		return ir_unary(f, in->y == LOAD_SIGN ? IR_SEXT : IR_ZEXT, 1, in->x, m->value);
+		return ir_unary(f, ir_load_signs(in->y) ? IR_SEXT : IR_ZEXT, 1, in->x, m->value);
 	}
 	return 0;
 }
@@ -182,7 +182,7 @@ static void remember(struct ir_fn *f, const struct ir_ins *in, uint32_t value, b
 							     .size = in->x,
 							     .value = value,
 							     .loaded = loaded,
-							     .sign = in->y == LOAD_SIGN };
+							     .sign = ir_load_signs(in->y) };
 }
 
 /* A store changes what may overlap it: all but other places from the same base. */

@@ -52,7 +52,23 @@ enum ir_load {
 	LOAD_ZERO,
 	LOAD_SIGN,
 	LOAD_ORDERED, /* zero-extends; never shared or moved */
+	/*
+	 * From an address that may be bad: then 0. Such a load is never widened, nor made an operand of another instruction;
+	 * where a back end writes it, it says so to jit_probe().
+	 */
+	LOAD_PROBE,
+	LOAD_PROBE_SIGN,
 };
+
+/* Of the y of a LOAD, whose upper half is a scale. */
+static inline bool ir_load_signs(uint8_t y)
+{
+	return (y & 15) == LOAD_SIGN || (y & 15) == LOAD_PROBE_SIGN;
+}
+static inline bool ir_load_probes(uint8_t y)
+{
+	return (y & 15) >= LOAD_PROBE;
+}
 
 enum ir_rmw {
 	RMW_ADD,

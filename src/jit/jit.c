@@ -28,6 +28,7 @@ struct jit_prog {
 	struct entry *entries; /* of functions, by instruction */
 	uint32_t nentries, dirty;
 	struct jit_stats stats;
+	struct jit_faults *faults;
 };
 _Static_assert(offsetof(struct jit_prog, native) == 0, "exec_native is the head");
 
@@ -145,7 +146,8 @@ static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *
 	if (r < 0)
 		return r;
 	link_calls(u, out, (uintptr_t)jit->mem.start);
-	return code_mem_write(&jit->mem, out->bytes, out->len);
+	r = code_mem_write(&jit->mem, out->bytes, out->len);
+	return r < 0 ? r : jit_faults_new(out, jit->mem.start, &jit->faults);
 }
 
 static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
@@ -192,6 +194,7 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	jit->stats.ir_insns = u->ir_insns;
 	jit->native.frames = u->frames;
 	free(out.bytes);
+	free(out.probes);
 	return r;
 }
 
@@ -265,6 +268,7 @@ void jit_free(struct jit_prog *jit)
 {
 	if (!jit)
 		return;
+	jit_faults_free(jit->faults);
 	code_mem_free(&jit->mem);
 	free(jit->entries);
 	free(jit);

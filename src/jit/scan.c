@@ -179,8 +179,10 @@ int jit_scan(struct jit_unit *u)
 	u->view = ARENA_ARRAY(u->arena, struct exec_view, u->n);
 	if (!u->view)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < u->n; i++)
+	for (uint32_t i = 0; i < u->n; i++) {
 		exec_view_at(u->prog, i, &u->view[i]);
+		u->view[i].probe |= u->opts->facts && u->opts->facts[i].flags & FACT_PROBE;
+	}
 	r = find_functions(u);
 	if (r < 0)
 		return r;

@@ -105,6 +105,8 @@ static void load(struct build *b, const struct exec_view *v, struct rule rule)
 	uint32_t addr, value;
 	uint64_t known;
 
+	if (v->probe && rule.y != LOAD_ORDERED)
+		in.y = rule.y == LOAD_SIGN ? LOAD_PROBE_SIGN : LOAD_PROBE;
 	if (slot >= 0) {
 		value = build_get(b, slot);
 		if (rule.y == LOAD_SIGN)

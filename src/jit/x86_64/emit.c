@@ -231,7 +231,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 {
 	struct x86_emit e = { .a = a, .f = a->f, .out = out };
 	size_t start = out->len;
-	uint32_t fixes = out->nfixes;
+	uint32_t fixes = out->nfixes, probes = out->nprobes;
 
 	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.first_gap = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
@@ -245,7 +245,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	find_heads(&e);
 	write_all(&e);
 	if (e.ngaps && !out->failed)
-		x86_relax(&e, start, fixes);
+		x86_relax(&e, start, fixes, probes);
 }
 
 static uint32_t features(void)

@@ -144,6 +144,8 @@ static void atomic(struct x86_emit *e, uint32_t v)
 void x86_memory(struct x86_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
+	struct x86_mem m;
+	size_t at;
 	int reg;
 
 	if (in->op == IR_STORE) {
@@ -155,6 +157,10 @@ void x86_memory(struct x86_emit *e, uint32_t v)
 		return;
 	}
 	reg = x86_target(e, v);
-	x86_load(e->out, reg, address(e, in, in->c != 0), in->x, (in->y & 15) == LOAD_SIGN);
+	m = address(e, in, in->c != 0);
+	at = e->out->len;
+	x86_load(e->out, reg, m, in->x, ir_load_signs(in->y));
+	if (ir_load_probes(in->y))
+		jit_probe(e->out, at, e->out->len, (uint8_t)reg);
 	x86_finish(e, v, reg);
 }

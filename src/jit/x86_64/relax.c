@@ -77,20 +77,29 @@ static uint32_t write_gap(struct x86_emit *e, const struct x86_gap *g, uint32_t 
 	return 6;
 }
 
-/* Moves [from, end) and the calls in it to @to; gives the end there. */
+/* Records of places in the code, in their order: up to where they are moved. */
+struct records {
+	uint32_t fix, probe;
+};
+
+/* Moves [from, end) and the calls and probes in it to @to; gives the end there. */
 static uint32_t move_piece(struct x86_emit *e, uint32_t from, uint32_t end, uint32_t to,
-			   uint32_t *fix)
+			   struct records *done)
 {
 	struct jit_code_buf *out = e->out;
 
-	for (; *fix < out->nfixes && out->fixes[*fix].at < end; ++*fix)
-		out->fixes[*fix].at -= from - to;
+	for (; done->fix < out->nfixes && out->fixes[done->fix].at < end; done->fix++)
+		out->fixes[done->fix].at -= from - to;
+	for (; done->probe < out->nprobes && out->probes[done->probe].at < end; done->probe++) {
+		out->probes[done->probe].at -= from - to;
+		out->probes[done->probe].next -= from - to;
+	}
 	if (from != to)
 		memmove(&out->bytes[to], &out->bytes[from], end - from);
 	return to + (end - from);
 }
 
-static void move_together(struct x86_emit *e, size_t start, uint32_t fix)
+static void move_together(struct x86_emit *e, size_t start, struct records done)
 {
 	uint32_t from = (uint32_t)start, to = from, block = 0;
 	const struct jit_alloc *a = e->a;
@@ -101,7 +110,7 @@ static void move_together(struct x86_emit *e, size_t start, uint32_t fix)
 
 		for (; block < a->nlayout && e->first_gap[a->layout[block]] <= i; block++)
 			e->offset[a->layout[block]] -= from - to;
-		to = move_piece(e, from, end, to, &fix);
+		to = move_piece(e, from, end, to, &done);
 		if (i == e->ngaps)
 			break;
 		from = g->at;
@@ -111,7 +120,7 @@ static void move_together(struct x86_emit *e, size_t start, uint32_t fix)
 	e->out->len = to;
 }
 
-void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix)
+void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix, uint32_t first_probe)
 {
 	bool changed = true;
 
@@ -119,7 +128,7 @@ void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix)
 		total_saved(e);
 		changed = shorten(e);
 	}
-	move_together(e, start, first_fix);
+	move_together(e, start, (struct records){ first_fix, first_probe });
 	for (uint32_t i = 0; i < e->ngaps; i++) {
 		const struct x86_gap *g = &e->gaps[i];
 		uint32_t delta;

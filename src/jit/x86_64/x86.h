@@ -141,7 +141,7 @@ void x86_copy(struct x86_emit *e, int reg, uint32_t v);
 
 /* relax.c: chooses the form of each jump, and moves the code together. Takes the function's start and first call. */
 void x86_gap(struct x86_emit *e, int cc, uint32_t block, uint32_t room);
-void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix);
+void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix, uint32_t first_probe);
 
 /* ops.c */
 void x86_value(struct x86_emit *e, uint32_t v);
