@@ -4,23 +4,27 @@
 
 #include "jit/build.h"
 
-static bool is_packet(enum isa_op op)
+static inline bool is_packet(enum isa_op op)
 {
-	return isa_kind(op) == ISA_KIND_PACKET;
+	return jit_ops[op].kind == ISA_KIND_PACKET;
 }
 
-static bool ends_span(const struct exec_view *v)
+static inline uint32_t slots(enum isa_op op)
 {
-	return isa_is_jump(v->op) || v->op == ISA_EXIT || is_packet(v->op) || v->tail_call;
+	return jit_ops[op].kind == ISA_KIND_WIDE_LOAD ? 2 : 1;
 }
 
-static bool falls(const struct build *b, uint32_t i)
+static inline bool ends_span(const struct exec_view *v)
+{
+	return jit_ops[v->op].jumps || jit_ops[v->op].stops || is_packet(v->op) || v->tail_call;
+}
+
+static inline bool falls(const struct build *b, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];
-	uint32_t next = i + isa_slots(v->op);
+	uint32_t next = i + slots(v->op);
 
-	return v->op != ISA_EXIT && v->op != ISA_JA && v->op != ISA_JA32 && next < b->fn->end &&
-	       b->u->view[next].reached;
+	return !jit_ops[v->op].stops && next < b->fn->end && b->u->view[next].reached;
 }
 
 static uint32_t span_of(const struct build *b, uint32_t insn)
@@ -31,8 +35,8 @@ static uint32_t span_of(const struct build *b, uint32_t insn)
 static void link_span(struct build *b, struct span *s)
 {
 	const struct exec_view *v = &b->u->view[s->last];
-	uint32_t next = s->last + isa_slots(v->op), to;
-	bool jump = isa_is_jump(v->op);
+	uint32_t next = s->last + slots(v->op), to;
+	bool jump = jit_ops[v->op].jumps;
 
 	s->succ[0] = s->succ[1] = NO_BLOCK;
 	if (falls(b, s->last))
@@ -94,20 +98,19 @@ int build_spans(struct build *b)
 /* Is r10 only the base of a plain access? */
 static bool plain_use(const struct exec_view *v)
 {
-	unsigned int reads = isa_reads(v->op);
-	enum isa_kind kind = isa_kind(v->op);
+	unsigned int reads = jit_ops[v->op].reads, kind = jit_ops[v->op].kind;
 	bool src = v->src == ISA_REG_FP && reads & ISA_USE_SRC;
 	bool dst = v->dst == ISA_REG_FP && reads & ISA_USE_DST;
 
-	if (src && (kind != ISA_KIND_LOAD || isa_group(v->op) == ISA_GROUP_LINUX))
+	if (src && (kind != ISA_KIND_LOAD || jit_ops[v->op].newer))
 		return false;
-	return !dst || (kind == ISA_KIND_STORE && isa_group(v->op) != ISA_GROUP_LINUX);
+	return !dst || (kind == ISA_KIND_STORE && !jit_ops[v->op].newer);
 }
 
 /* Claims the bytes of one access for its slot; false: they belong to another. */
 static void claim(const struct exec_view *v, int16_t *owner, uint8_t *size)
 {
-	uint32_t bytes = isa_access_size(v->op);
+	uint32_t bytes = jit_ops[v->op].bytes;
 	int32_t at = v->off + ISA_STACK_SIZE;
 	bool clash = false;
 
@@ -140,7 +143,7 @@ void build_find_slots(struct build *b)
 		return;
 	for (uint32_t i = b->fn->start; i < b->fn->end; i++) {
 		const struct exec_view *v = &b->u->view[i];
-		unsigned int reads = isa_reads(v->op);
+		unsigned int reads = jit_ops[v->op].reads;
 
 		if (!v->reached)
 			continue;
@@ -192,36 +195,27 @@ uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
 static void effects(const struct build *b, uint32_t i, uint64_t *reads, uint64_t *writes)
 {
 	const struct exec_view *v = &b->u->view[i];
-	unsigned int r = isa_reads(v->op), w = isa_writes(v->op);
-	uint32_t size = isa_access_size(v->op);
+	struct jit_op op = jit_ops[v->op];
 	int slot = -1;
 
-	*reads = *writes = 0;
-	if (r & ISA_USE_DST)
-		*reads |= 1ull << v->dst;
-	if (r & ISA_USE_SRC)
-		*reads |= 1ull << v->src;
-	if (r & ISA_USE_R0)
-		*reads |= 1;
-	if (w & ISA_USE_DST)
-		*writes |= 1ull << v->dst;
-	if (w & ISA_USE_SRC)
-		*writes |= 1ull << v->src;
-	if (w & ISA_USE_R0)
-		*writes |= 1;
-	if (w & ISA_USE_CALLER)
+	*reads = (uint64_t)(op.reads & ISA_USE_DST) << v->dst |
+		 (uint64_t)(op.reads >> 1 & 1) << v->src | (op.reads >> 2 & 1);
+	*writes = (uint64_t)(op.writes & ISA_USE_DST) << v->dst |
+		  (uint64_t)(op.writes >> 1 & 1) << v->src | (op.writes >> 2 & 1);
+	if (op.writes & ISA_USE_CALLER)
 		*writes |= 0x3f;
-	if (isa_kind(v->op) == ISA_KIND_CALL)
+	if (op.kind == ISA_KIND_CALL)
 		*reads |= build_arg_mask(b->u, i);
 	*reads &= (1ull << ISA_REG_FP) - 1; /* r10 is no variable */
-	if (isa_kind(v->op) == ISA_KIND_LOAD && v->src == ISA_REG_FP) {
-		slot = build_slot(b, v->off, size);
+	if (op.kind == ISA_KIND_LOAD && v->src == ISA_REG_FP) {
+		slot = build_slot(b, v->off, op.bytes);
 		*reads |= slot >= 0 ? 1ull << slot : 0;
-	} else if (isa_kind(v->op) == ISA_KIND_STORE && v->dst == ISA_REG_FP) {
-		slot = build_slot(b, v->off, size);
+	} else if (op.kind == ISA_KIND_STORE && v->dst == ISA_REG_FP) {
+		slot = build_slot(b, v->off, op.bytes);
 		*writes |= slot >= 0 ? 1ull << slot : 0;
 	}
 }
+_Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effects() shifts them");
 
 int build_liveness(struct build *b)
 {

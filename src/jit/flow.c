@@ -163,9 +163,9 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 		value = call_to(b, (uintptr_t)exec_tail, args, 4);
 	} else {
 		args[1] = ir_const(b->f, v->imm);
-		if (isa_reads(v->op) & ISA_USE_SRC)
+		if (jit_ops[v->op].reads & ISA_USE_SRC)
 			args[1] = ir_binary(b->f, IR_ADD, 1, build_get(b, v->src), args[1]);
-		args[2] = ir_const(b->f, isa_access_size(v->op));
+		args[2] = ir_const(b->f, jit_ops[v->op].bytes);
 		value = call_to(b, (uintptr_t)exec_packet, args, 3);
 	}
 	second = ir_append(b->f, (struct ir_ins){ .op = IR_SECOND, .w = 1 });

@@ -174,6 +174,14 @@ bool ir_compare(enum ir_cc cc, int w, uint64_t a, uint64_t b);
 uint32_t ir_idiom(struct ir_fn *f, struct ir_ins *in);
 uint32_t ir_divide(struct ir_fn *f, struct ir_ins *in);
 
+/* Facts of instructions, from isa.def, without a call. */
+struct jit_op {
+	uint8_t kind, reads, writes, bytes; /* enum isa_kind, isa_use; of memory */
+	bool jumps, stops;		    /* has a target; control does not fall through */
+	bool newer;			    /* than RFC 9669 */
+};
+extern const struct jit_op jit_ops[ISA_COUNT];
+
 /* A function of the program while it is compiled. */
 struct jit_func {
 	uint32_t start, end; /* instructions */

@@ -176,8 +176,8 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 		return r;
 	r = live_ins(u);
 	for (uint32_t i = 0; i < u->n; i++)
-		calls += isa_kind(u->view[i].op) == ISA_KIND_CALL ||
-			 isa_kind(u->view[i].op) == ISA_KIND_PACKET;
+		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||
+			 jit_ops[u->view[i].op].kind == ISA_KIND_PACKET;
 	out.fixes =
 		ARENA_ARRAY(u->arena, struct jit_call_fix, 2 * (size_t)calls); /* callx has two */
 	out.fixes_room = 2 * calls;

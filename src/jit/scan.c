@@ -8,6 +8,35 @@
 
 #include "jit/ir.h"
 
+/* Words of isa.def. */
+enum {
+	NONE = ISA_USE_NONE,
+	DST = ISA_USE_DST,
+	SRC = ISA_USE_SRC,
+	R0 = ISA_USE_R0,
+	R6 = ISA_USE_R6,
+	ARGS = ISA_USE_ARGS,
+	CALLER = ISA_USE_CALLER,
+};
+
+#define TOUCHES(kind)                                                                        \
+	((kind) == ISA_KIND_LOAD || (kind) == ISA_KIND_STORE || (kind) == ISA_KIND_ATOMIC || \
+	 (kind) == ISA_KIND_PACKET)
+#define BYTES(code) \
+	(((code) >> 3 & 3) == 0 ? 4 : ((code) >> 3 & 3) == 1 ? 2 : ((code) >> 3 & 3) == 2 ? 1 : 8)
+const struct jit_op jit_ops[ISA_COUNT] = {
+#define INSN(id, code, src, off, imm, kind, reads, writes, group, ...)                         \
+	[ISA_##id] = { ISA_KIND_##kind,                                                        \
+		       reads,                                                                  \
+		       writes,                                                                 \
+		       TOUCHES(ISA_KIND_##kind) ? BYTES(code) : 0,                             \
+		       ISA_KIND_##kind == ISA_KIND_JUMP || ISA_KIND_##kind == ISA_KIND_BRANCH, \
+		       ISA_##id == ISA_EXIT || ISA_##id == ISA_JA || ISA_##id == ISA_JA32,     \
+		       ISA_GROUP_##group == ISA_GROUP_LINUX },
+#include "isa/isa.def"
+#undef INSN
+};
+
 static int refuse(struct jit_unit *u, uint32_t insn, const char *why)
 {
 	u->why = why;
@@ -27,7 +56,7 @@ static const char *unsupported(const struct jit_unit *u, uint32_t i)
 
 	if (v->op == ISA_INVALID)
 		return "an instruction that is never run is reached";
-	switch ((int)isa_kind(v->op)) {
+	switch ((int)jit_ops[v->op].kind) {
 	case ISA_KIND_CAST:
 	case ISA_KIND_JUMP_REG:
 		return "an instruction that has no compiled form";
@@ -66,7 +95,7 @@ static int find_functions(struct jit_unit *u)
 
 static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 {
-	switch ((int)isa_kind(v->op)) {
+	switch ((int)jit_ops[v->op].kind) {
 	case ISA_KIND_PACKET:
 		return true;
 	case ISA_KIND_CALL:
@@ -81,7 +110,7 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 {
 	const struct exec_view *v = &u->view[i];
-	unsigned int reads = isa_reads(v->op);
+	unsigned int reads = jit_ops[v->op].reads;
 
 	if ((v->dst == ISA_REG_FP && reads & ISA_USE_DST) ||
 	    (v->src == ISA_REG_FP && reads & ISA_USE_SRC))
