@@ -14,6 +14,7 @@ struct span {
 	uint32_t start, end, last;    /* last: the instruction that ends it */
 	uint32_t succ[2];	      /* spans; NO_BLOCK */
 	uint64_t reads, writes, live; /* of variables; live at the start */
+	uint64_t assumed;	      /* variables that are taken to keep their value around the loop */
 	bool leaves;		      /* its last instruction may end the program: one more block */
 };
 
@@ -36,6 +37,10 @@ struct build {
 	uint32_t *var;			    /* values now */
 	uint32_t *exit;			    /* values at the end of each span */
 	uint32_t run, fp;
+	const uint32_t *order; /* spans in reverse postorder, after NO_BLOCKs */
+	uint32_t *place;       /* of each in it */
+	uint32_t looked;       /* spans that assume() has looked at */
+	bool naive;	       /* every live variable gets a PHI in a loop's head */
 };
 
 /* cfg.c */

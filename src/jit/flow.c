@@ -9,6 +9,7 @@
 
 #include "jit/build.h"
 
+#define LOOK 16 /* spans looked at for each, on average */
 #define SCRUBBED 0xbad0c0debad0c0deull
 
 uint32_t build_get(struct build *b, int var)
@@ -111,6 +112,8 @@ static void finish(struct build *b, struct ir_ins in, uint32_t to0, uint32_t to1
 
 	block->succ[0] = to0;
 	block->succ[1] = to1;
+	if (b->f->fold && in.op == IR_BR)
+		ir_fold(b->f, &in);
 	ir_append(b->f, in);
 	block->end = b->f->n;
 }
@@ -293,28 +296,121 @@ static void link_blocks(struct build *b)
 		}
 }
 
+static bool is_done(const struct build *b, uint32_t k)
+{
+	return b->f->blocks[k].end;
+}
+
+/*
+ * Variables that no span writes between this one and the last that leads back to it. In a graph without structure
+ * others may; check_assumed() finds out.
+ */
+static uint64_t assume(struct build *b, uint32_t k)
+{
+	const struct ir_block *block = &b->f->blocks[k];
+	uint32_t from = b->place[k], to = from;
+	uint64_t written = 0;
+
+	for (uint32_t p = 0; p < block->npreds; p++) {
+		uint32_t pred = b->f->preds[block->pred + p];
+
+		if (!is_done(b, pred) && b->place[pred] > to)
+			to = b->place[pred];
+	}
+	b->looked += to - from + 1;
+	if (b->naive || b->looked > LOOK * b->nspans)
+		return 0;
+	for (uint32_t at = from; at <= to; at++)
+		if (b->order[at] < b->nspans)
+			written |= b->spans[b->order[at]].writes;
+	return ~written;
+}
+
+/* The value that a variable has at the end of all predecessors that are built, or 0; *ret_done: those are all. */
+static uint32_t common(const struct build *b, const struct ir_block *block, uint32_t r,
+		       bool *ret_done)
+{
+	uint32_t one = 0;
+
+	*ret_done = true;
+	for (uint32_t p = 0; p < block->npreds; p++) {
+		uint32_t from = b->f->preds[block->pred + p], v;
+
+		if (!is_done(b, from)) {
+			*ret_done = false;
+			continue;
+		}
+		v = b->exit[(size_t)from * b->nvars + r];
+		if (!v ||
+		    (one && one != v && (!ir_is(b->f, one, IR_UNDEF) || !ir_is(b->f, v, IR_UNDEF))))
+			return 0;
+		one = v;
+	}
+	return one;
+}
+
+static uint32_t phi(struct build *b, const struct ir_block *block, uint32_t r, bool done)
+{
+	struct ir_fn *f = b->f;
+	uint32_t args = ir_args(f, NULL, block->npreds), v;
+	uint64_t zero = UINT64_MAX;
+
+	v = ir_append(
+		f, (struct ir_ins){
+			   .op = IR_PHI, .w = 1, .x = (uint8_t)r, .a = args, .b = block->npreds });
+	for (uint32_t p = 0; done && !f->failed && p < block->npreds; p++)
+		zero &= f->zero[b->exit[(size_t)f->preds[block->pred + p] * b->nvars + r]];
+	if (done && !f->failed)
+		f->zero[v] = zero;
+	return v;
+}
+
 /* The variables at the start of a span whose predecessors meet here, or of its only one. */
 static void enter_span(struct build *b, uint32_t k)
 {
-	struct ir_fn *f = b->f;
-	const struct ir_block *block = &f->blocks[k];
-	const uint32_t *from = &b->exit[(size_t)f->preds[block->pred] * b->nvars];
+	const struct ir_block *block = &b->f->blocks[k];
+	struct span *s = &b->spans[k];
+	const uint32_t *from = &b->exit[(size_t)b->f->preds[block->pred] * b->nvars];
+	uint64_t kept = UINT64_MAX, live;
+	bool done;
 
 	if (block->npreds == 1) {
 		memcpy(b->var, from, b->nvars * sizeof(*b->var));
 		return;
 	}
-	for (uint32_t r = 0; r < b->nvars; r++) {
-		if (!(b->spans[k].live >> r & 1)) {
-			b->var[r] = 0;
-			continue;
+	memset(b->var, 0, b->nvars * sizeof(*b->var));
+	for (uint32_t p = 0; p < block->npreds; p++)
+		if (!is_done(b, b->f->preds[block->pred + p])) {
+			kept = assume(b, k);
+			break;
 		}
-		b->var[r] = ir_append(f, (struct ir_ins){ .op = IR_PHI,
-							  .w = 1,
-							  .x = (uint8_t)r,
-							  .a = ir_args(f, NULL, block->npreds),
-							  .b = block->npreds });
+	for (live = s->live; live; live &= live - 1) {
+		uint32_t r = (uint32_t)__builtin_ctzll(live), one = common(b, block, r, &done);
+
+		if (one && (done || kept >> r & 1)) {
+			b->var[r] = one;
+			s->assumed |= done ? 0 : 1ull << r;
+		} else {
+			b->var[r] = phi(b, block, r, done);
+		}
 	}
+}
+
+/* Are the values that loops were assumed to keep those that come back? */
+static bool check_assumed(const struct build *b)
+{
+	for (uint32_t k = 1; k < b->nspans; k++) {
+		const struct ir_block *block = &b->f->blocks[k];
+
+		for (uint64_t set = b->spans[k].assumed; set; set &= set - 1) {
+			uint32_t r = (uint32_t)__builtin_ctzll(set);
+			bool done;
+
+			if (!common(b, block, r, &done))
+				return false;
+		}
+	}
+	return true;
 }
 
 static void fill_phis(struct build *b)
@@ -324,21 +420,20 @@ static void fill_phis(struct build *b)
 	for (uint32_t k = 1; k < b->nspans; k++) {
 		const struct ir_block *block = &f->blocks[k];
 
-		for (uint32_t v = block->start; v < block->end && ir_is(f, v, IR_PHI); v++)
+		for (uint32_t v = block->start; v < block->end && ir_is(f, v, IR_PHI); v++) {
 			for (uint32_t p = 0; p < block->npreds; p++)
 				f->args[f->ins[v].a + p] =
 					b->exit[(size_t)f->preds[block->pred + p] * b->nvars +
 						f->ins[v].x];
-	}
-	for (uint32_t v = 1; v < f->n; v++)
-		if (ir_is(f, v, IR_PHI))
 			f->ins[v].x = 0;
+		}
+	}
 }
 
-static void build_blocks(struct build *b, const uint32_t *order)
+static void build_blocks(struct build *b)
 {
 	struct ir_fn *f = b->f;
-	uint32_t leaf = b->nspans;
+	uint32_t leaf = b->nspans, before = NO_BLOCK;
 	uint32_t *leaves = ARENA_ARRAY(b->arena, uint32_t, b->nspans);
 
 	f->failed |= !leaves;
@@ -346,7 +441,8 @@ static void build_blocks(struct build *b, const uint32_t *order)
 		if (b->spans[k].leaves)
 			leaves[k] = leaf++;
 	for (uint32_t at = 0; at < f->nblocks && !f->failed; at++) {
-		uint32_t k = order[at];
+		uint32_t k = b->order[at];
+		const struct ir_block *block = &f->blocks[k];
 		const struct span *s = &b->spans[k];
 
 		if (k == NO_BLOCK || k >= b->nspans)
@@ -355,7 +451,9 @@ static void build_blocks(struct build *b, const uint32_t *order)
 		if (k == 0) {
 			start_entry(b);
 		} else {
-			ir_forget(f);
+			/* a span that one other leads to sees the memory as that one left it */
+			if (block->npreds != 1 || f->preds[block->pred] != before)
+				ir_forget(f);
 			f->blocks[k].start = f->n;
 			enter_span(b, k);
 			for (uint32_t i = s->start; i < s->end; i++)
@@ -363,8 +461,29 @@ static void build_blocks(struct build *b, const uint32_t *order)
 					build_insn(b, i);
 			end_span(b, s, &leaves[k]);
 		}
+		before = s->leaves ? NO_BLOCK : k;
 		memcpy(&b->exit[(size_t)k * b->nvars], b->var, b->nvars * sizeof(*b->var));
 	}
+}
+
+static int build_once(struct build *b)
+{
+	struct ir_fn *f = b->f;
+
+	ir_init(f, b->arena, b->fn->end - b->fn->start, b->nspans + b->nleaves,
+		!b->u->opts->no_optimise);
+	if (f->failed)
+		return -ENOMEM;
+	link_blocks(b);
+	ir_dominators(f);
+	if (f->failed)
+		return -ENOMEM;
+	b->order = f->order;
+	for (uint32_t at = 0; at < f->nblocks; at++)
+		if (b->order[at] < b->nspans)
+			b->place[b->order[at]] = at;
+	build_blocks(b);
+	return f->failed ? -ENOMEM : 0;
 }
 
 int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
@@ -379,19 +498,19 @@ int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scrat
 	r = build_liveness(&b);
 	if (r < 0)
 		return r;
-	ir_init(ret, scratch, fn->end - fn->start, b.nspans + b.nleaves, !u->opts->no_optimise);
 	b.var = ARENA_ARRAY(scratch, uint32_t, MAX_VARS);
 	b.exit = ARENA_ARRAY(scratch, uint32_t, (size_t)b.nspans * b.nvars);
-	if (ret->failed || !b.var || !b.exit)
+	b.place = ARENA_ARRAY(scratch, uint32_t, b.nspans);
+	if (!b.var || !b.exit || !b.place)
 		return -ENOMEM;
-	link_blocks(&b);
-	ir_dominators(ret);
-	if (ret->failed)
-		return -ENOMEM;
-	build_blocks(&b, ret->order);
-	if (!ret->failed)
+	r = build_once(&b);
+	if (r == 0 && !check_assumed(&b)) {
+		b.naive = true;
+		r = build_once(&b);
+	}
+	if (r == 0)
 		fill_phis(&b);
-	return ret->failed ? -ENOMEM : 0;
+	return r;
 }
 
 /* The registers that a function reads before it writes them. */

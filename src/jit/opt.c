@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Passes over a built function. PHIs that choose nothing go first; then the function is appended anew, block by block
- * in reverse postorder, so that folding, numbering and load elimination see final operands and better facts about
- * PHIs; then branches that became constant lose their edge, dead code goes, and edges are split. Each is linear.
+ * Passes over a built function. PHIs that choose nothing go first; if that, or the operands of loops' PHIs, tells
+ * something new, the function is appended anew, block by block in reverse postorder, so that folding, numbering and
+ * load elimination see final operands and better facts; branches that became constant lose their edge. Then dead
+ * code goes. Each is linear.
  */
 #include <string.h>
 
@@ -17,6 +18,16 @@ struct pass {
 	uint32_t *map; /* value of `from` to value of `to` (or of itself, for PHIs) */
 	uint32_t found;
 };
+
+static bool decided(const struct ir_fn *f, const struct ir_ins *in, bool *taken)
+{
+	const struct ir_ins *a = &f->ins[in->a], *b = &f->ins[in->b];
+
+	if (in->op != IR_BR || a->op != IR_CONST || b->op != IR_CONST)
+		return false;
+	*taken = ir_compare((enum ir_cc)in->x, in->w, a->imm, b->imm);
+	return true;
+}
 
 static uint32_t find(uint32_t *map, uint32_t v)
 {
@@ -54,9 +65,10 @@ static uint32_t phi_value(const struct ir_fn *f, uint32_t *map, uint32_t phi, ui
 	return one;
 }
 
-static void drop_phis(struct ir_fn *f, uint32_t *map)
+/* True: some PHI stands for another value now. */
+static bool decide_phis(struct ir_fn *f, uint32_t *map)
 {
-	bool changed = true;
+	bool changed = true, any = false;
 
 	for (uint32_t v = 0; v < f->n; v++)
 		map[v] = v;
@@ -78,7 +90,15 @@ static void drop_phis(struct ir_fn *f, uint32_t *map)
 				map[v] = value;
 			}
 		}
+		any |= changed;
 	}
+	return any;
+}
+
+static bool drop_phis(struct ir_fn *f, uint32_t *map)
+{
+	if (!decide_phis(f, map))
+		return false;
 	for (uint32_t v = 1; v < f->n; v++) {
 		struct ir_ins *in = &f->ins[v];
 
@@ -89,6 +109,17 @@ static void drop_phis(struct ir_fn *f, uint32_t *map)
 	}
 	for (uint32_t i = 0; i < f->nargs; i++)
 		f->args[i] = find(map, f->args[i]);
+	return true;
+}
+
+static uint64_t zero_of_phi(const struct ir_fn *f, uint32_t v)
+{
+	const struct ir_ins *in = &f->ins[v];
+	uint64_t zero = UINT64_MAX;
+
+	for (uint32_t p = 0; p < in->b; p++)
+		zero &= f->zero[f->args[in->a + p]];
+	return zero;
 }
 
 /* Facts again, now that PHIs have their operands. */
@@ -99,19 +130,26 @@ static void renew_facts(struct ir_fn *f)
 
 		if (k == NO_BLOCK)
 			continue;
-		for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++) {
-			const struct ir_ins *in = &f->ins[v];
-			uint64_t zero = UINT64_MAX;
-
-			if (in->op != IR_PHI) {
-				f->zero[v] |= ir_known_zero(f, in);
-				continue;
-			}
-			for (uint32_t p = 0; p < in->b; p++)
-				zero &= f->zero[f->args[in->a + p]];
-			f->zero[v] |= zero;
-		}
+		for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++)
+			f->zero[v] |= ir_is(f, v, IR_PHI) ? zero_of_phi(f, v) :
+							    ir_known_zero(f, &f->ins[v]);
 	}
+}
+
+/* Is there something that the builder could not know: about the PHIs of loops, or a branch that is decided? */
+static bool is_news(const struct ir_fn *f)
+{
+	for (uint32_t k = 0; k < f->nblocks; k++) {
+		const struct ir_block *b = &f->blocks[k];
+		bool taken;
+
+		for (uint32_t v = b->start; b->reached && v < b->end && ir_in_head(f, v); v++)
+			if (ir_is(f, v, IR_PHI) && zero_of_phi(f, v) & ~f->zero[v])
+				return true;
+		if (b->reached && decided(f, &f->ins[b->end - 1], &taken))
+			return true;
+	}
+	return false;
 }
 
 static uint32_t copy_args(struct pass *p, const struct ir_ins *in)
@@ -166,16 +204,6 @@ static void copy_value(struct pass *p, uint32_t v)
 	next = p->to->n;
 	p->map[v] = ir_emit(p->to, in);
 	p->found += p->map[v] != next || p->to->ins[next].op != in.op;
-}
-
-static bool decided(const struct ir_fn *f, const struct ir_ins *in, bool *taken)
-{
-	const struct ir_ins *a = &f->ins[in->a], *b = &f->ins[in->b];
-
-	if (in->op != IR_BR || a->op != IR_CONST || b->op != IR_CONST)
-		return false;
-	*taken = ir_compare((enum ir_cc)in->x, in->w, a->imm, b->imm);
-	return true;
 }
 
 static void copy_block(struct pass *p, uint32_t k, uint32_t before)
@@ -251,7 +279,6 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	p.map = ARENA_ARRAY(arena, uint32_t, f->n);
 	if (!p.map)
 		return false;
-	drop_phis(f, p.map);
 	renew_facts(f);
 	memset(p.map, 0, f->n * sizeof(*p.map));
 	ir_init(&to, arena, f->n, f->nblocks, true);
@@ -279,62 +306,83 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	return !f->failed;
 }
 
+/* A walk back over the function: what is needed is marked before it is reached, but along edges back. */
+struct marks {
+	uint8_t *live;
+	uint32_t *work, top, at;
+};
+
+static inline void need(struct marks *m, uint32_t v)
+{
+	if (m->live[v])
+		return;
+	m->live[v] = 1;
+	if (v > m->at)
+		m->work[m->top++] = v;
+}
+
+static void need_operands(const struct ir_fn *f, struct marks *m, uint32_t v)
+{
+	const struct ir_ins *in = &f->ins[v];
+	uint32_t n = ir_operands[in->op], flags = ir_flags[in->op], list = 0;
+
+	if (in->op == IR_PHI || flags & IR_IS_LIST)
+		list = in->op == IR_SELECT ? 4 : in->b;
+	else if (n) {
+		need(m, in->a);
+		if (n >= 2)
+			need(m, in->b);
+	}
+	if (in->op == IR_ATOMIC || in->op == IR_CALL)
+		need(m, in->c);
+	for (uint32_t k = 0; k < list; k++)
+		need(m, f->args[in->a + k]);
+}
+
 /* Marks what effects need; the rest becomes NOP. */
 static bool drop_dead(struct ir_fn *f, struct arena *arena)
 {
-	uint32_t *work = ARENA_ARRAY(arena, uint32_t, f->n), top = 0;
-	uint8_t *live = ARENA_ARRAY(arena, uint8_t, f->n);
+	struct marks m = { .work = ARENA_ARRAY(arena, uint32_t, f->n),
+			   .live = ARENA_ARRAY(arena, uint8_t, f->n) };
 
-	if (!work || !live)
+	if (!m.work || !m.live)
 		return false;
-#define NEED(value)                            \
-	do {                                   \
-		uint32_t needed = (value);     \
-		if (needed && !live[needed]) { \
-			live[needed] = 1;      \
-			work[top++] = needed;  \
-		}                              \
-	} while (0)
-	for (uint32_t k = 0; k < f->nblocks; k++)
-		for (uint32_t v = f->blocks[k].start; f->blocks[k].reached && v < f->blocks[k].end;
-		     v++)
-			if (ir_has(&f->ins[v], IR_IS_EFFECT) && !ir_is(f, v, IR_ARG))
-				NEED(v);
-	while (top) {
-		const struct ir_ins *in = &f->ins[work[--top]];
-		uint32_t n = ir_operands[in->op], list = in->op == IR_SELECT ? 4 : 0;
+	m.live[0] = 1;
+	for (m.at = f->n; --m.at;) {
+		uint32_t v = m.at;
 
-		if (in->op == IR_PHI || in->op == IR_CALL || in->op == IR_CALL_LOCAL)
-			list = in->b;
-		if (list)
-			n = 0;
-		if (n >= 1)
-			NEED(in->a);
-		if (n >= 2)
-			NEED(in->b);
-		if (in->op == IR_ATOMIC || in->op == IR_CALL)
-			NEED(in->c);
-		for (uint32_t k = 0; k < list; k++)
-			NEED(f->args[in->a + k]);
+		if (!m.live[v] && (!ir_has(&f->ins[v], IR_IS_EFFECT) || ir_is(f, v, IR_ARG) ||
+				   !f->blocks[f->home[v]].reached))
+			continue;
+		m.live[v] = 1;
+		need_operands(f, &m, v);
+		while (m.top)
+			need_operands(f, &m, m.work[--m.top]);
 	}
-#undef NEED
 	for (uint32_t v = 1; v < f->n; v++)
-		if (!live[v])
+		if (!m.live[v])
 			f->ins[v] = (struct ir_ins){ .op = IR_NOP };
 	return true;
 }
 
 int jit_optimise(struct ir_fn *f, struct arena *scratch)
 {
-	uint32_t *map, found = UINT32_MAX;
+	uint32_t *map = ARENA_ARRAY(scratch, uint32_t, f->n), found = UINT32_MAX;
+	bool again;
 
-	/* a second time if the first one found much for the size of the function */
-	for (int round = 0; f->fold && round < 2 && found > f->n / WORTHWHILE; round++)
-		if (!rebuild(f, scratch, &found))
-			return -ENOMEM;
-	map = ARENA_ARRAY(scratch, uint32_t, f->n);
 	if (!map)
 		return -ENOMEM;
-	drop_phis(f, map);
+	again = drop_phis(f, map);
+	again = f->fold && (is_news(f) || again);
+	/* a second time if the first one found much for the size of the function */
+	for (int round = 0; again && round < 2; round++) {
+		if (!rebuild(f, scratch, &found))
+			return -ENOMEM;
+		map = ARENA_ARRAY(scratch, uint32_t, f->n);
+		if (!map)
+			return -ENOMEM;
+		drop_phis(f, map);
+		again = found > f->n / WORTHWHILE;
+	}
 	return drop_dead(f, scratch) ? 0 : -ENOMEM;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * From decoded instructions to SSA. The variables are r0 to r9 and the stack slots that only plain accesses through
- * r10 touch (a slot of one offset and one size, while no address of the frame is taken). Every live variable gets a
- * PHI where paths join; those that choose nothing fall away in opt.c (the naive form of Braun et al. 2013, which
- * needs liveness but no dominance frontiers). r1 to r5 are undefined after a call.
+ * r10 touch (a slot of one offset and one size, while no address of the frame is taken). A live variable gets a PHI
+ * where paths join that give it different values, or at the head of a loop that writes it; those that choose
+ * nothing fall away in opt.c (after Braun et al. 2013). r1 to r5 are undefined after a call.
  */
 #include <stddef.h>
 #include <string.h>
