@@ -14,8 +14,8 @@ struct span {
 	uint32_t start, end, last;    /* last: the instruction that ends it */
 	uint32_t succ[2];	      /* spans; NO_BLOCK */
 	uint64_t reads, writes, live; /* of variables; live at the start */
-	uint64_t assumed;	      /* variables that are taken to keep their value around the loop */
-	bool leaves;		      /* its last instruction may end the program: one more block */
+	uint64_t assumed; /* variables that are taken to keep their value around the loop */
+	bool leaves;	  /* its last instruction may end the program: one more block */
 };
 
 struct slot {
