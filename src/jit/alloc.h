@@ -88,11 +88,12 @@ struct jit_target {
 	uint8_t (*prefers)(const struct ir_ins *in, int operand);
 	/* Appends the function's code. */
 	void (*emit)(const struct jit_alloc *a, struct jit_code_buf *out);
-	/* Makes the call at fix.at go to @to (offset in the buffer). */
-	void (*link)(struct jit_code_buf *out, uint32_t at, uint32_t to);
+	/* Makes the call at fix.at go to the address @to, when the buffer's bytes are to lie at @start. */
+	void (*link)(struct jit_code_buf *out, uint32_t at, uint64_t start, uint64_t to);
+	uint8_t fill; /* between functions: does not run */
 };
 
-extern const struct jit_target jit_x86_64;
+extern const struct jit_target jit_x86_64, jit_arm64;
 
 /* layout.c: splits edges, orders blocks, folds addresses. */
 int jit_layout(struct jit_alloc *a);

@@ -9,18 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifdef __aarch64__
+#include <linux/membarrier.h>
+#endif
 
 #include "base/num.h"
 #include "jit/code_mem.h"
 
 #define POOL_SIZE (64u << 20)
 #define UNIT 64
+#ifdef __aarch64__ /* calls reach 128 MiB */
+#define NEAR_DISTANCE (8u << 20)
+#define NEAR_SLOTS 512
+#define REACH (120u << 20)
+#else
 #define NEAR_DISTANCE (256u << 20) /* below this library: its heap grows upwards */
 #define NEAR_SLOTS 16384	   /* of 64 KiB, below that */
+#define REACH (INT32_MAX - (64u << 20))
+#endif
 #define NEAR_TRIES 8
 #define KEPT_TAIL (256u << 10)
-#define REACH (INT32_MAX - (64u << 20))
 
 struct extent {
 	struct extent *next;
@@ -37,7 +48,8 @@ struct jit_pool {
 	struct extent *free;
 	size_t used; /* bytes given out */
 	struct arena scratch;
-	bool lent; /* scratch is in use */
+	bool lent;  /* scratch is in use */
+	bool remap; /* new code is only seen through a new mapping */
 };
 
 static size_t round_up(size_t n, size_t unit)
@@ -76,6 +88,58 @@ static void *reserve(size_t size, uintptr_t salt)
 	return at;
 }
 
+/*
+ * Makes code that was written run, on this thread and the others. x86-64 needs nothing; arm64 has caches and pipelines
+ * that do not look at what is written.
+ */
+static void publish(uint8_t *at, size_t size)
+{
+#ifdef __aarch64__
+	__builtin___clear_cache((char *)at, (char *)at + size);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+#else
+	(void)at, (void)size;
+#endif
+}
+
+/* Code of a pool at @start is written through the file. */
+static int write_pool(struct jit_pool *p, uint8_t *start, const uint8_t *bytes, size_t size)
+{
+	size_t at = (size_t)(start - p->base), first = at / p->page * p->page;
+
+	if (pwrite(p->fd, bytes, size, (off_t)at) != (ssize_t)size)
+		return -ENOMEM;
+	publish(start, size);
+	if (p->remap &&
+	    mmap(p->base + first, round_up(at + size - first, p->page), PROT_READ | PROT_EXEC,
+		 MAP_SHARED | MAP_FIXED, p->fd, (off_t)first) == MAP_FAILED)
+		return -ENOMEM;
+	return 0;
+}
+
+/*
+ * An emulator that translates arm64 code may not see that the file behind an executable mapping changed: two functions
+ * in turn in one place tell.
+ */
+static int find_remap(struct jit_pool *p)
+{
+#ifdef __aarch64__
+	static const uint32_t code[2][2] = { { 0x52800020, 0xd65f03c0 },   /* mov w0, #1; ret */
+					     { 0x52800040, 0xd65f03c0 } }; /* mov w0, #2; ret */
+	int (*run)(void) = (int (*)(void))(uintptr_t)p->base;
+
+	syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+	for (int i = 0; i < 2; i++) {
+		if (write_pool(p, p->base, (const uint8_t *)code[i], sizeof(code[i])) < 0)
+			return -ENOMEM;
+		p->remap = run() != i + 1;
+	}
+#else
+	(void)p;
+#endif
+	return 0;
+}
+
 int jit_pool_new(struct jit_pool **ret, struct skep_error **reterr)
 {
 	struct jit_pool *p = calloc(1, sizeof(*p));
@@ -93,7 +157,8 @@ int jit_pool_new(struct jit_pool **ret, struct skep_error **reterr)
 	p->fd = memfd_create("skep-code", MFD_CLOEXEC);
 	if (p->fd < 0 || ftruncate(p->fd, POOL_SIZE) < 0 ||
 	    mmap(p->base, POOL_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, p->fd, 0) ==
-		    MAP_FAILED) {
+		    MAP_FAILED ||
+	    find_remap(p) < 0) {
 		munmap(p->reserved, POOL_SIZE + 2 * p->page);
 		goto failed;
 	}
@@ -308,14 +373,14 @@ int code_mem_write(struct code_mem *mem, const uint8_t *bytes, size_t size)
 	size_t pages = round_up(size, page_size());
 
 	if (mem->pool)
-		return pwrite(mem->pool->fd, bytes, size, mem->start - mem->pool->base) ==
-				       (ssize_t)size ?
-			       0 :
-			       -ENOMEM;
+		return write_pool(mem->pool, mem->start, bytes, size);
 	if (mprotect(mem->start, pages, PROT_READ | PROT_WRITE) < 0)
 		return -ENOMEM;
 	memcpy(mem->start, bytes, size);
-	return mprotect(mem->start, pages, PROT_READ | PROT_EXEC) < 0 ? -ENOMEM : 0;
+	if (mprotect(mem->start, pages, PROT_READ | PROT_EXEC) < 0)
+		return -ENOMEM;
+	publish(mem->start, size);
+	return 0;
 }
 
 void code_mem_free(struct code_mem *mem)

@@ -29,6 +29,7 @@ struct jit_prog {
 	uint32_t nentries, dirty;
 	struct jit_stats stats;
 	struct jit_faults *faults;
+	bool foreign; /* for another CPU */
 };
 _Static_assert(offsetof(struct jit_prog, native) == 0, "exec_native is the head");
 
@@ -36,9 +37,16 @@ static const struct jit_target *host(void)
 {
 #if defined(__x86_64__)
 	return &jit_x86_64;
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return &jit_arm64;
 #else
 	return NULL;
 #endif
+}
+
+static const struct jit_target *target_of(const struct jit_opts *opts)
+{
+	return opts->target ? opts->target : host();
 }
 
 bool jit_available(void)
@@ -76,7 +84,7 @@ static uint64_t call_native(const struct exec_native *native, struct exec_run *r
 static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_code_buf *out)
 {
 	struct ir_fn f;
-	struct jit_alloc a = { .f = &f, .target = host(), .arena = u->scratch };
+	struct jit_alloc a = { .f = &f, .target = target_of(u->opts), .arena = u->scratch };
 	int r;
 
 	arena_reset(u->scratch, JIT_KEPT_SCRATCH);
@@ -92,7 +100,7 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 		r = jit_registers(&a);
 	if (r == 0) {
 		while (out->len % 16 && out->len < out->room)
-			out->bytes[out->len++] = 0xcc;
+			out->bytes[out->len++] = a.target->fill;
 		fn->code = (uint32_t)out->len;
 		a.target->emit(&a, out);
 		r = out->failed ? -ENOMEM : 0;
@@ -123,9 +131,9 @@ static void link_calls(const struct jit_unit *u, struct jit_code_buf *out, uint6
 	for (uint32_t i = 0; i < out->nfixes; i++) {
 		const struct jit_call_fix *fix = &out->fixes[i];
 
-		host()->link(out, fix->at,
-			     fix->to == FIX_ADDRESS ? (uint32_t)(fix->address - start) :
-						      u->funcs[fix->to].code);
+		target_of(u->opts)->link(out, fix->at, start,
+					 fix->to == FIX_ADDRESS ? fix->address :
+								  start + u->funcs[fix->to].code);
 	}
 }
 
@@ -146,6 +154,8 @@ static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *
 	if (r < 0)
 		return r;
 	link_calls(u, out, (uintptr_t)jit->mem.start);
+	if (out->failed)
+		return -ENOMEM;
 	r = code_mem_write(&jit->mem, out->bytes, out->len);
 	return r < 0 ? r : jit_faults_new(out, jit->mem.start, &jit->faults);
 }
@@ -228,7 +238,7 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	bool lent;
 	int r;
 
-	if (!host())
+	if (!target_of(u.opts))
 		return skep_fail(reterr, &ERR_JIT_HOST, SKEP_NOWHERE, NULL);
 	if (u.opts->mode == JIT_CHECKED)
 		return skep_fail(reterr, &ERR_JIT_MODE, SKEP_NOWHERE, NULL);
@@ -242,6 +252,7 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	jit->mode = u.opts->mode;
 	jit->native.prog = prog;
 	jit->native.call = call_native;
+	jit->foreign = target_of(u.opts) != host();
 	u.native = &jit->native;
 	arena_init(&arena, 0);
 	lent = jit_pool_lend(u.opts->pool, &scratch);
@@ -280,6 +291,9 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
 	uint64_t r0;
 	int r;
 
+	if (jit->foreign)
+		return skep_fail(reterr, &ERR_JIT_HOST, SKEP_NOWHERE,
+				 "the code is for another one");
 	exec_begin(jit->prog, run, ctx);
 	run->native = &jit->native;
 	run->depth = jit->native.frames ? jit->native.frames - 1 : 0;

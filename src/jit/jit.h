@@ -15,6 +15,7 @@
 #include "exec/exec.h"
 
 struct jit_prog;
+struct jit_target;
 
 /*
  * Where code lives: one for all programs of an embedder, so that they are packed; counted, and safe for threads.
@@ -32,6 +33,8 @@ enum jit_mode {
 
 struct jit_opts {
 	enum jit_mode mode;
+	const struct jit_target
+		*target;       /* NULL: this host's; another one's code does not run (tests) */
 	bool portable;	       /* only what every CPU of this architecture has (tests) */
 	bool no_optimise;      /* straight translation (tests: the slow twin of the optimiser) */
 	struct jit_pool *pool; /* NULL: pages of its own */

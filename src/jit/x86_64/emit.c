@@ -250,9 +250,13 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 
 static uint32_t features(void)
 {
+#ifdef __x86_64__
 	/* cpuid itself traps in a virtual machine; the compiler's library has asked once */
 	__builtin_cpu_init();
 	return __builtin_cpu_supports("bmi2") ? X86_BMI2 : 0;
+#else
+	return X86_BMI2; /* for whoever looks at the code */
+#endif
 }
 
 static bool is_constant(const struct jit_alloc *a, uint32_t v)
@@ -313,9 +317,9 @@ static uint8_t prefers(const struct ir_ins *in, int operand)
 	}
 }
 
-static void link_call(struct jit_code_buf *out, uint32_t at, uint32_t to)
+static void link_call(struct jit_code_buf *out, uint32_t at, uint64_t start, uint64_t to)
 {
-	uint32_t delta = to - (at + 4);
+	uint32_t delta = (uint32_t)(to - (start + at + 4));
 
 	memcpy(&out->bytes[at], &delta, sizeof(delta));
 }
@@ -335,4 +339,5 @@ const struct jit_target jit_x86_64 = {
 	.prefers = prefers,
 	.emit = emit,
 	.link = link_call,
+	.fill = 0xcc,
 };
