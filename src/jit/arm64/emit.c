@@ -209,7 +209,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 {
 	struct a64_emit e = { .a = a, .f = a->f, .out = out };
 	size_t start = out->len;
-	uint32_t fixes = out->nfixes;
+	uint32_t fixes = out->nfixes, probes = out->nprobes;
 
 	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
@@ -224,6 +224,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 		return;
 	e.second = true;
 	out->nfixes = fixes;
+	out->nprobes = probes;
 	out->failed |= !write_once(&e, start);
 }
 

@@ -88,7 +88,9 @@ static void store(struct a64_emit *e, const struct ir_ins *in)
 void a64_memory(struct a64_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
-	int rd, kind = in->y & 15;
+	struct a64_mem m;
+	size_t at;
+	int rd;
 
 	if (in->op == IR_STORE) {
 		store(e, in);
@@ -99,9 +101,15 @@ void a64_memory(struct a64_emit *e, uint32_t v)
 		return;
 	}
 	rd = a64_target(e, v);
-	if (kind == LOAD_ORDERED)
+	if ((in->y & 15) == LOAD_ORDERED) {
 		a64_acquire(e->out, rd, a64_pointer(e, in), in->x);
-	else
-		a64_load(e->out, rd, address(e, in), in->x, kind == LOAD_SIGN);
+		a64_finish(e, v, rd);
+		return;
+	}
+	m = address(e, in);
+	at = e->out->len;
+	a64_load(e->out, rd, m, in->x, ir_load_signs(in->y));
+	if (ir_load_probes(in->y))
+		jit_probe(e->out, at, e->out->len, (uint8_t)rd);
 	a64_finish(e, v, rd);
 }
