@@ -64,9 +64,12 @@ FNR == 1 {
 	if (layer != "" && !(layer in known))
 		problem(1, "the folder '" layer "' is not in src/LAYERS")
 	if (layer != "" && base != "internal.h" && base != "errors.def") {
-		if (base in first_of)
+		# the files of one CPU have twins in the folder of another
+		place = layer == "jit" && count == 4 ? part[3] : ""
+		if (base in first_of && (place == "" || place_of[base] == "" || place_of[base] == place))
 			problem(1, "the name is taken by " first_of[base])
 		first_of[base] = FILENAME
+		place_of[base] = place
 	}
 }
 
