@@ -162,7 +162,7 @@ static uint32_t log2_of(int size)
 	return (uint32_t)__builtin_ctz((unsigned int)size);
 }
 
-static void access(struct jit_code_buf *out, uint32_t opc, int rt, struct a64_mem m, int size)
+static void transfer(struct jit_code_buf *out, uint32_t opc, int rt, struct a64_mem m, int size)
 {
 	uint32_t word = log2_of(size) << 30 | opc << 22;
 
@@ -177,12 +177,12 @@ static void access(struct jit_code_buf *out, uint32_t opc, int rt, struct a64_me
 
 void a64_load(struct jit_code_buf *out, int rt, struct a64_mem m, int size, bool sign)
 {
-	access(out, sign && size < 8 ? 2 : 1, rt, m, size);
+	transfer(out, sign && size < 8 ? 2 : 1, rt, m, size);
 }
 
 void a64_store(struct jit_code_buf *out, int rt, struct a64_mem m, int size)
 {
-	access(out, 0, rt, m, size);
+	transfer(out, 0, rt, m, size);
 }
 
 void a64_acquire(struct jit_code_buf *out, int rt, int rn, int size)
