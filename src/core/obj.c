@@ -11,6 +11,8 @@
 struct prepared {
 	uint64_t *ptr, *value; /* by map index */
 	const char **missing;
+	struct exec_kfunc *kfuncs; /* by extern */
+	uint64_t arena;
 	struct exec_line *lines;
 	struct exec_poison *poisons;
 };
@@ -23,6 +25,14 @@ static void collect(const struct core_obj *obj, const struct load_prog *p, struc
 		x->ptr[i] = (uint64_t)(uintptr_t)map;
 		x->value[i] = map ? map_direct_value(map) : 0;
 		x->missing[i] = map ? NULL : obj->maps[i].why;
+		if (map && map_attr(map)->type == MAP_ARENA)
+			x->arena = x->value[i];
+	}
+	for (uint32_t i = 0; i < obj->spec->nexterns; i++) {
+		const char *name = obj->spec->externs[i].name;
+
+		x->kfuncs[i] = (struct exec_kfunc){ name, helper_kfunc(name),
+						    spec_kfunc_nargs(spec_kfunc_find(name)) };
 	}
 	for (uint32_t i = 0; i < p->nlines; i++)
 		x->lines[i] = (struct exec_line){ .insn = p->lines[i].insn,
@@ -46,9 +56,11 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 	x.ptr = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
 	x.value = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
 	x.missing = ARENA_ARRAY(&scratch, const char *, obj->nmaps);
+	x.arena = 0;
+	x.kfuncs = ARENA_ARRAY(&scratch, struct exec_kfunc, obj->spec->nexterns);
 	x.lines = ARENA_ARRAY(&scratch, struct exec_line, p->nlines);
 	x.poisons = ARENA_ARRAY(&scratch, struct exec_poison, p->npoisons);
-	if (!x.ptr || !x.value || !x.missing || !x.lines || !x.poisons) {
+	if (!x.ptr || !x.value || !x.missing || !x.kfuncs || !x.lines || !x.poisons) {
 		arena_done(&scratch);
 		return skep_fail_nomem(reterr);
 	}
@@ -62,6 +74,9 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 				     .map_value = x.value,
 				     .map_missing = x.missing,
 				     .nmaps = obj->nmaps,
+				     .kfuncs = x.kfuncs,
+				     .nkfuncs = obj->spec->nexterns,
+				     .arena = x.arena,
 				     .lines = x.lines,
 				     .nlines = p->nlines,
 				     .poisons = x.poisons,

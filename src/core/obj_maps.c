@@ -46,11 +46,26 @@ static struct map_attr attr_of(const struct core_obj *obj, const struct load_map
 	};
 }
 
+/* Pages for the variables of an arena. */
+static int fill_arena(struct core_map *m, const struct load_map *spec)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint64_t at = map_direct_value(m->map);
+
+	if (!map_arena_alloc(m->map, at, (spec->variables + page - 1) / page))
+		return -ENOSPC;
+	if (spec->data)
+		memcpy((void *)(uintptr_t)at, spec->data, spec->variables);
+	return 0;
+}
+
 static int fill_internal(struct core_map *m, const struct load_map *spec)
 {
 	uint32_t zero = 0;
 	int r;
 
+	if (spec->variables)
+		return fill_arena(m, spec);
 	if (spec->kind == LOAD_MAP_USER)
 		return 0;
 	if (spec->data) {

@@ -87,6 +87,13 @@ struct exec_custom {
 	enum spec_arg args[5]; /* all ARG_NONE: not checked */
 };
 
+/* A kernel function that a program refers to by its index; fn NULL: this engine has none. */
+struct exec_kfunc {
+	const char *name; /* not copied */
+	exec_helper_fn fn;
+	unsigned int nargs;
+};
+
 struct exec_prog_opts {
 	const char *object, *name; /* for errors */
 	const struct skep_insn *insns;
@@ -105,6 +112,11 @@ struct exec_prog_opts {
 	/* Why map i is not there (its pointer is 0); the program is refused if it can reach a use of it. May be NULL. */
 	const char *const *map_missing;
 	size_t nmaps;
+	/* Of kfunc calls, whose imm is an index into these; only read while the program is made. */
+	const struct exec_kfunc *kfuncs;
+	size_t nkfuncs;
+	/* Addresses that casts give lie in these 4 GiB (exec_arena_base()); 0: there is no arena. */
+	uint64_t arena;
 	const struct exec_line *lines; /* sorted; copied, strings too */
 	size_t nlines;
 	const struct exec_poison *poisons; /* copied */
@@ -114,6 +126,12 @@ struct exec_prog_opts {
 	const struct exec_space_ops *space_ops; /* may be NULL: no maps */
 	void *owner;				/* for exec_prog_owner(): core's program */
 };
+
+/* The multiple of 4 GiB below an address of an arena. */
+static inline uint64_t exec_arena_base(uint64_t addr)
+{
+	return addr & ~0xffffffffull;
+}
 
 /*
  * Decodes and checks what needs no verifier: valid instructions, jump and call targets inside, no jump into the

@@ -68,6 +68,9 @@ struct exec_prog {
 	int prog_type;
 	bool scrub; /* helper calls destroy r1 to r5 */
 	bool stack; /* an instruction uses r10 */
+	bool has_arena;
+	uint64_t arena_base;
+	struct spec_helper *kfunc_rows; /* by index: what calls of them check, which is nothing */
 	struct exec_call *calls;
 	uint32_t ncalls;
 	struct exec_custom *customs;

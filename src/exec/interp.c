@@ -277,6 +277,13 @@ L_LD_MAP_IDX_VALUE:
 	start++; /* two slots are one instruction */
 	GO;
 
+L_CAST_KERN:
+	DST = op->imm | (uint32_t)SRC;
+	NEXT;
+L_CAST_USER:
+	DST = (uint32_t)SRC ? op->imm | (uint32_t)SRC : 0;
+	NEXT;
+
 L_JA:
 L_JA32:
 	TRANSFER(op + 1 + op->off);
@@ -369,8 +376,6 @@ probe:
 L_INVALID:
 L_JA_REG:
 L_MOV64_PERCPU:
-L_CAST_KERN:
-L_CAST_USER:
 L_CALL_HELPER:
 L_CALL_KFUNC:
 L_LD_MAP_FD:

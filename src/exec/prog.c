@@ -197,6 +197,8 @@ static int resolve_loads(struct maker *m, struct skep_error **reterr)
 
 		if (op == ISA_LD_IMM)
 			p->ops[i].imm = wide_imm(in);
+		if (op == ISA_CAST_KERN || op == ISA_CAST_USER)
+			p->ops[i].imm = p->arena_base;
 		if (op == ISA_LD_FUNC)
 			p->ops[i].imm = (uint64_t)(uintptr_t)&p->ops[(int64_t)i + 1 + in->imm];
 		if ((op != ISA_LD_MAP_IDX && !value) || missing)
@@ -259,6 +261,21 @@ static int check_missing(struct maker *m, struct skep_error **reterr)
 	return 0;
 }
 
+/* The same for a kernel function, which then is called as a helper is. */
+static const struct err_def *find_kfunc(const struct maker *m, int32_t index, struct exec_call *ret,
+					char *text, size_t size)
+{
+	const struct exec_prog_opts *o = m->opts;
+
+	if (index < 0 || (size_t)index >= o->nkfuncs) {
+		snprintf(text, size, "number %d of %zu", index, o->nkfuncs);
+		return &ERR_KFUNC_UNKNOWN;
+	}
+	snprintf(text, size, "%s", o->kfuncs[index].name);
+	*ret = (struct exec_call){ .row = &m->prog->kfunc_rows[index], .fn = o->kfuncs[index].fn };
+	return ret->fn ? NULL : &ERR_KFUNC_UNSERVED;
+}
+
 static uint16_t call_code(const struct exec_call *call)
 {
 	if (call->custom)
@@ -275,7 +292,7 @@ static int resolve_calls(struct maker *m, struct skep_error **reterr)
 	char text[160];
 
 	for (uint32_t i = 0; i < p->n; i++)
-		count += m->ops[i] == ISA_CALL_HELPER;
+		count += m->ops[i] == ISA_CALL_HELPER || m->ops[i] == ISA_CALL_KFUNC;
 	p->calls = ARENA_ARRAY(&p->arena, struct exec_call, count);
 	if (!p->calls)
 		return skep_fail_nomem(reterr);
@@ -290,9 +307,14 @@ static int resolve_calls(struct maker *m, struct skep_error **reterr)
 			snprintf(text, sizeof(text), "%s: %s", isa_name(m->ops[i]), refused);
 			return refuse(m, i, &ERR_UNSERVED, reterr, text);
 		}
-		if (m->ops[i] != ISA_CALL_HELPER)
+		if (m->ops[i] == ISA_CALL_HELPER)
+			why = find_helper(m, p->insns[i].imm, &p->calls[p->ncalls], text,
+					  sizeof(text));
+		else if (m->ops[i] == ISA_CALL_KFUNC)
+			why = find_kfunc(m, p->insns[i].imm, &p->calls[p->ncalls], text,
+					 sizeof(text));
+		else
 			continue;
-		why = find_helper(m, p->insns[i].imm, &p->calls[p->ncalls], text, sizeof(text));
 		if (why && reached)
 			return refuse(m, i, why, reterr, text);
 		p->ops[i].code = why ? OP_REFUSED : call_code(&p->calls[p->ncalls]);
@@ -325,6 +347,23 @@ static int copy_customs(struct maker *m, struct skep_error **reterr)
 		    !(row.name = arena_strdup(&p->arena, from->name ? from->name : "helper")))
 			return skep_fail_nomem(reterr);
 		p->custom_rows[i] = row;
+	}
+	return 0;
+}
+
+static int copy_kfuncs(struct maker *m, struct skep_error **reterr)
+{
+	struct exec_prog *p = m->prog;
+
+	p->kfunc_rows = ARENA_ARRAY(&p->arena, struct spec_helper, m->opts->nkfuncs);
+	if (!p->kfunc_rows)
+		return skep_fail_nomem(reterr);
+	for (size_t i = 0; i < m->opts->nkfuncs; i++) {
+		const struct exec_kfunc *k = &m->opts->kfuncs[i];
+
+		p->kfunc_rows[i] = (struct spec_helper){ .id = -1, .name = k->name };
+		for (unsigned int a = 0; a < k->nargs && a < 5; a++)
+			p->kfunc_rows[i].args[a] = ARG_ANY;
 	}
 	return 0;
 }
@@ -365,6 +404,8 @@ static int make(struct maker *m, struct skep_error **reterr)
 	if (r == 0)
 		r = copy_customs(m, reterr);
 	if (r == 0)
+		r = copy_kfuncs(m, reterr);
+	if (r == 0)
 		r = decode_all(m, reterr);
 	if (r == 0)
 		r = find_targets(m, reterr);
@@ -402,6 +443,8 @@ int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,
 		return skep_fail_nomem(reterr);
 	arena_init(&p->arena, 0);
 	p->prog_type = opts->prog_type;
+	p->arena_base = exec_arena_base(opts->arena);
+	p->has_arena = opts->arena;
 	p->scrub = opts->prog_type >= 0 && !opts->customs;
 	p->space = opts->space;
 	p->space_ops = opts->space_ops;

@@ -218,12 +218,10 @@ const char *refused_reason(const struct exec_prog *prog, enum isa_op op)
 {
 	if (op == ISA_JA_REG)
 		return "jump tables are not supported";
-	if (op == ISA_CAST_KERN || op == ISA_CAST_USER)
-		return "there are no arenas, whose addresses it casts";
+	if ((op == ISA_CAST_KERN || op == ISA_CAST_USER) && !prog->has_arena)
+		return "there is no arena whose addresses it casts";
 	if (op == ISA_MOV64_PERCPU)
 		return "only the kernel makes it, of a per-CPU address of its own";
-	if (op == ISA_CALL_KFUNC)
-		return "it calls a kernel function, of which this engine has none";
 	if (op == ISA_CALLX && prog->prog_type >= 0 && !prog->ncustoms)
 		return "no kernel takes calls through a register";
 	if (op == ISA_LD_MAP_FD || op == ISA_LD_MAP_VALUE)

@@ -11,5 +11,7 @@
 
 /* The table for struct exec_prog_opts: indexed by helper id, NULL where not served. Constant. */
 const exec_helper_fn *helper_table(size_t *ret_n);
+/* The body of a kernel function of spec/kfuncs.def, k_<name>; NULL: none. It checks its arguments itself. */
+exec_helper_fn helper_kfunc(const char *name);
 
 #endif

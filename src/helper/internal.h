@@ -24,12 +24,24 @@
 #undef BODY_N
 #undef BODY_Y
 
+#define KBODY_Y(name)                                                                  \
+	uint64_t k_##name(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, \
+			  uint64_t a4, uint64_t a5);
+#define KBODY_N(name)
+#define KFUNC(name, since, served, proto) KBODY_##served(name)
+#include "spec/kfuncs.def"
+#undef KFUNC
+#undef KBODY_N
+#undef KBODY_Y
+
 /* Defines a body; the arguments that it has no use for are silenced by name. */
-#define BODY(name)                                                                                 \
-	uint64_t h_##name(                                                                         \
-		struct exec_run *run __attribute__((unused)), uint64_t a1 __attribute__((unused)), \
-		uint64_t a2 __attribute__((unused)), uint64_t a3 __attribute__((unused)),          \
-		uint64_t a4 __attribute__((unused)), uint64_t a5 __attribute__((unused)))
+#define BODY(name) ANY_BODY(h_##name)
+#define KBODY(name) ANY_BODY(k_##name)
+#define ANY_BODY(symbol)                                                                          \
+	uint64_t symbol(struct exec_run *run __attribute__((unused)),                             \
+			uint64_t a1 __attribute__((unused)), uint64_t a2 __attribute__((unused)), \
+			uint64_t a3 __attribute__((unused)), uint64_t a4 __attribute__((unused)), \
+			uint64_t a5 __attribute__((unused)))
 
 /* The kernel's ENOTSUPP, which libc does not know. */
 #define HELPER_ENOTSUPP 524
@@ -68,6 +80,9 @@ enum mem_from { MEM_KERNEL, MEM_USER, MEM_EITHER };
 /* A string into @out of @size bytes, cut if need be; its length with the NUL, or -EFAULT. */
 int64_t mem_read_str(struct exec_run *run, enum mem_from from, char *out, uint64_t size,
 		     uint64_t addr);
+
+/* Of a kernel function: may @len bytes at @addr be read, or written? False: the run ends after the call. */
+bool kfunc_memory(struct exec_run *run, const char *name, uint64_t addr, uint64_t len, bool write);
 
 /* h_xdp.c: the packet of the context, if it has one. */
 enum packet_kind { PACKET_NONE, PACKET_XDP, PACKET_SKB };

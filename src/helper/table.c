@@ -1,6 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The table of bodies, made from the rows of spec/helpers.def that are served. */
+/* The tables of bodies, made from the rows of spec/helpers.def and spec/kfuncs.def that are served. */
 #include "helper/internal.h"
+
+static const struct {
+	const char *name;
+	exec_helper_fn fn;
+} kfuncs[] = {
+#define ROW_Y(name) { #name, k_##name },
+#define ROW_N(name)
+#define KFUNC(name, since, served, proto) ROW_##served(name)
+#include "spec/kfuncs.def"
+#undef KFUNC
+#undef ROW_N
+#undef ROW_Y
+};
+
+exec_helper_fn helper_kfunc(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kfuncs); i++)
+		if (!strcmp(kfuncs[i].name, name))
+			return kfuncs[i].fn;
+	return NULL;
+}
+
+bool kfunc_memory(struct exec_run *run, const char *name, uint64_t addr, uint64_t len, bool write)
+{
+	if (exec_may_access(run, addr, len, write))
+		return true;
+	exec_fault(run, &ERR_KFUNC_MEMORY, "%s: %llu %s bytes at 0x%llx", name,
+		   (unsigned long long)len, write ? "writable" : "readable",
+		   (unsigned long long)addr);
+	return false;
+}
 
 const exec_helper_fn *helper_table(size_t *ret_n)
 {

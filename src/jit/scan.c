@@ -57,7 +57,6 @@ static const char *unsupported(const struct jit_unit *u, uint32_t i)
 	if (v->op == ISA_INVALID)
 		return "an instruction that is never run is reached";
 	switch ((int)jit_ops[v->op].kind) {
-	case ISA_KIND_CAST:
 	case ISA_KIND_JUMP_REG:
 		return "an instruction that has no compiled form";
 	case ISA_KIND_PACKET:

@@ -24,6 +24,7 @@ enum rule_kind {
 	RULE_STORE_REG,
 	RULE_ATOMIC,
 	RULE_CONST,
+	RULE_CAST, /* x: a null pointer stays one */
 	RULE_CALL,
 	RULE_FLOW, /* flow.c */
 };
@@ -166,6 +167,23 @@ static void move(struct build *b, const struct exec_view *v, bool wide)
 	build_set(b, v->dst, wide ? value : ir_unary(b->f, IR_ZEXT, 1, 4, value));
 }
 
+/* A pointer into the arena is its lower half there. */
+static void cast(struct build *b, const struct exec_view *v, bool null)
+{
+	struct ir_fn *f = b->f;
+	uint32_t low = ir_unary(f, IR_ZEXT, 1, 4, build_get(b, v->src)), zero = ir_const(f, 0);
+	uint32_t whole = ir_binary(f, IR_OR, 1, low, ir_const(f, v->imm));
+	uint32_t args[4] = { low, zero, zero, whole };
+
+	if (null)
+		whole = ir_emit(f, (struct ir_ins){ .op = IR_SELECT,
+						    .w = 1,
+						    .x = CC_EQ,
+						    .y = 1,
+						    .a = ir_args(f, args, 4) });
+	build_set(b, v->dst, whole);
+}
+
 void build_insn(struct build *b, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];
@@ -195,6 +213,9 @@ void build_insn(struct build *b, uint32_t i)
 		if (rule.x != 8 || rule.op != IR_ZEXT)
 			build_set(b, v->dst,
 				  ir_unary(f, rule.op, rule.w, rule.x, build_get(b, v->dst)));
+		break;
+	case RULE_CAST:
+		cast(b, v, rule.x);
 		break;
 	case RULE_EXTEND:
 		extend(b, v, rule);

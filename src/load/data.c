@@ -111,6 +111,27 @@ static int add_data_map(struct loader *l, const struct elf_section *s, enum load
 	return 0;
 }
 
+/* Variables in the address space of an arena lie in the object's arena. */
+static int add_arena_data(struct loader *l, const struct elf_section *s, struct skep_error **reterr)
+{
+	for (uint32_t i = 0; i < l->obj->nmaps; i++) {
+		struct load_map *m = &l->obj->maps[i];
+
+		if (m->type != MAP_ARENA || m->kind != LOAD_MAP_USER)
+			continue;
+		if (s->size > (uint64_t)m->max_entries * ARENA_PAGE)
+			return skep_fail(reterr, &ERR_DATA, at_section(l, s, 0),
+					 "it has %" PRIu64 " bytes, the arena '%s' has %u pages",
+					 s->size, m->name, m->max_entries);
+		l->map_of[s->index] = (int32_t)i;
+		m->data = s->data;
+		m->variables = (uint32_t)s->size;
+		return 0;
+	}
+	return skep_fail(reterr, &ERR_DATA, at_section(l, s, 0),
+			 "its variables lie in an arena, and no map is one");
+}
+
 int data_maps(struct loader *l, struct skep_error **reterr)
 {
 	const struct elf *elf = &l->obj->elf;
@@ -118,12 +139,15 @@ int data_maps(struct loader *l, struct skep_error **reterr)
 
 	for (size_t i = 1; i < elf->nsections; i++) {
 		const struct elf_section *s = &elf->sections[i];
+		int r = 0;
 
 		if (!s->size || l->code_of[i] >= 0 ||
-		    (s->type != ELF_SHT_PROGBITS && s->type != ELF_SHT_NOBITS) ||
-		    !data_kind(s->name, &kind))
+		    (s->type != ELF_SHT_PROGBITS && s->type != ELF_SHT_NOBITS))
 			continue;
-		int r = add_data_map(l, s, kind, reterr);
+		if (!strcmp(s->name, ".addr_space.1"))
+			r = add_arena_data(l, s, reterr);
+		else if (data_kind(s->name, &kind))
+			r = add_data_map(l, s, kind, reterr);
 
 		if (r < 0)
 			return r;

@@ -22,6 +22,7 @@ enum load_limit {
 	MAX_NAME = 512,		    /* characters of a name that means something */
 	MAX_PROG_INSNS = 1 << 20,   /* slots of one program */
 	MAX_OBJECT_INSNS = 1 << 22, /* slots of all programs together */
+	ARENA_PAGE = 4096,	    /* the least that a page of an arena has */
 	MAX_DEPTH = 32,		    /* nesting of types */
 	MAX_ACCESS = 64,	    /* parts of a CO-RE access string */
 	MAX_CORE_STEPS = 20000000,  /* members, enumerators and types that CO-RE looks at */

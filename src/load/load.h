@@ -51,8 +51,9 @@ struct load_map {
 	struct load_slot *slots;
 	uint32_t nslots;
 	const uint8_t *data; /* initial contents (value_size bytes) of internal maps; NULL: zeros */
-	const char *section; /* where it was declared */
-	uint32_t unfilled;   /* pointers in `data` that no loader fills: they stay 0 */
+	uint32_t variables; /* bytes of an arena's variables, which `data` then holds; they lie at its start */
+	const char *section;  /* where it was declared */
+	uint32_t unfilled;    /* pointers in `data` that no loader fills: they stay 0 */
 	const char *unusable; /* why it cannot be created; NULL: fine */
 };
 

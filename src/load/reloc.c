@@ -60,12 +60,13 @@ static int to_data(const struct site *x, uint32_t map, struct ref *ref, struct s
 {
 	const struct load_map *m = &x->l->obj->maps[map];
 	int64_t off = (int64_t)x->sym->value + x->in->imm;
+	uint32_t size = m->type == MAP_ARENA ? m->variables : m->value_size;
 
-	if (x->sym->value > UINT32_MAX || off < 0 || off >= m->value_size)
+	if (x->sym->value > UINT32_MAX || off < 0 || off >= size)
 		return skep_fail(reterr, &ERR_REL_TARGET,
 				 at_section(x->l, x->c->section, (uint64_t)x->insn * SLOT),
 				 "it goes to byte %" PRId64 " of '%s', which has %u", off, m->name,
-				 m->value_size);
+				 size);
 	*ref = (struct ref){ .insn = x->insn, .kind = REF_DATA, .index = map, .addend = off };
 	return 0;
 }

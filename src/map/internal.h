@@ -26,6 +26,7 @@
 /* Limits of the kernel: the largest slab allocation, the smallest per-CPU unit. */
 #define MAP_MAX_ELEMENT (1u << 22)
 #define MAP_MAX_PERCPU (32u << 10)
+#define MAP_ARENA_FLAGS (MAP_F_MMAPABLE | MAP_F_SEGV_ON_FAULT | MAP_F_NO_USER_CONV)
 #define MAP_ACCESS_FLAGS (MAP_F_RDONLY | MAP_F_WRONLY | MAP_F_RDONLY_PROG | MAP_F_WRONLY_PROG)
 
 /* The kernel's ENOTSUPP, which libc does not know. */
@@ -75,7 +76,7 @@ struct map {
 extern const struct map_ops map_array_ops, map_percpu_array_ops, map_hash_ops, map_percpu_hash_ops,
 	map_lru_hash_ops, map_lru_percpu_hash_ops, map_lpm_ops, map_progs_ops,
 	map_array_of_maps_ops, map_hash_of_maps_ops, map_ring_ops, map_perf_ops, map_queue_ops,
-	map_stack_ops, map_bloom_ops;
+	map_stack_ops, map_bloom_ops, map_arena_ops;
 
 /* map_mem.c ---------------------------------------------------------------------------------------- */
 
@@ -101,6 +102,7 @@ int map_check_inner_hash(const struct map_attr *attr, struct skep_error **reterr
 int map_check_lpm(const struct map_attr *attr, struct skep_error **reterr);
 int map_check_ring(const struct map_attr *attr, struct skep_error **reterr);
 int map_check_queue(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_arena(const struct map_attr *attr, struct skep_error **reterr);
 int map_check_bloom(const struct map_attr *attr, struct skep_error **reterr);
 
 static inline struct skep_place map_place(const struct map_attr *attr)

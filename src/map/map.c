@@ -43,6 +43,8 @@ static const struct map_ops *ops_of(enum spec_map_type type)
 		return &map_bloom_ops;
 	case MAP_RINGBUF:
 		return &map_ring_ops;
+	case MAP_ARENA:
+		return &map_arena_ops;
 	case MAP_UNSPEC:
 	case MAP_STACK_TRACE:
 	case MAP_CGROUP_ARRAY:
@@ -61,7 +63,6 @@ static const struct map_ops *ops_of(enum spec_map_type type)
 	case MAP_TASK_STORAGE:
 	case MAP_USER_RINGBUF:
 	case MAP_CGRP_STORAGE:
-	case MAP_ARENA:
 	case MAP_TYPE_COUNT:
 		break;
 	}
@@ -327,6 +328,11 @@ bool map_value_at(const struct map *map, uint64_t addr, uint64_t *ret_base, uint
 
 	if (off >= map->values_size)
 		return false;
+	if (map->attr.type == MAP_ARENA) {
+		*ret_base = (uintptr_t)map->values;
+		*ret_size = (uint32_t)num_min(map->values_size, UINT32_MAX);
+		return true;
+	}
 	in = off % map->stride;
 	if (in < map->value_off)
 		return false;
@@ -350,7 +356,8 @@ bool map_prog_may_read(const struct map *map)
 
 uint64_t map_direct_value(const struct map *map)
 {
-	return map->attr.type == MAP_ARRAY ? (uintptr_t)map->values : 0;
+	return map->attr.type == MAP_ARRAY || map->attr.type == MAP_ARENA ? (uintptr_t)map->values :
+									    0;
 }
 
 bool map_pending(const struct map *map)

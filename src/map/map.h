@@ -93,6 +93,13 @@ void *map_slot_find(struct map *map, const void *key);
 /* May @inner go into @outer? 0 or -EINVAL: type, sizes, flags, and max_entries of an array, must be the template's. */
 int map_inner_fits(const struct map *outer, const struct map *inner);
 
+/*
+ * Arena: @pages pages in a row, zeroed, at @addr if that is not 0; its lower half counts, as in every pointer into an
+ * arena. 0: there are none, or they are taken. What is given back need not have been taken.
+ */
+uint64_t map_arena_alloc(struct map *map, uint64_t addr, uint32_t pages);
+void map_arena_free(struct map *map, uint64_t addr, uint32_t pages);
+
 /* Ring buffer: producer side. */
 #define MAP_RING_BUSY (1u << 31)
 #define MAP_RING_DISCARD (1u << 30)

@@ -280,6 +280,51 @@ static void add_tracepoints(struct model *m)
 	}
 }
 
+/* A type of a prototype of kfuncs.def; moves *at behind it. */
+static uint32_t kfunc_type(struct model *m, const char **at)
+{
+	char name[MAX_NAME];
+	size_t n = strcspn(*at, "}");
+	uint32_t type = 0;
+
+	switch (*(*at)++) {
+	case 'I':
+		return (uint32_t)m->scalar[SCALAR_s32];
+	case 'P':
+		return (uint32_t)m->void_ptr;
+	case 'C':
+		return id(m, btf_add_ref(m->b, BTF_PTR, NULL, (uint32_t)m->scalar[SCALAR_text]));
+	case '{':
+		assert(n > 1 && n <= MAX_NAME);
+		snprintf(name, sizeof(name), "%.*s", (int)n - 1, *at);
+		*at += n;
+		type = id(m, btf_add_composite(m->b, BTF_STRUCT, name, 0, NULL, 0));
+		return id(m, btf_add_ref(m->b, BTF_PTR, NULL, type));
+	default:
+		return 0;
+	}
+}
+
+/* The kernel functions that have a body here. */
+static void add_kfuncs(struct model *m)
+{
+	for (int i = 0; i < KFUNC_COUNT; i++) {
+		const struct spec_kfunc *k = spec_kfunc(i);
+		struct btf_param params[5];
+		const char *at = k->proto;
+		uint32_t n = 0, ret;
+
+		if (!k->served)
+			continue;
+		ret = kfunc_type(m, &at);
+		for (at++; *at && n < ARRAY_SIZE(params); n++)
+			params[n] = (struct btf_param){ "arg", kfunc_type(m, &at) };
+		assert(!*at);
+		id(m, btf_add_func(m->b, k->name, id(m, btf_add_proto(m->b, ret, params, n)),
+				   BTF_STATIC));
+	}
+}
+
 int spec_model_btf(struct btf **ret, struct skep_error **reterr)
 {
 	struct model m = { .b = btf_builder_new() };
@@ -293,6 +338,7 @@ int spec_model_btf(struct btf **ret, struct skep_error **reterr)
 	add_ctx(&m, "__sk_buff", SPEC_SKB_SIZE, skb_rows, ARRAY_SIZE(skb_rows));
 	add_enums(&m);
 	add_tracepoints(&m);
+	add_kfuncs(&m);
 	assert(!m.failed || m.failed == -ENOMEM); /* the rows are good: spec_test */
 	r = m.failed ? skep_fail_nomem(reterr) : btf_finish(m.b, "the model kernel", ret, reterr);
 	btf_builder_free(m.b);

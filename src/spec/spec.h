@@ -54,6 +54,8 @@ enum spec_map_type {
 #define MAP_F_MMAPABLE (1u << 10)
 #define MAP_F_PRESERVE_ELEMS (1u << 11)
 #define MAP_F_INNER_MAP (1u << 12)
+#define MAP_F_SEGV_ON_FAULT (1u << 17)
+#define MAP_F_NO_USER_CONV (1u << 18)
 
 const char *spec_prog_type_name(int type);   /* "xdp", or NULL */
 const char *spec_attach_type_name(int type); /* "cgroup_inet_ingress", or NULL */
@@ -121,6 +123,26 @@ struct spec_helper {
 const struct spec_helper *spec_helper(int64_t id); /* NULL: no such helper */
 const struct spec_helper *spec_helper_find(const char *name);
 bool spec_helper_allowed(const struct spec_helper *h, int prog_type);
+
+/* Kernel functions ------------------------------------------------------------------------------ */
+
+/* KFUNC(name, since, served, prototype): see spec/kfuncs.def. */
+enum spec_kfunc_id {
+#define KFUNC(name, ...) KFUNC_##name,
+#include "spec/kfuncs.def"
+#undef KFUNC
+	KFUNC_COUNT,
+};
+
+struct spec_kfunc {
+	const char *name, *since;
+	bool served;
+	const char *proto; /* result, a space, parameters; letters of kfuncs.def */
+};
+
+const struct spec_kfunc *spec_kfunc(int id);		    /* below KFUNC_COUNT */
+const struct spec_kfunc *spec_kfunc_find(const char *name); /* NULL: not known */
+unsigned int spec_kfunc_nargs(const struct spec_kfunc *k);  /* NULL: 0 */
 
 /* Contexts -------------------------------------------------------------------------------------- */
 

@@ -184,7 +184,7 @@ static void types(void)
 	CHECK(!spec_map_type_name(-1) && !spec_map_type_name(MAP_TYPE_COUNT));
 	CHECK(!spec_prog_type_name(999) && !spec_attach_type_name(-1));
 	CHECK(spec_prog_type_served(PROG_XDP) && !spec_prog_type_served(PROG_LSM));
-	CHECK(spec_map_type_served(MAP_HASH) && !spec_map_type_served(MAP_ARENA));
+	CHECK(spec_map_type_served(MAP_HASH) && !spec_map_type_served(MAP_XSKMAP));
 }
 
 static void helpers(void)
