@@ -70,6 +70,7 @@ struct exec_prog {
 	bool stack; /* an instruction uses r10 */
 	bool has_arena;
 	uint64_t arena_base;
+	size_t nkfuncs;
 	struct spec_helper *kfunc_rows; /* by index: what calls of them check, which is nothing */
 	struct exec_call *calls;
 	uint32_t ncalls;

@@ -355,6 +355,7 @@ static int copy_kfuncs(struct maker *m, struct skep_error **reterr)
 {
 	struct exec_prog *p = m->prog;
 
+	p->nkfuncs = m->opts->nkfuncs;
 	p->kfunc_rows = ARENA_ARRAY(&p->arena, struct spec_helper, m->opts->nkfuncs);
 	if (!p->kfunc_rows)
 		return skep_fail_nomem(reterr);

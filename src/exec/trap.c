@@ -222,6 +222,8 @@ const char *refused_reason(const struct exec_prog *prog, enum isa_op op)
 		return "there is no arena whose addresses it casts";
 	if (op == ISA_MOV64_PERCPU)
 		return "only the kernel makes it, of a per-CPU address of its own";
+	if (op == ISA_CALL_KFUNC && !prog->nkfuncs)
+		return "it calls a kernel function, of which there are none here";
 	if (op == ISA_CALLX && prog->prog_type >= 0 && !prog->ncustoms)
 		return "no kernel takes calls through a register";
 	if (op == ISA_LD_MAP_FD || op == ISA_LD_MAP_VALUE)

@@ -449,7 +449,7 @@ static void model_types(void)
 	CHECK(has_enumerator(btf, "bpf_func_id", "BPF_FUNC_ringbuf_reserve", 131));
 	CHECK(!has_enumerator(btf, "bpf_func_id", "BPF_FUNC_sk_release", 86));
 	CHECK(has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_RINGBUF", 27));
-	CHECK(!has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_ARENA", 33));
+	CHECK(!has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_XSKMAP", 17));
 	CHECK(has_enumerator(btf, "bpf_prog_type", "BPF_PROG_TYPE_XDP", 6));
 	CHECK(!has_enumerator(btf, "bpf_prog_type", "BPF_PROG_TYPE_LSM", 29));
 	CHECK(btf_find(btf, "bpf_ringbuf", BTF_STRUCT, 0));
