@@ -7,6 +7,7 @@
 
 #include "core/internal.h"
 #include "helper/helper.h"
+#include "spec/kfunc.h"
 
 struct prepared {
 	uint64_t *ptr, *value; /* by map index */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "spec/spec.h"
+#include "spec/kfunc.h"
 
 /* SCALAR(type of model.def, name, size, encoding) */
 #define SCALARS(_)                                         \

@@ -124,26 +124,6 @@ const struct spec_helper *spec_helper(int64_t id); /* NULL: no such helper */
 const struct spec_helper *spec_helper_find(const char *name);
 bool spec_helper_allowed(const struct spec_helper *h, int prog_type);
 
-/* Kernel functions ------------------------------------------------------------------------------ */
-
-/* KFUNC(name, since, served, prototype): see spec/kfuncs.def. */
-enum spec_kfunc_id {
-#define KFUNC(name, ...) KFUNC_##name,
-#include "spec/kfuncs.def"
-#undef KFUNC
-	KFUNC_COUNT,
-};
-
-struct spec_kfunc {
-	const char *name, *since;
-	bool served;
-	const char *proto; /* result, a space, parameters; letters of kfuncs.def */
-};
-
-const struct spec_kfunc *spec_kfunc(int id);		    /* below KFUNC_COUNT */
-const struct spec_kfunc *spec_kfunc_find(const char *name); /* NULL: not known */
-unsigned int spec_kfunc_nargs(const struct spec_kfunc *k);  /* NULL: 0 */
-
 /* Contexts -------------------------------------------------------------------------------------- */
 
 enum spec_field_kind {

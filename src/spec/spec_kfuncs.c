@@ -2,7 +2,7 @@
 /* Kernel functions by number and by name: the rows of kfuncs.def, of which there are too few for more than a walk. */
 #include <string.h>
 
-#include "spec/spec.h"
+#include "spec/kfunc.h"
 
 enum { N = 0, Y = 1 };
 
