@@ -233,6 +233,28 @@ static struct view shift_part(enum domain_op op, const struct part *a, unsigned 
 	return v;
 }
 
+/* A shift to the left by a known count: only as many low bits as stay matter, and each part of those moves. */
+static struct view shift_left(const struct scalar *a, unsigned int count, unsigned int width)
+{
+	unsigned int left = width - count, half = width / 2, n;
+	struct view from = left > half ? view_whole(a) : view_low(a, half), ret = view_full(width);
+	struct part parts[2];
+
+	if (left != half)
+		from = view_trunc(&from, left > half ? width : half, left);
+	n = view_parts(&from, left, parts);
+	for (unsigned int i = 0; i < n; i++) {
+		struct view one = view_bits(tnum_lsh(parts[i].t, count), width);
+
+		view_clip(&one, parts[i].lo << count, (parts[i].hi - parts[i].lo) << count, width);
+		if (i)
+			view_join(&ret, &one);
+		else
+			ret = one;
+	}
+	return ret;
+}
+
 /* May a member of @b, taken modulo the width, be @count? */
 static bool may_count(const struct part *b, unsigned int count, unsigned int width)
 {
@@ -416,7 +438,10 @@ struct scalar domain_alu(enum domain_op op, bool narrow, const struct scalar *a,
 	x = view_whole(a);
 	y = view_whole(b);
 	low = low_alu(op, a, b, width / 2);
-	x = view_alu(op, &x, &y, width);
+	if (op == DOMAIN_LSH && !y.t.mask)
+		x = shift_left(a, (unsigned int)y.t.value & (width - 1), width);
+	else
+		x = view_alu(op, &x, &y, width);
 	return make(&x, &low, width);
 }
 

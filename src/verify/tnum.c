@@ -149,10 +149,6 @@ struct tnum tnum_mul(struct tnum a, struct tnum b)
 
 	if (!a.mask && !b.mask)
 		return tnum_const(a.value * b.value);
-	if (!a.mask)
-		return mul_rows(a, b);
-	if (!b.mask)
-		return mul_rows(b, a);
 	/* All contain the product of any two members, so they have something in common. */
 	ret = mul_rows(a, b);
 	(void)tnum_meet(ret, mul_rows(b, a), &ret);
