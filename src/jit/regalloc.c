@@ -77,18 +77,19 @@ static uint32_t event_at(const struct scan *s, uint32_t lo, uint32_t pos)
 	return lo;
 }
 
-/* Registers that are destroyed while the value lives. */
-static uint32_t destroyed(struct scan *s, uint32_t v)
+/* Registers that are destroyed while the value lives, which starts at the place of the scan or later. */
+static uint32_t destroyed(struct scan *s, uint32_t v, bool later)
 {
 	uint32_t mask = 0, at;
 
-	while (s->next_event < s->nevents && s->events[s->next_event].pos < s->a->live[v][0].start)
+	while (!later && s->next_event < s->nevents &&
+	       s->events[s->next_event].pos < s->a->live[v][0].start)
 		s->next_event++;
 	at = s->next_event;
 	for (uint32_t r = 0; r < s->a->nranges[v] && at < s->nevents; r++) {
 		const struct jit_range *range = &s->a->live[v][r];
 
-		if (r)
+		if (r || later)
 			at = event_at(s, at, range->start);
 		for (; at < s->nevents && s->events[at].pos + 1 < range->end; at++) {
 			mask |= s->events[at].mask;
@@ -255,25 +256,42 @@ static uint32_t lightest(struct scan *s, uint32_t v, uint32_t allowed, float *re
 	return best;
 }
 
+static uint32_t first_free(struct scan *s, uint32_t v, uint32_t mask)
+{
+	for (const uint8_t *r = s->a->target->order; mask && *r != NO_REG; r++) {
+		if (mask >> *r & 1 && is_free(s, *r, v))
+			return *r;
+		mask &= ~(1u << *r);
+	}
+	return NO_REG;
+}
+
 static bool place(struct scan *s, uint32_t v)
 {
 	struct jit_alloc *a = s->a;
-	uint32_t allowed = a->target->registers & ~destroyed(s, v), best;
-	uint32_t cheap = allowed & (a->target->caller_saved | a->used);
+	uint32_t allowed = a->target->registers & ~destroyed(s, v, false), best;
+	uint32_t cheap = allowed & (a->target->caller_saved | a->used), phi = a->phi_of[v];
 	uint32_t reg = hinted(s, v, allowed);
 	float least = 0;
 
 	if (reg != NO_REG)
 		return give(s, reg, v);
+	/* a PHI that takes the value but starts later: a register that is good for both */
+	if (phi && a->reg[phi] == NO_REG && !a->slot[phi] && a->nranges[phi] &&
+	    a->live[phi][0].start > a->live[v][0].start) {
+		uint32_t both = allowed & ~destroyed(s, phi, true);
+
+		reg = both == allowed ? NO_REG : first_free(s, v, both & a->used);
+		if (reg == NO_REG && both != allowed)
+			reg = first_free(s, v, both);
+		if (reg != NO_REG)
+			return give(s, reg, v);
+	}
 	/* those that have to be saved first only when there is no other */
 	for (int pass = 0; pass < 2; pass++) {
-		uint32_t mask = pass ? allowed & ~cheap : cheap;
-
-		for (const uint8_t *r = a->target->order; mask && *r != NO_REG; r++) {
-			if (mask >> *r & 1 && is_free(s, *r, v))
-				return give(s, *r, v);
-			mask &= ~(1u << *r);
-		}
+		reg = first_free(s, v, pass ? allowed & ~cheap : cheap);
+		if (reg != NO_REG)
+			return give(s, reg, v);
 	}
 	best = lightest(s, v, allowed, &least);
 	if (best == NO_REG || least >= a->weight[v]) {

@@ -29,6 +29,11 @@ int x86_reg_of(const struct x86_emit *e, uint32_t v)
 	return jit_placed(e->f, v) && e->a->reg[v] != NO_REG ? e->a->reg[v] : -1;
 }
 
+bool x86_is_small(const struct x86_emit *e, uint32_t v)
+{
+	return e->f->zero[v] >> 32 == UINT32_MAX;
+}
+
 struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v)
 {
 	return (struct x86_mem){ .base = RSP,
@@ -44,7 +49,7 @@ void x86_copy(struct x86_emit *e, int reg, uint32_t v)
 	if (have == reg)
 		return;
 	if (have >= 0)
-		x86_mov(e->out, 1, reg, have);
+		x86_mov(e->out, !x86_is_small(e, v), reg, have);
 	else if (x86_is_const(e, v, &c))
 		x86_mov_imm(e->out, reg, c);
 	else

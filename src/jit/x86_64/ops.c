@@ -182,6 +182,19 @@ static void shift(struct x86_emit *e, uint32_t v)
 	x86_finish(e, v, reg);
 }
 
+/*
+ * By zero, 0 and the dividend are what remains. Gives the jump to the end of the division; what is usual falls through.
+ */
+static uint32_t zero_divisor(struct x86_emit *e, int w, int b, bool rest)
+{
+	if (rest)
+		x86_mov(e->out, w, RDX, RAX);
+	x86_test_rr(e->out, w, b, b);
+	if (!rest)
+		x86_cmov(e->out, w, COND_E, RAX, b);
+	return x86_jcc8(e->out, COND_E);
+}
+
 /* What a division by @b gives without dividing: in rax and rdx as the instruction would leave it. */
 static void divide(struct x86_emit *e, uint32_t v)
 {
@@ -189,7 +202,7 @@ static void divide(struct x86_emit *e, uint32_t v)
 	bool is_signed = in->op == IR_SDIV || in->op == IR_SMOD;
 	bool rest = in->op == IR_UMOD || in->op == IR_SMOD;
 	int b = x86_use(e, in->b, R11), w = in->w;
-	uint32_t nonzero = 0, end = 0, minus = 0, end2 = 0;
+	uint32_t end = 0, minus = 0, end2 = 0;
 	uint64_t c;
 	bool known = x86_is_const(e, in->b, &c) && (w ? c : (uint32_t)c) != 0;
 
@@ -198,16 +211,8 @@ static void divide(struct x86_emit *e, uint32_t v)
 		b = R11;
 	}
 	x86_copy(e, RAX, in->a);
-	if (!known) {
-		x86_test_rr(e->out, w, b, b);
-		nonzero = x86_jcc8(e->out, COND_NE);
-		if (rest)
-			x86_mov(e->out, w, RDX, RAX);
-		else
-			x86_mov_imm(e->out, RAX, 0);
-		end = x86_jmp8(e->out);
-		x86_here(e->out, nonzero);
-	}
+	if (!known)
+		end = zero_divisor(e, w, b, rest);
 	if (is_signed) {
 		x86_alu_ri(e->out, w, ALU_CMP, b, -1);
 		minus = x86_jcc8(e->out, COND_NE);

@@ -128,8 +128,9 @@ struct x86_emit {
 
 /* emit.c: where values are */
 bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret);
-bool x86_fits(uint64_t imm, int w);		      /* as an immediate of 32 bits */
-int x86_reg_of(const struct x86_emit *e, uint32_t v); /* -1: in no register */
+bool x86_fits(uint64_t imm, int w);			 /* as an immediate of 32 bits */
+int x86_reg_of(const struct x86_emit *e, uint32_t v);	 /* -1: in no register */
+bool x86_is_small(const struct x86_emit *e, uint32_t v); /* the upper half is known to be 0 */
 struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v);
 /* The register that holds @v, @scratch loaded with it if none does. */
 int x86_use(struct x86_emit *e, uint32_t v, int scratch);

@@ -12,6 +12,7 @@
 
 struct move {
 	int dst, src; /* register, or SLOT + number, or CONSTANT */
+	bool is_small;
 	uint64_t imm;
 };
 #define SLOT 32
@@ -38,7 +39,7 @@ static void add_move(const struct x86_emit *e, struct moves *m, int dst, uint32_
 {
 	struct move *to = &m->m[m->n];
 
-	*to = (struct move){ .dst = dst, .src = CONSTANT };
+	*to = (struct move){ .dst = dst, .src = CONSTANT, .is_small = x86_is_small(e, v) };
 	if (ir_is(e->f, v, IR_UNDEF) || dst == SLOT || m->n == MAX_MOVES)
 		return;
 	if (!x86_is_const(e, v, &to->imm)) {
@@ -59,7 +60,7 @@ static void write_move(struct x86_emit *e, const struct move *m)
 		x86_mov_imm(e->out, R10, m->imm);
 		x86_store(e->out, slot(m->dst), R10, 8);
 	} else if (m->dst < SLOT && m->src < SLOT) {
-		x86_mov(e->out, 1, m->dst, m->src);
+		x86_mov(e->out, !m->is_small, m->dst, m->src);
 	} else if (m->dst < SLOT) {
 		x86_load(e->out, m->dst, slot(m->src), 8, false);
 	} else if (m->src < SLOT) {
