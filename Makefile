@@ -171,7 +171,7 @@ $(O)/skep: $(CMD_OBJ) $(LIB) $(O)/objects
 $(O)/tests/unit/%_oracle_test: $(O)/obj/tests/unit/%_oracle_test.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz
-$(O)/tests/unit/encode_test $(O)/tests/unit/encode_arm64_test: private LIB_LIBS += -lcapstone
+$(O)/tests/unit/encode_test $(O)/tests/unit/encode_arm64_test $(O)/tests/unit/jit_protect_test: private LIB_LIBS += -lcapstone
 $(O)/tests/unit/domain_test: private LIB_LIBS += -lm
 # Its allocations fail one after the other.
 $(O)/tests/unit/memory_test: private LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=free,--wrap=strdup \

@@ -61,6 +61,19 @@ struct skep_vm_region {
 	int writable;
 };
 
+/** How machine code is made; skep_vm_opts' flags. */
+enum skep_vm_flag {
+	/** No constant of more than 8 bits that the program chose stands in its code: it is the XOR of two numbers, of
+	 *  which one is random. For programs from whoever might jump into the middle of their instructions. */
+	SKEP_VM_BLIND = 1,
+	/** Calls through a register are such that speculation cannot be led elsewhere; where functions start an
+	 *  indirect call may land (endbr64). -EOPNOTSUPP where the compiler cannot (arm64). */
+	SKEP_VM_HARDEN = 2,
+	/** bpf_probe_read() and its kin read this process's memory, at any address; a bad one fails as in the kernel.
+	 *  Without it they read what the program may touch. For every engine. */
+	SKEP_VM_OWN_MEMORY = 4,
+};
+
 /** Zero-initialise and set size. */
 struct skep_vm_opts {
 	size_t size;
@@ -76,6 +89,7 @@ struct skep_vm_opts {
 	 */
 	const struct skep_vm_region *regions;
 	struct skep_vm_pool *pool; /**< where machine code lies; NULL: in pages of its own */
+	unsigned int flags;	   /**< of enum skep_vm_flag */
 };
 
 /**

@@ -13,7 +13,17 @@
 #define INPUT "standard input"
 #define INPUT_LIMIT ((size_t)64 << 20)
 
-enum key { KEY_ELF = 256, KEY_INTERP, KEY_JIT, KEY_CHECKED, KEY_FUNC, KEY_BUDGET, KEY_JSON };
+enum key {
+	KEY_ELF = 256,
+	KEY_INTERP,
+	KEY_JIT,
+	KEY_CHECKED,
+	KEY_FUNC,
+	KEY_BUDGET,
+	KEY_BLIND,
+	KEY_HARDEN,
+	KEY_JSON
+};
 
 static const struct argp_option options[] = {
 	{ "elf", KEY_ELF, 0, 0, "standard input is an ELF object in hex", 1 },
@@ -22,6 +32,8 @@ static const struct argp_option options[] = {
 	{ "checked", KEY_CHECKED, 0, 0, "as machine code with the same checks", 1 },
 	{ "jit", KEY_JIT, 0, 0, "as machine code that trusts the program", 1 },
 	{ "budget", KEY_BUDGET, "N", 0, "instructions it may take (10000000)", 1 },
+	{ "blind", KEY_BLIND, 0, 0, "machine code without the program's constants in it", 1 },
+	{ "harden", KEY_HARDEN, 0, 0, "machine code without indirect calls to lead astray", 1 },
 	{ "json", KEY_JSON, 0, 0, "errors as JSON", 1 },
 	{ 0 },
 };
@@ -41,6 +53,7 @@ static const struct {
 struct args {
 	const char *memory, *function;
 	uint64_t budget;
+	unsigned int flags;   /* of the machine code */
 	unsigned int engines; /* a bit for each of engines[] */
 	bool elf, json;
 };
@@ -86,6 +99,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->budget = strtoull(arg, &end, 0);
 		if (errno || *end || end == arg)
 			argp_error(state, "--budget '%s' is not a number", arg);
+		return 0;
+	case KEY_BLIND:
+		a->flags |= SKEP_VM_BLIND;
+		return 0;
+	case KEY_HARDEN:
+		a->flags |= SKEP_VM_HARDEN;
 		return 0;
 	case KEY_JSON:
 		a->json = true;
@@ -163,7 +182,8 @@ static int make_vm(const struct job *job, enum skep_engine engine, struct skep_v
 				  .name = INPUT,
 				  .helpers = exec_helpers,
 				  .budget = job->args->budget,
-				  .engine = engine };
+				  .engine = engine,
+				  .flags = job->args->flags };
 
 	if (job->args->elf)
 		return skep_vm_new_elf(job->code, job->code_len, job->args->function, &o, ret, err);

@@ -49,6 +49,7 @@ struct jit_call_fix {
 	uint64_t address;
 };
 #define FIX_ADDRESS UINT32_MAX
+#define FIX_THUNK (UINT32_MAX - 1) /* the target's: calls what a register holds */
 
 struct jit_code_buf {
 	uint8_t *bytes;
@@ -60,6 +61,8 @@ struct jit_code_buf {
 	uint32_t nfixes, fixes_room;
 	struct exec_guard_fix *probes;
 	uint32_t nprobes, probes_room;
+	bool harden;
+	uint32_t thunk; /* where it is; 0: not yet, or not needed */
 };
 
 /*
@@ -91,6 +94,8 @@ struct jit_target {
 	/* Makes the call at fix.at go to the address @to, when the buffer's bytes are to lie at @start. */
 	void (*link)(struct jit_code_buf *out, uint32_t at, uint64_t start, uint64_t to);
 	uint8_t fill; /* between functions: does not run */
+	/* Appends what FIX_THUNK calls go through. NULL: the target does not harden. */
+	void (*thunk)(struct jit_code_buf *out);
 };
 
 extern const struct jit_target jit_x86_64, jit_arm64;

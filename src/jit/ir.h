@@ -206,6 +206,7 @@ struct jit_unit {
 	bool has_callbacks, has_tails;
 	const char *why; /* it cannot be compiled */
 	uint32_t why_insn, frames, ir_insns;
+	uint64_t blind; /* state of the random numbers */
 };
 
 /* scan.c: functions, frames, what they use. -EOPNOTSUPP and unit->why, or -ENOMEM. */
@@ -215,6 +216,9 @@ uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn);
 int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
 	      struct ir_fn *ret);
 int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch);
+/* blind.c: makes constants random, the last thing before layout. @state starts from jit_blind_seed(). */
+int jit_blind(struct ir_fn *f, struct arena *scratch, uint64_t *state);
+bool jit_blind_seed(uint64_t *ret);
 /* opt.c: rebuilds @f optimised, with its edges split. */
 int jit_optimise(struct ir_fn *f, struct arena *scratch);
 

@@ -92,6 +92,8 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 	r = jit_build(u, fn, u->scratch, &f);
 	if (r == 0)
 		r = jit_optimise(&f, u->scratch);
+	if (r == 0 && u->opts->blind)
+		r = jit_blind(&f, u->scratch, &u->blind);
 	if (r == 0)
 		r = jit_layout(&a);
 	if (r == 0)
@@ -130,17 +132,28 @@ static void link_calls(const struct jit_unit *u, struct jit_code_buf *out, uint6
 {
 	for (uint32_t i = 0; i < out->nfixes; i++) {
 		const struct jit_call_fix *fix = &out->fixes[i];
+		uint64_t to = fix->to == FIX_ADDRESS ? fix->address :
+			      fix->to == FIX_THUNK   ? start + out->thunk :
+						       start + u->funcs[fix->to].code;
 
-		target_of(u->opts)->link(out, fix->at, start,
-					 fix->to == FIX_ADDRESS ? fix->address :
-								  start + u->funcs[fix->to].code);
+		target_of(u->opts)->link(out, fix->at, start, to);
+	}
+}
+
+static void write_thunk(const struct jit_unit *u, struct jit_code_buf *out)
+{
+	for (uint32_t i = 0; i < out->nfixes && !out->thunk; i++) {
+		if (out->fixes[i].to != FIX_THUNK)
+			continue;
+		out->thunk = (uint32_t)out->len;
+		target_of(u->opts)->thunk(out);
 	}
 }
 
 static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *jit)
 {
 	/* bytes an instruction becomes at most, with its share of prologues: only address space */
-	size_t most = (size_t)u->n * 160 + 4096;
+	size_t most = (size_t)u->n * (u->opts->blind ? 320 : 160) + 4096;
 	int r = code_mem_alloc(u->opts->pool, most, &jit->mem);
 
 	if (r < 0)
@@ -149,6 +162,7 @@ static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *
 	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
 		if (u->funcs[f].reached)
 			r = compile_function(u, &u->funcs[f], out);
+	write_thunk(u, out);
 	if (r == 0)
 		r = code_mem_fit(&jit->mem, out->len);
 	if (r < 0)
@@ -176,14 +190,26 @@ static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
 	return 0;
 }
 
+static int protection(struct jit_unit *u)
+{
+	if (u->opts->blind && !jit_blind_seed(&u->blind))
+		u->why = "there are no random numbers to blind its constants with";
+	else if (u->opts->harden && !target_of(u->opts)->thunk)
+		u->why = "indirect calls are not hardened on this CPU";
+	return u->why ? -EOPNOTSUPP : 0;
+}
+
 static int compile(struct jit_unit *u, struct jit_prog *jit)
 {
 	struct jit_code_buf out = { 0 };
 	int r = jit_scan(u);
 	uint32_t calls = 0;
 
+	if (r == 0)
+		r = protection(u);
 	if (r < 0)
 		return r;
+	out.harden = u->opts->harden;
 	r = live_ins(u);
 	for (uint32_t i = 0; i < u->n; i++)
 		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||

@@ -34,9 +34,11 @@ enum jit_mode {
 struct jit_opts {
 	enum jit_mode mode;
 	const struct jit_target
-		*target;       /* NULL: this host's; another one's code does not run (tests) */
-	bool portable;	       /* only what every CPU of this architecture has (tests) */
-	bool no_optimise;      /* straight translation (tests: the slow twin of the optimiser) */
+		*target;  /* NULL: this host's; another one's code does not run (tests) */
+	bool portable;	  /* only what every CPU of this architecture has (tests) */
+	bool blind;	  /* no constant that the program chose stands in its code */
+	bool harden;	  /* no indirect call or jump in it that speculation can be led astray at */
+	bool no_optimise; /* straight translation (tests: the slow twin of the optimiser) */
 	struct jit_pool *pool; /* NULL: pages of its own */
 	const struct spec_fact
 		*facts; /* one a slot of the program; read only during jit_new; NULL: none */

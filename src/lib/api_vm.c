@@ -15,6 +15,7 @@
 #include "lib/vm_elf.h"
 
 #define MAX_REGIONS 16
+#define KNOWN_FLAGS ((unsigned int)(SKEP_VM_BLIND | SKEP_VM_HARDEN | SKEP_VM_OWN_MEMORY))
 
 struct skep_vm_state {
 	struct exec_run run; /* first: helpers get its address */
@@ -33,7 +34,10 @@ struct skep_vm {
 	bool *elsewhere;
 	size_t nregions;
 	char *names;
+	const struct exec_host *host; /* NULL: none */
 };
+
+static const struct exec_host own_memory = { .own_user = true, .own_kernel = true };
 
 _Static_assert(offsetof(struct skep_vm_state, run) == 0, "a state is the engine's run");
 _Static_assert(MAX_REGIONS + 2 <= EXEC_MAX_REGIONS, "all regions fit into a run");
@@ -120,10 +124,12 @@ static int make_helpers(const struct skep_vm_helper *helpers, struct exec_prog_o
 }
 
 static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_vm_pool *pool,
-		   struct skep_error **reterr)
+		   unsigned int flags, struct skep_error **reterr)
 {
 	struct jit_opts opts = { .mode = engine == SKEP_ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED,
-				 .pool = (struct jit_pool *)pool };
+				 .pool = (struct jit_pool *)pool,
+				 .blind = flags & SKEP_VM_BLIND,
+				 .harden = flags & SKEP_VM_HARDEN };
 
 	switch (engine) {
 	case SKEP_ENGINE_INTERP:
@@ -147,10 +153,18 @@ int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_op
 				    .custom_ctx = OPT(opts, ctx, NULL) };
 	struct skep_vm *vm = calloc(1, sizeof(*vm));
 	struct exec_custom *customs = NULL;
+	unsigned int flags = OPT(opts, flags, 0);
 	int r;
 
-	if (!vm)
-		return skep_fail_nomem(reterr);
+	if (flags & ~KNOWN_FLAGS)
+		r = skep_fail(reterr, &ERR_VM_FLAGS, SKEP_NOWHERE, "0x%x", flags & ~KNOWN_FLAGS);
+	else
+		r = vm ? 0 : skep_fail_nomem(reterr);
+	if (r < 0) {
+		free(vm);
+		return r;
+	}
+	vm->host = flags & SKEP_VM_OWN_MEMORY ? &own_memory : NULL;
 	o.helpers = helper_table(&o.nhelpers);
 	vm->budget = OPT(opts, budget, 0);
 	vm->insns = o.ninsns;
@@ -161,7 +175,7 @@ int skep_vm_new(const struct skep_insn *insns, size_t n, const struct skep_vm_op
 		r = exec_prog_new(&o, &vm->prog, reterr);
 	free(customs);
 	if (r == 0)
-		r = compile(vm, OPT(opts, engine, SKEP_ENGINE_INTERP), OPT(opts, pool, NULL),
+		r = compile(vm, OPT(opts, engine, SKEP_ENGINE_INTERP), OPT(opts, pool, NULL), flags,
 			    reterr);
 	if (r == 0)
 		r = skep_vm_state_new(NULL, &vm->own, reterr);
@@ -267,6 +281,7 @@ static void prepare(const struct skep_vm *vm, struct skep_vm_state *state, void 
 
 	exec_run_start(run, vm->budget);
 	allow(vm, run, (uint64_t)(uintptr_t)mem, len);
+	run->host = vm->host;
 	run->ctx_len = len;
 	run->packet = mem;
 	run->packet_len = (uint32_t)num_min(len, UINT32_MAX);

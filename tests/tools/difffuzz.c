@@ -38,6 +38,11 @@ static const struct form {
 	{ "jit", { .mode = JIT_TRUSTED } },
 	{ "jit without optimising", { .mode = JIT_TRUSTED, .no_optimise = true } },
 	{ "jit for any CPU", { .mode = JIT_TRUSTED, .portable = true } },
+#ifdef __x86_64__
+	{ "jit blinded and hardened", { .mode = JIT_TRUSTED, .blind = true, .harden = true } },
+#else
+	{ "jit blinded", { .mode = JIT_TRUSTED, .blind = true } },
+#endif
 	{ "checked", { .mode = JIT_CHECKED } },
 	{ "checked without optimising", { .mode = JIT_CHECKED, .no_optimise = true } },
 };

@@ -429,6 +429,10 @@ static void check_row(const struct row *row)
 		{ .mode = JIT_TRUSTED },
 		{ .mode = JIT_TRUSTED, .portable = true },
 		{ .mode = JIT_TRUSTED, .no_optimise = true },
+		{ .mode = JIT_TRUSTED, .blind = true },
+#ifdef __x86_64__
+		{ .mode = JIT_TRUSTED, .blind = true, .harden = true },
+#endif
 	};
 	struct both b = { 0 };
 	struct outcome want;

@@ -85,6 +85,7 @@ static const struct jit_opts variants[] = {
 	{ .mode = JIT_TRUSTED },
 	{ .mode = JIT_TRUSTED, .portable = true },
 	{ .mode = JIT_TRUSTED, .no_optimise = true },
+	{ .mode = JIT_TRUSTED, .blind = true },
 };
 
 /* NULL: on the interpreter */

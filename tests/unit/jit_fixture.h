@@ -13,6 +13,12 @@
 
 #define MEMORY 256
 
+#ifdef __x86_64__
+#define FIXTURE_HARDENS true
+#else
+#define FIXTURE_HARDENS false
+#endif
+
 struct outcome {
 	int r;
 	uint64_t r0;
@@ -104,6 +110,8 @@ static inline bool fixture_same(const struct text *t, const uint8_t *memory)
 		{ .mode = JIT_TRUSTED },
 		{ .mode = JIT_TRUSTED, .portable = true },
 		{ .mode = JIT_TRUSTED, .no_optimise = true },
+		{ .mode = JIT_TRUSTED, .blind = true, .harden = FIXTURE_HARDENS },
+		{ .mode = JIT_TRUSTED, .blind = true, .no_optimise = true },
 	};
 	struct exec_prog *prog = fixture_prog(t);
 	struct outcome want, got;

@@ -285,6 +285,45 @@ static void layouts(void)
 	}
 }
 
+/* Kernel helpers of a program without its own, over this process's memory. */
+static void own_memory(void)
+{
+	static const char text[] =
+		"mov %r6, %r1\nldxdw %r3, [%r1]\nmov %r1, %r10\nadd %r1, -8\n"
+		"mov %r2, 8\ncall 113\njne %r0, 0, bad\nldxdw %r0, [%r10-8]\nexit\n"
+		"bad: ldxdw %r1, [%r10-8]\nadd %r0, %r1\nexit\n";
+	static const struct {
+		unsigned int flags;
+		bool good;
+		int64_t want;
+	} rows[] = {
+		{ SKEP_VM_OWN_MEMORY, true, 4711 },
+		{ SKEP_VM_OWN_MEMORY, false, -ERANGE },
+		{ 0, true, -ERANGE },
+	};
+	static const uint64_t value = 4711;
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		struct skep_vm_opts opts = { .size = sizeof(opts),
+					     .flags = rows[i / 2].flags,
+					     .engine = i % 2 ? SKEP_ENGINE_JIT :
+							       SKEP_ENGINE_INTERP };
+		uint64_t addr = rows[i / 2].good ? (uintptr_t)&value : 16, r0 = 0;
+		struct skep_vm *vm = NULL;
+		int r;
+
+		CHECK_CASE("row %zu, engine %zu", i / 2, i % 2);
+		r = new_vm(text, &opts, &vm, NULL);
+		if (r == -EOPNOTSUPP && i % 2)
+			continue; /* no compiler for this CPU */
+		if (!CHECK_EQ_INT(r, 0))
+			continue;
+		CHECK_EQ_INT(skep_vm_run(vm, &addr, sizeof(addr), &r0, NULL), 0);
+		CHECK_EQ_INT(r0, rows[i / 2].want);
+		skep_vm_free(vm);
+	}
+}
+
 static void refusals(void)
 {
 	struct skep_vm_region many[18] = { { 0 } };
@@ -307,6 +346,14 @@ static void refusals(void)
 	CHECK_ERR(err, "A0016");
 	skep_error_free(err);
 	err = NULL;
+	CHECK_CASE("no such flag");
+	opts.engine = SKEP_ENGINE_INTERP;
+	opts.flags = 1u << 30;
+	CHECK_EQ_INT(new_vm("mov %r0, 0\nexit\n", &opts, &vm, &err), -EINVAL);
+	CHECK_ERR(err, "A0019");
+	skep_error_free(err);
+	err = NULL;
+	opts.flags = 0;
 	CHECK_CASE("options of an older caller");
 	opts.size = offsetof(struct skep_vm_opts, engine);
 	if (CHECK_EQ_INT(new_vm("mov %r0, 3\nexit\n", &opts, &vm, &err), 0)) {
@@ -513,5 +560,5 @@ static void code(void)
 }
 
 CHECK_MAIN({ "helpers", helpers }, { "arguments", arguments }, { "ends", ends },
-	   { "layouts", layouts }, { "refusals", refusals }, { "pools", pools },
-	   { "threads", threads }, { "stops", stops }, { "code", code })
+	   { "layouts", layouts }, { "own_memory", own_memory }, { "refusals", refusals },
+	   { "pools", pools }, { "threads", threads }, { "stops", stops }, { "code", code })

@@ -92,6 +92,8 @@ static void prologue(struct x86_emit *e)
 {
 	uint32_t pushes = (uint32_t)__builtin_popcount(saved(e));
 
+	if (e->out->harden)
+		x86_bytes(e->out, "\xf3\x0f\x1e\xfa", 4); /* endbr64 */
 	for (int r = 0; r < 16; r++)
 		if (saved(e) >> r & 1)
 			x86_push(e->out, r);
@@ -329,6 +331,40 @@ static void link_call(struct jit_code_buf *out, uint32_t at, uint64_t start, uin
 	memcpy(&out->bytes[at], &delta, sizeof(delta));
 }
 
+/* Is this thread's shadow stack on? rdsspq does nothing where there is none. */
+static bool has_shadow_stack(void)
+{
+#if defined(__x86_64__)
+	uint64_t ssp = 0;
+
+	__asm__ volatile("rdsspq %0" : "+r"(ssp));
+	return ssp != 0;
+#else
+	return false;
+#endif
+}
+
+/*
+ * Calls of what rax holds: a return to it, while speculation is kept in a loop (a retpoline). A shadow stack would not
+ * let that return, so there the jump waits for its address to be known instead.
+ */
+static void thunk(struct jit_code_buf *out)
+{
+	static const char retpoline[] = "\xe8\x07\x00\x00\x00" /* call 2f */
+					"\xf3\x90"	       /* 1: pause */
+					"\x0f\xae\xe8"	       /* lfence */
+					"\xeb\xf9"	       /* jmp 1b */
+					"\x48\x89\x04\x24"     /* 2: mov %rax, (%rsp) */
+					"\xc3";		       /* ret */
+	static const char fenced[] = "\x0f\xae\xe8"	       /* lfence */
+				     "\xff\xe0";	       /* jmp *%rax */
+
+	if (has_shadow_stack())
+		x86_bytes(out, fenced, sizeof(fenced) - 1);
+	else
+		x86_bytes(out, retpoline, sizeof(retpoline) - 1);
+}
+
 static const uint8_t order[] = { RAX, RCX, RDX, RSI, RDI, R8,  R9,
 				 RBX, RBP, R12, R13, R14, R15, NO_REG };
 
@@ -344,5 +380,6 @@ const struct jit_target jit_x86_64 = {
 	.prefers = prefers,
 	.emit = emit,
 	.link = link_call,
+	.thunk = thunk,
 	.fill = 0xcc,
 };

@@ -105,6 +105,12 @@ void x86_byte(struct jit_code_buf *out, uint8_t b)
 	end(out, put1(begin(out), b));
 }
 
+void x86_bytes(struct jit_code_buf *out, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x86_byte(out, (uint8_t)bytes[i]);
+}
+
 void x86_u32(struct jit_code_buf *out, uint32_t v)
 {
 	end(out, put4(begin(out), v));

@@ -58,6 +58,7 @@ enum x86_cond {
 /* encode.c; @w: 64-bit operands, else 32 */
 void x86_byte(struct jit_code_buf *out, uint8_t b);
 void x86_u32(struct jit_code_buf *out, uint32_t v);
+void x86_bytes(struct jit_code_buf *out, const char *bytes, size_t n);
 void x86_rr(struct jit_code_buf *out, int w, uint32_t opcode, int reg, int rm);
 void x86_rm(struct jit_code_buf *out, int w, uint32_t opcode, int reg, struct x86_mem m);
 void x86_mov(struct jit_code_buf *out, int w, int dst, int src);

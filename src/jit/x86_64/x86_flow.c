@@ -264,6 +264,15 @@ static bool is_near(const struct jit_code_buf *out, uint64_t fn)
 	return out->lo && from < reach && to > -reach;
 }
 
+/* What rax holds. */
+static void call_indirectly(struct x86_emit *e)
+{
+	if (e->out->harden)
+		fix_later(e, FIX_THUNK, 0);
+	else
+		x86_call_reg(e->out, RAX);
+}
+
 static void call_helper(struct x86_emit *e, uint64_t fn)
 {
 	if (is_near(e->out, fn)) {
@@ -271,7 +280,7 @@ static void call_helper(struct x86_emit *e, uint64_t fn)
 		return;
 	}
 	x86_mov_imm(e->out, RAX, fn);
-	x86_call_reg(e->out, RAX);
+	call_indirectly(e);
 }
 
 /* Results: rax, and rdx of a call whose second result is taken. */
@@ -308,7 +317,7 @@ void x86_call(struct x86_emit *e, uint32_t v)
 	if (in->op == IR_CALL_LOCAL)
 		fix_later(e, (uint32_t)in->imm, 0);
 	else if (in->c)
-		x86_call_reg(e->out, RAX);
+		call_indirectly(e);
 	else
 		call_helper(e, in->imm);
 	results(e, v);
