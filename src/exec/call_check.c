@@ -119,6 +119,7 @@ static bool argument(struct check *c, int i)
 	switch (c->row->args[i - 1]) {
 	case ARG_NONE:
 	case ARG_ANY:
+	case ARG_MORE:
 	case ARG_STACK_OR_NULL: /* the callback's accesses are checked */
 	case ARG_SIZE_OR_ZERO:	/* with its buffer */
 		return true;
@@ -152,8 +153,26 @@ static bool argument(struct check *c, int i)
 		return memory(c, i, 8, true, "result");
 	case ARG_INT_OUT:
 		return memory(c, i, 4, true, "result");
-	case ARG_OTHER: /* no served helper has one: spec_test */
-		break;
+	case ARG_ALLOC_SIZE:
+		return true;
+	case ARG_CTX_OR_NULL:
+		return !c->r[i] || c->r[i] == c->run->ctx ? true : refuse(c, i, &ERR_ARG_CTX);
+	case ARG_MAP_VALUE_OR_NULL:
+		return !c->r[i] || of_map(c, i, false, false);
+	case ARG_MEM_INOUT:
+		return sized(c, i, true, false);
+	case ARG_INT_INOUT:
+		return memory(c, i, 4, true, "result");
+	case ARG_IPV4_HDR:
+	case ARG_TCP_HDR:
+		return memory(c, i, 20, false, "header");
+	case ARG_IPV6_HDR:
+		return memory(c, i, 40, false, "header");
+	case ARG_COUNT:
+#define ARG_OBJECT(id, ...) case ARG_##id:
+#include "spec/args.def"
+#undef ARG_OBJECT
+		break; /* no served helper has one: spec_test */
 	}
 	return refuse(c, i, &ERR_ARG_MEM);
 }

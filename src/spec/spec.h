@@ -67,40 +67,44 @@ bool spec_map_type_served(int type);
 
 /* Helpers ------------------------------------------------------------------------------------- */
 
-/* What a helper argument must be. exec checks them at run time, the verifier will before. */
+/* What a helper argument must be: exec checks it at run time, the verifier before. */
 enum spec_arg {
-	ARG_NONE,
-	ARG_ANY,	   /* any scalar (or a pointer that the helper treats as a number) */
-	ARG_CTX,	   /* the program's context */
-	ARG_MAP,	   /* a map */
-	ARG_MAP_KEY,	   /* key_size readable bytes, of the map in an earlier argument */
-	ARG_MAP_VALUE,	   /* value_size readable bytes */
-	ARG_MAP_VALUE_OUT, /* value_size writable bytes */
-	ARG_MEM,	   /* readable, its size is the next argument */
-	ARG_MEM_OR_NULL,
-	ARG_MEM_OUT, /* writable, its size is the next argument */
-	ARG_MEM_OUT_OR_NULL,
-	ARG_SIZE, /* > 0 */
-	ARG_SIZE_OR_ZERO,
-	ARG_STR,	   /* NUL-terminated, readable */
-	ARG_FUNC,	   /* a callback of this program */
-	ARG_STACK_OR_NULL, /* pointer that is handed to the callback */
-	ARG_RING_MEM,	   /* what a reserve returned */
-	ARG_LONG_OUT,	   /* 8 writable bytes */
-	ARG_INT_OUT,	   /* 4 writable bytes */
-	ARG_OTHER, /* an object that no engine part serves yet (sock, dynptr, kptr, timer) */
+#define ARG(id, ...) ARG_##id,
+#define ARG_OBJECT(id, ...) ARG_##id,
+#include "spec/args.def"
+#undef ARG
+#undef ARG_OBJECT
+	ARG_COUNT,
 };
 
 enum spec_ret {
 	RET_INT,
 	RET_VOID,
+	RET_MAP_VALUE,
 	RET_MAP_VALUE_OR_NULL,
-	RET_RING_MEM_OR_NULL,
-	RET_OTHER,
+	RET_RING_MEM_OR_NULL,	/* as long as the ALLOC_SIZE argument */
+	RET_DYNPTR_MEM_OR_NULL, /* the same, of a dynptr */
+	RET_SOCKET_OR_NULL,
+	RET_SOCK_COMMON_OR_NULL,
+	RET_TCP_SOCK_OR_NULL,
+	RET_BTF_TRUSTED, /* an object of spec_helper_ret_btf() */
+	RET_BTF_OR_NULL, /* ... or what the slot of a kptr_xchg held */
+	RET_MEM_OR_BTF,	 /* what the per-CPU variable is: memory, or an object */
+	RET_MEM_OR_BTF_OR_NULL,
+};
+
+enum spec_helper_flag {
+	HELPER_F_GPL = 1, /* only for programs under a GPL-compatible licence */
+	HELPER_F_PKT = 2, /* its memory arguments may be in the packet, whatever the program type */
+	HELPER_F_CHANGES = 4,  /* may move the packet: pointers into it are void afterwards */
+	HELPER_F_SLEEP = 8,    /* only where the program may sleep */
+	HELPER_F_ACQUIRE = 16, /* what it returns (or the dynptr that it makes) must be released */
+	HELPER_F_RELEASE_1 = 32, /* argument 1 is released */
+	HELPER_F_RELEASE_2 = 64,
 };
 
 /*
- * HELPER(name, id, since, served, gate, ret, a1, a2, a3, a4, a5): every helper of the kernel; served
+ * HELPER(name, id, since, served, gate, flags, ret, a1, a2, a3, a4, a5): every helper of the kernel; served
  * is Y when the user engine has a body (helper/ then must define h_<name>), N when not.
  */
 enum spec_helper_id {
@@ -115,7 +119,8 @@ struct spec_helper {
 	int id;
 	const char *since;
 	bool served;
-	uint64_t gate; /* bit n: program type n may call it */
+	uint64_t gate;	    /* bit n: program type n may call it */
+	unsigned int flags; /* enum spec_helper_flag */
 	enum spec_ret ret;
 	enum spec_arg args[5];
 };

@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "spec/spec.h"
+#include "base/num.h"
+#include "spec/rules.h"
 
 enum { N = 0, Y = 1 };
 
@@ -56,18 +57,93 @@ _Static_assert(PROG_TYPE_COUNT <= 64, "a gate is 64 bits");
 	(TC | LWT | SOCKET | XDP | CG_SKB | SOCK_OPS | SK_SKB | SK_MSG | CG_ADDR | FLOW | BTF | \
 	 SK_LOOKUP | SYSCALL)
 
+#define GPL HELPER_F_GPL
+#define PKT HELPER_F_PKT
+#define CHANGES HELPER_F_CHANGES
+#define SLEEP HELPER_F_SLEEP
+#define ACQUIRE HELPER_F_ACQUIRE
+#define RELEASE_1 HELPER_F_RELEASE_1
+#define RELEASE_2 HELPER_F_RELEASE_2
+
 static const struct spec_helper helpers[HELPER_COUNT] = {
-#define HELPER(n, i, s, y, g, r, a1, a2, a3, a4, a5) \
-	[i] = { .name = #n,                          \
-		.id = (i),                           \
-		.since = #s,                         \
-		.served = (y),                       \
-		.gate = (g),                         \
-		.ret = RET_##r,                      \
+#define HELPER(n, i, s, y, g, f, r, a1, a2, a3, a4, a5) \
+	[i] = { .name = #n,                             \
+		.id = (i),                              \
+		.since = #s,                            \
+		.served = (y),                          \
+		.gate = (g),                            \
+		.flags = (f),                           \
+		.ret = RET_##r,                         \
 		.args = { ARG_##a1, ARG_##a2, ARG_##a3, ARG_##a4, ARG_##a5 } },
 #include "spec/helpers.def"
 #undef HELPER
 };
+
+/* Only id, gate, flags, ret and args; the rest is the helper's. */
+static const struct spec_helper variants[] = {
+#define HELPER_VARIANT(n, g, f, r, a1, a2, a3, a4, a5) \
+	{ .name = #n,                                  \
+	  .id = HELPER_##n,                            \
+	  .gate = (g),                                 \
+	  .flags = (f),                                \
+	  .ret = RET_##r,                              \
+	  .args = { ARG_##a1, ARG_##a2, ARG_##a3, ARG_##a4, ARG_##a5 } },
+#include "spec/helper_rules.def"
+#undef HELPER_VARIANT
+};
+
+static const char *const ret_btf[HELPER_COUNT] = {
+#define HELPER_RET_BTF(n, type) [HELPER_##n] = (type),
+#include "spec/helper_rules.def"
+#undef HELPER_RET_BTF
+};
+
+/* Sets of map types. */
+#define M(type) (1ull << MAP_##type)
+#define TABLES                                                                 \
+	(M(HASH) | M(ARRAY) | M(PERCPU_HASH) | M(PERCPU_ARRAY) | M(LRU_HASH) | \
+	 M(LRU_PERCPU_HASH) | M(LPM_TRIE))
+#define NESTED (M(ARRAY_OF_MAPS) | M(HASH_OF_MAPS))
+#define DEVMAPS (M(DEVMAP) | M(DEVMAP_HASH))
+#define SOCKMAPS (M(SOCKMAP) | M(SOCKHASH))
+
+static const uint64_t helper_maps[HELPER_COUNT] = {
+#define HELPER_MAPS(n, types) [HELPER_##n] = (types),
+#include "spec/helper_rules.def"
+#undef HELPER_MAPS
+};
+
+static const struct spec_arg_info args[ARG_COUNT] = {
+#define ARG(id, type, may_be_null, words) \
+	[ARG_##id] = { .btf = (type), .null = (may_be_null), .what = (words) },
+#define ARG_OBJECT ARG
+#include "spec/args.def"
+#undef ARG
+#undef ARG_OBJECT
+};
+
+const struct spec_arg_info *spec_arg_info(enum spec_arg arg)
+{
+	return &args[(unsigned int)arg < ARG_COUNT ? arg : ARG_OTHER];
+}
+
+const struct spec_helper *spec_helper_for(const struct spec_helper *h, int prog_type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
+		if (variants[i].id == h->id && spec_helper_allowed(&variants[i], prog_type))
+			return &variants[i];
+	return h;
+}
+
+const char *spec_helper_ret_btf(const struct spec_helper *h)
+{
+	return ret_btf[h->id];
+}
+
+bool spec_helper_takes_map(const struct spec_helper *h, int map_type)
+{
+	return map_type >= 0 && map_type < MAP_TYPE_COUNT && helper_maps[h->id] >> map_type & 1;
+}
 
 const struct spec_helper *spec_helper(int64_t id)
 {

@@ -29,6 +29,12 @@ struct view view_full(unsigned int width)
 	};
 }
 
+bool view_is_full(const struct view *v, unsigned int width)
+{
+	return v->t.mask == width_ones(width) && !v->umin && v->umax == width_ones(width) &&
+	       v->smin == width_smin(width) && v->smax == width_smax(width);
+}
+
 struct view view_const(uint64_t x, unsigned int width)
 {
 	return (struct view){
@@ -365,11 +371,46 @@ static bool reduce_const(struct scalar *s, unsigned int width)
 	return true;
 }
 
+/* A number whose upper half is zero is its low half. */
+static bool reduce_small(struct scalar *s, unsigned int width)
+{
+	struct view low = view_low(s, width / 2);
+
+	if (s->smax < 0)
+		return false;
+	low.umin = greater(low.umin, greater(s->umin, s->smin > 0 ? (uint64_t)s->smin : 0));
+	low.umax = lesser(low.umax, lesser(s->umax, (uint64_t)s->smax));
+	if (!view_reduce(&low, width / 2))
+		return false;
+	scalar_set_low(s, &low);
+	s->t = low.t;
+	s->umin = low.umin;
+	s->umax = low.umax;
+	s->smin = (int64_t)low.umin;
+	s->smax = (int64_t)low.umax;
+	return true;
+}
+
+static bool is_full(const struct scalar *s, unsigned int width)
+{
+	struct view whole = view_whole(s), low = view_low(s, width / 2);
+
+	return view_is_full(&whole, width) && view_is_full(&low, width / 2);
+}
+
 bool domain_reduce(struct scalar *s, unsigned int width)
 {
 	struct scalar work = *s;
 	struct tnum t;
 
+	if (is_full(s, width))
+		return true;
+	if (work.t.mask && !((work.t.value | work.t.mask) >> width / 2)) {
+		if (!reduce_small(&work, width))
+			return false;
+		*s = work;
+		return true;
+	}
 	do {
 		if (!work.t.mask) {
 			if (!reduce_const(&work, width))

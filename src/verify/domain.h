@@ -77,6 +77,7 @@ static inline int64_t width_smax(unsigned int width)
 
 /* domain.c: views and the reduction. */
 struct view view_full(unsigned int width);
+bool view_is_full(const struct view *v, unsigned int width);
 struct view view_const(uint64_t x, unsigned int width);
 struct view view_whole(const struct scalar *s); /* of 64 bits, or the test's width */
 struct view view_low(const struct scalar *s, unsigned int half);

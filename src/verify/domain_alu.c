@@ -338,6 +338,26 @@ static bool divides(enum domain_op op)
 	return op == DOMAIN_DIV || op == DOMAIN_SDIV || op == DOMAIN_MOD || op == DOMAIN_SMOD;
 }
 
+/* Anything times @v: all multiples of the lowest power of two in it. */
+static struct view multiples(const struct view *v, unsigned int width)
+{
+	uint64_t bits = v->t.value | v->t.mask;
+
+	if (!bits)
+		return view_const(0, width);
+	return view_bits((struct tnum){ 0, ~((bits & -bits) - 1) }, width);
+}
+
+/* For what works bit by bit, a number of which nothing is known need not be cut. */
+static unsigned int operand_parts(enum domain_op op, const struct view *v, unsigned int width,
+				  struct part parts[2])
+{
+	if ((op != DOMAIN_AND && op != DOMAIN_OR) || !view_is_full(v, width))
+		return view_parts(v, width, parts);
+	parts[0] = (struct part){ v->t, v->umin, v->umax };
+	return 1;
+}
+
 struct view view_alu(enum domain_op op, const struct view *a, const struct view *b,
 		     unsigned int width)
 {
@@ -347,8 +367,13 @@ struct view view_alu(enum domain_op op, const struct view *a, const struct view 
 
 	if (op == DOMAIN_MOV)
 		return *b;
-	na = view_parts(a, width, pa);
-	nb = view_parts(b, width, pb);
+	if ((op == DOMAIN_ADD || op == DOMAIN_SUB || op == DOMAIN_XOR) &&
+	    (view_is_full(a, width) || view_is_full(b, width)))
+		return ret;
+	if (op == DOMAIN_MUL && (view_is_full(a, width) || view_is_full(b, width)))
+		return multiples(view_is_full(a, width) ? b : a, width);
+	na = operand_parts(op, a, width, pa);
+	nb = operand_parts(op, b, width, pb);
 	if (divides(op) && nb && !pb[0].lo) {
 		ret = by_zero(op, a, width);
 		done++;
@@ -425,6 +450,7 @@ static struct scalar widened(const struct view *low, unsigned int width)
 struct scalar domain_alu(enum domain_op op, bool narrow, const struct scalar *a,
 			 const struct scalar *b, unsigned int width)
 {
+	uint64_t small = (uint64_t)width_smax(width / 2);
 	struct view x, y, low;
 
 	if (narrow) {
@@ -437,11 +463,15 @@ struct scalar domain_alu(enum domain_op op, bool narrow, const struct scalar *a,
 		return *b;
 	x = view_whole(a);
 	y = view_whole(b);
-	low = low_alu(op, a, b, width / 2);
 	if (op == DOMAIN_LSH && !y.t.mask)
 		x = shift_left(a, (unsigned int)y.t.value & (width - 1), width);
 	else
 		x = view_alu(op, &x, &y, width);
+	/* Of small numbers the halves know nothing that the whole does not. */
+	if (a->umax <= small && b->umax <= small && x.umax <= small)
+		low = view_full(width / 2);
+	else
+		low = low_alu(op, a, b, width / 2);
 	return make(&x, &low, width);
 }
 

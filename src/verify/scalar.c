@@ -234,10 +234,64 @@ static bool alu_unary(enum isa_op op, struct scalar *dst, const struct scalar *s
 #undef MOVSX
 }
 
+/* What the engines compute; false: no such row. */
+static bool fold(enum isa_op op, uint64_t dst, uint64_t src, uint64_t *ret)
+{
+#define BINARY(OP, name)                         \
+	case ISA_##OP##64_IMM:                   \
+	case ISA_##OP##64_REG:                   \
+		*ret = alu_##name##64(dst, src); \
+		return true;                     \
+	case ISA_##OP##32_IMM:                   \
+	case ISA_##OP##32_REG:                   \
+		*ret = alu_##name##32(dst, src); \
+		return true;
+#define UNARY(OP, name)                 \
+	case ISA_##OP:                  \
+		*ret = alu_##name(dst); \
+		return true;
+#define MOVSX(OP, name)                 \
+	case ISA_##OP:                  \
+		*ret = alu_##name(src); \
+		return true;
+	switch ((int)op) {
+		ALU_BINARY(BINARY)
+		ALU_UNARY(UNARY)
+		ALU_MOVSX(MOVSX)
+	default:
+		return false;
+	}
+#undef BINARY
+#undef UNARY
+#undef MOVSX
+}
+
+static bool fold_consts(enum isa_op op, struct scalar *dst, const struct scalar *src)
+{
+	uint64_t x = 0, y = 0;
+
+	if (isa_reads(op) & ISA_USE_DST) {
+		if (!scalar_is_const(dst))
+			return false;
+		x = scalar_value(dst);
+	}
+	if (src) {
+		if (!scalar_is_const(src))
+			return false;
+		y = scalar_value(src);
+	}
+	if (!fold(op, x, y, &x))
+		return false;
+	*dst = scalar_const(x);
+	return true;
+}
+
 bool scalar_alu(enum isa_op op, struct scalar *dst, const struct scalar *src)
 {
 	struct row row;
 
+	if (fold_consts(op, dst, src))
+		return true;
 	if (!row_of_alu(op, &row))
 		return alu_unary(op, dst, src);
 	*dst = domain_alu((enum domain_op)row.what, row.narrow, dst, src, WIDTH);
