@@ -64,7 +64,7 @@ static inline void *pointer(uint64_t addr)
 	return (void *)(uintptr_t)addr;
 }
 
-#define GO goto *labels[op->code]
+#define GO goto *go[op->code]
 #define NEXT  \
 	op++; \
 	GO
@@ -233,6 +233,8 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 		[OP_TAIL_CALL] = &&tail_call, [OP_POISON] = &&poison,
 		[OP_REFUSED] = &&refused,     [OP_PROBE] = &&probe,
 	};
+	static const void *const watched[OP_COUNT] = { [0 ... OP_COUNT - 1] = &&watch };
+	const void *const *go = run->watch ? watched : labels;
 	const uint64_t stack = (uint64_t)(uintptr_t)run->stack;
 	const uint32_t base = run->depth;
 	uint64_t r[16], value; /* 16: indexes are four bits */
@@ -248,6 +250,12 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 	r[0] = r[6] = r[7] = r[8] = r[9] = 0;
 	r[ISA_REG_FP] = stack + base * FRAME_STRIDE + ISA_STACK_SIZE;
 	GO;
+
+watch:
+	run->insn = (uint32_t)(op - run->prog->ops);
+	if (!run->watch(run->watch_ctx, run, r))
+		goto faulted;
+	goto *labels[op->code];
 
 	ALU_BINARY(ALU)
 	ALU_UNARY(UNARY)
