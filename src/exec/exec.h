@@ -199,7 +199,6 @@ struct exec_host {
 };
 
 struct exec_frame; /* private */
-
 struct exec_near {
 	uint64_t base, size;
 	bool writable;
@@ -236,10 +235,7 @@ struct exec_run {
 	void *user;	     /* core's */
 	uint32_t stop;	     /* not 0: end the run soon; set by exec_stop() */
 	const struct exec_native *native; /* of prog: its callbacks run compiled; NULL: interpreted */
-	/*
-	 * Looks at each instruction before it is interpreted: run->insn of run->prog, @r r0 to r10, run->depth. False ends
-	 * the run, after exec_fault(). NULL: nobody looks, at no cost. Set between exec_run_init() and exec().
-	 */
+	/* Sees each instruction before it is interpreted: run->insn of run->prog, @r: r0 to r10. False: end it, after exec_fault(). */
 	bool (*watch)(void *ctx, struct exec_run *run, const uint64_t *r);
 	void *watch_ctx;
 };
