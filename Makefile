@@ -38,6 +38,7 @@ CFLAGS ?= -O2 -g
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$(patsubst $(O)/%,%,$2)';)
 
+TEST_LIBS ?= -lbpf -lelf -lz
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 BPF_ARCH := $(or $(patsubst x86_64%,x86,$(filter x86_64%,$(MULTIARCH))),\
 		$(patsubst aarch64%,arm64,$(filter aarch64%,$(MULTIARCH))),x86)
@@ -86,7 +87,7 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz docs \
+.PHONY: all demo check check-arm64 arm64-programs check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz docs \
 	install install-files uninstall clean help FORCE
 
 all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) ## library, command and examples
@@ -170,7 +171,7 @@ $(O)/skep: $(CMD_OBJ) $(LIB) $(O)/objects
 	$(call say,LD,$@)$(link) $(CMD_LIBS)
 $(O)/tests/unit/%_oracle_test: $(O)/obj/tests/unit/%_oracle_test.o $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(link) -lbpf -lelf -lz
+	$(call say,LD,$@)$(link) $(TEST_LIBS)
 $(O)/tests/unit/encode_test $(O)/tests/unit/encode_arm64_test $(O)/tests/unit/jit_protect_test: private LIB_LIBS += -lcapstone
 $(O)/tests/unit/domain_test: private LIB_LIBS += -lm
 # Its allocations fail one after the other.
@@ -178,10 +179,10 @@ $(O)/tests/unit/memory_test: private LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,
 	-Wl,--wrap=arena_alloc,--wrap=arena_strdup,--wrap=arena_dup
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(link) -lbpf -lelf -lz
+	$(call say,LD,$@)$(link) $(TEST_LIBS)
 $(O)/tests/tools/%: $(O)/obj/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(link) -lbpf -lelf -lz
+	$(call say,LD,$@)$(link) $(TEST_LIBS)
 # Those that do not use the library are what tests supervise: no sanitizer works below a tracer.
 $(PLAIN_SRC:%.c=$(O)/%): $(O)/%: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -226,6 +227,22 @@ THREADED = $(patsubst tests/%.c,%,$(if $(UNIT_SRC),$(shell grep -l pthread_creat
 check-threads: ## the unit tests that start threads, under the thread sanitizer
 	@$(if $(THREADED),$(MAKE) --no-print-directory check SAN=thread TESTS='$(THREADED)',\
 		echo 'no unit test starts a thread')
+
+# On arm64: what tests/sh/arm64.sh cross-compiles, statically, and runs on emulated CPUs.
+ARM64_UNIT := exec_chaos_test exec_reach_test exec_test exec_twin_test guard_test jit_call_test \
+	jit_checked_test jit_far_test jit_fault_test jit_inline_test jit_life_test jit_test jit_twin_test vm_test
+ARM64_BIN := $(addprefix $(O)/tests/unit/,$(filter $(ARM64_UNIT),$(notdir $(UNIT_SRC:.c=)))) \
+	$(O)/tests/tools/difffuzz $(O)/tests/arm64/vectors
+arm64-programs: $(ARM64_BIN)
+$(O)/obj/tests/arm64/%.o: tests/arm64/%.c $(O)/flags
+	$(call compile)
+$(O)/tests/arm64/vectors: $(O)/obj/tests/arm64/vectors.o $(O)/obj/src/cli/exec_helpers.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link)
+
+check-arm64: ## the compiler's tests on emulated arm64 CPUs, with and without atomic instructions
+	@tools/deps
+	@SKEP_BUILD=$(abspath $(O)) MAKE='$(MAKE)' tests/sh/arm64.sh
 
 headers-check: ## each public header compiles alone, as C11 and C++17
 	@CC='$(CC)' tests/sh/headers.sh

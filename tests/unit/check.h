@@ -200,6 +200,12 @@ static inline int check_main(const struct check_test *tests, size_t count, int a
 			   check_b, check_b);                                                     \
 	})
 
+/* Of @n rounds of a long test those that an emulated CPU has the time for. */
+static inline int check_rounds(int n)
+{
+	return getenv("SKEP_EMULATED") ? n / 10 : n;
+}
+
 /* Leaves the test function: `if (!possible) CHECK_SKIP("why");` */
 #define CHECK_SKIP(reason)          \
 	do {                        \

@@ -66,7 +66,7 @@ static void code_is_reclaimed(void)
 	prog = fixture_prog(&t);
 	if (!CHECK_EQ_INT(jit_pool_new(&opts.pool, NULL), 0))
 		return;
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; i < check_rounds(100000); i++) {
 		jit_free(keep[i % 8]);
 		failed += jit_new(prog, &opts, &keep[i % 8], NULL) < 0;
 	}

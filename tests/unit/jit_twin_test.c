@@ -128,7 +128,7 @@ static void straight_programs(void)
 	uint8_t memory[MEMORY];
 	struct text t;
 
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < check_rounds(4000); i++) {
 		gen_straight(&t, i, memory);
 		CHECK_CASE("seed %d, %u instructions", i, t.n);
 		fixture_same(&t, memory);
@@ -229,7 +229,7 @@ static void structured_programs(void)
 	uint8_t memory[MEMORY];
 	struct text t;
 
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < check_rounds(4000); i++) {
 		state = 0xd1342543de82ef95ull * (uint64_t)(i + 1);
 		seed_memory(memory);
 		t.n = 0;
