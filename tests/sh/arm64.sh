@@ -27,7 +27,7 @@ done
 log=$(mktemp -d) || exit 3
 trap 'rm -rf "$log"' EXIT
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
-if ! "$make" -s -j2 BUILD="$build/arm64" CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar CFLAGS=-O1 LDFLAGS=-static \
+if ! "$make" -s -j2 BUILD="$build/arm64" CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar CFLAGS=-O1 LDFLAGS=-static-pie \
 	LIB_LIBS=-lpthread TEST_LIBS= SAN= arm64-programs >"$log/build" 2>&1; then
 	tail -n 40 "$log/build"
 	echo '0 passed, 1 failed'
