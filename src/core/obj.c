@@ -86,6 +86,7 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 				     .space_ops = &core_space_ops,
 				     .owner = prog };
 	o.helpers = helper_table(&o.nhelpers);
+	o.forms = helper_forms();
 	r = exec_prog_new(&o, &prog->exec, reterr);
 	arena_done(&scratch);
 	return r;

@@ -96,8 +96,16 @@ static const struct exec_prog *space_tail(void *space, void *map, uint32_t index
 	return prog ? prog->exec : NULL;
 }
 
+static bool space_form(void *space, uint64_t addr, struct map_form *ret)
+{
+	const struct exec_map *m = space_map(space, addr);
+
+	return m && map_form(m->map, ret);
+}
+
 const struct exec_space_ops core_space_ops = {
 	.map = space_map,
 	.value = space_value,
 	.tail = space_tail,
+	.form = space_form,
 };

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "isa/isa.h"
+#include "spec/form.h"
 #include "spec/spec.h"
 
 struct exec_prog;
@@ -60,6 +61,8 @@ struct exec_space_ops {
 	const struct exec_prog *(*tail)(void *space, void *map, uint32_t index);
 	/* The compiled form of a program that `tail` gave, or NULL. May be NULL. */
 	const struct exec_native *(*native)(void *space, const struct exec_prog *prog);
+	/* How the map whose pointer is @addr is built into compiled code; false: it is not. May be NULL. */
+	bool (*form)(void *space, uint64_t addr, struct map_form *ret);
 };
 
 typedef uint64_t (*exec_helper_fn)(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3,
@@ -103,6 +106,8 @@ struct exec_prog_opts {
 	 * tail_call is the engine's own: its entry is not looked at. Not copied. */
 	const exec_helper_fn *helpers;
 	size_t nhelpers;
+	const struct helper_form
+		*forms; /* of the helpers, nhelpers of them. May be NULL. Not copied */
 	/* When not NULL: the only helpers, instead of the kernel's; copied. */
 	const struct exec_custom *customs;
 	size_t ncustoms;
@@ -158,6 +163,7 @@ struct exec_view {
 	const struct spec_helper *row;
 	exec_helper_fn fn;
 	const struct exec_custom *custom;
+	const struct helper_form *form; /* NULL: none */
 };
 
 uint32_t exec_view_count(const struct exec_prog *prog);
@@ -166,6 +172,10 @@ int exec_view_type(const struct exec_prog *prog); /* enum spec_prog_type, or -1 
 void *exec_view_custom_ctx(const struct exec_prog *prog);
 /* The value of a load at a constant address that no one may write any more. */
 bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret);
+
+/* The map whose pointer is @addr and how it is built in; NULL or false: there is none. */
+const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr);
+bool exec_view_form(const struct exec_prog *prog, uint64_t addr, struct map_form *ret);
 
 /*
  * Compiled form of a program, as exec sees it: callbacks and tail calls go through it. `call` runs the function
@@ -238,6 +248,8 @@ struct exec_run {
 	/* Sees each instruction before it is interpreted: run->insn of run->prog, @r: r0 to r10. False: end it, after exec_fault(). */
 	bool (*watch)(void *ctx, struct exec_run *run, const uint64_t *r);
 	void *watch_ctx;
+	uint32_t sampled, cpu; /* enum helper_need: which of these are the host's, of this run */
+	uint64_t pid_tgid;
 };
 
 int exec_run_init(struct exec_run *run, struct skep_error **reterr);

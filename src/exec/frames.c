@@ -66,6 +66,18 @@ static int check_open_rings(struct exec_run *run)
 	return 0;
 }
 
+void sample(const struct exec_prog *prog, struct exec_run *run)
+{
+	const struct exec_host *host = run->host;
+	unsigned int wanted = prog->needs & ~run->sampled;
+
+	if (wanted & NEED_CPU)
+		run->cpu = host && host->cpu ? host->cpu(run->host_ctx) : 0;
+	if (wanted & NEED_TASK)
+		run->pid_tgid = host && host->pid_tgid ? host->pid_tgid(run->host_ctx) : 0;
+	run->sampled |= wanted;
+}
+
 void exec_begin(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx)
 {
 	for (uint32_t d = 0; d < run->dirty; d++)
@@ -77,6 +89,9 @@ void exec_begin(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx
 	run->prog = prog;
 	run->ctx = ctx;
 	run->native = NULL;
+	run->sampled = 0;
+	if (prog->needs)
+		sample(prog, run);
 	access_forget(run);
 }
 
@@ -214,6 +229,8 @@ const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uin
 		return NULL;
 	}
 	run->tail_calls++;
+	if (next->needs & ~run->sampled)
+		sample(next, run);
 	if (!run->dirty)
 		run->dirty = next->stack;
 	access_forget(run);

@@ -56,6 +56,7 @@ struct exec_call {
 	const struct spec_helper *row;
 	exec_helper_fn fn;
 	const struct exec_custom *custom;
+	const struct helper_form *form;
 };
 
 struct exec_prog {
@@ -66,8 +67,9 @@ struct exec_prog {
 	uint8_t *marks;		 /* enum exec_mark of each instruction */
 	uint32_t n;
 	int prog_type;
-	bool scrub; /* helper calls destroy r1 to r5 */
-	bool stack; /* an instruction uses r10 */
+	bool scrub;    /* helper calls destroy r1 to r5 */
+	bool stack;    /* an instruction uses r10 */
+	uint8_t needs; /* enum helper_need: what compiled code reads of the run */
 	bool has_arena;
 	uint64_t arena_base;
 	size_t nkfuncs;
@@ -107,6 +109,9 @@ struct exec_frame {
 bool load_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret);
 /* Marks what can be reached when branches on constants are decided; see reach.c. */
 int reach(struct exec_prog *prog, struct skep_error **reterr);
+
+/* frames.c: samples of the host what @prog needs. */
+void sample(const struct exec_prog *prog, struct exec_run *run);
 
 /* interp.c: runs from @entry in the frame run->depth. 0, or -errno with run->fault set. */
 int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t args[5],

@@ -242,7 +242,28 @@ static const struct err_def *find_helper(const struct maker *m, int32_t id, stru
 		return NULL;
 	if (id >= 0 && (size_t)id < o->nhelpers && o->helpers)
 		ret->fn = o->helpers[id];
+	if (ret->fn && o->forms && o->forms[id].kind != HELPER_FORM_NONE) {
+		ret->form = &o->forms[id];
+		m->prog->needs |= ret->form->needs;
+	}
 	return ret->fn ? NULL : &ERR_HELPER_UNSERVED;
+}
+
+/* Per-CPU maps are built into compiled code with the CPU of the run. */
+static void note_percpu(struct maker *m)
+{
+	const struct exec_prog_opts *o = m->opts;
+
+	for (uint32_t i = 0; o->forms && o->space_ops && i < m->prog->n; i++) {
+		const struct exec_map *map;
+
+		if (m->ops[i] != ISA_LD_MAP_IDX || !o->space_ops->map)
+			continue;
+		map = o->space_ops->map(o->space, m->prog->ops[i].imm);
+		if (map && (map->type == MAP_PERCPU_HASH || map->type == MAP_PERCPU_ARRAY ||
+			    map->type == MAP_LRU_PERCPU_HASH))
+			m->prog->needs |= NEED_CPU;
+	}
 }
 
 /* After reach(): the uses of maps that are not there, where the program can come. */
@@ -419,6 +440,7 @@ static int make(struct maker *m, struct skep_error **reterr)
 	if (r < 0)
 		return r;
 	poison(m->prog);
+	note_percpu(m);
 	r = check_missing(m, reterr);
 	if (r == 0)
 		r = resolve_calls(m, reterr);

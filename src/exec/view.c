@@ -47,6 +47,23 @@ void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view 
 	ret->row = prog->calls[op->imm].row;
 	ret->fn = prog->calls[op->imm].fn;
 	ret->custom = prog->calls[op->imm].custom;
+	ret->form = prog->calls[op->imm].form;
+}
+
+const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr)
+{
+	if (!addr || !prog->space_ops || !prog->space_ops->map)
+		return NULL;
+	return prog->space_ops->map(prog->space, addr);
+}
+
+bool exec_view_form(const struct exec_prog *prog, uint64_t addr, struct map_form *ret)
+{
+	if (!prog->space_ops || !prog->space_ops->form ||
+	    !prog->space_ops->form(prog->space, addr, ret))
+		return false;
+	/* the CPU is sampled for per-CPU maps that the program names in its instructions */
+	return !(ret->cpus || ret->lookup.cpu || ret->update.cpu) || prog->needs & NEED_CPU;
 }
 
 bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret)

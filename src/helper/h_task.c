@@ -4,6 +4,8 @@
 
 BODY(get_current_pid_tgid)
 {
+	if (run->sampled & NEED_TASK)
+		return run->pid_tgid;
 	return run->host && run->host->pid_tgid ? run->host->pid_tgid(run->host_ctx) : 0;
 }
 

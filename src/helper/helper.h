@@ -13,5 +13,7 @@
 const exec_helper_fn *helper_table(size_t *ret_n);
 /* The body of a kernel function of spec/kfuncs.def, k_<name>; NULL: none. It checks its arguments itself. */
 exec_helper_fn helper_kfunc(const char *name);
+/* How they are built into compiled code, as many. */
+const struct helper_form *helper_forms(void);
 
 #endif

@@ -70,6 +70,8 @@ static inline struct map *map_of(struct exec_run *run, uint64_t addr)
 
 static inline uint32_t cpu_of(const struct exec_run *run)
 {
+	if (run->sampled & NEED_CPU)
+		return run->cpu;
 	return run->host && run->host->cpu ? run->host->cpu(run->host_ctx) : 0;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The tables of bodies, made from the rows of spec/helpers.def and spec/kfuncs.def that are served. */
+#include <stddef.h>
+
 #include "helper/internal.h"
 
 static const struct {
@@ -47,4 +49,18 @@ const exec_helper_fn *helper_table(size_t *ret_n)
 
 	*ret_n = HELPER_COUNT;
 	return table;
+}
+
+const struct helper_form *helper_forms(void)
+{
+#define FIELD(field, bytes, need) \
+	.at = offsetof(struct exec_run, field), .size = (bytes), .needs = (need)
+#define FORM(name, form, ...) [HELPER_##name] = { .kind = HELPER_FORM_##form, ##__VA_ARGS__ },
+	static const struct helper_form forms[HELPER_COUNT] = {
+#include "helper/forms.def"
+	};
+#undef FORM
+#undef FIELD
+
+	return forms;
 }

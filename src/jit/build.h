@@ -4,7 +4,7 @@
 #define JIT_BUILD_H
 
 #include "isa/alu.h"
-#include "jit/ir.h"
+#include "jit/known.h"
 
 #define MAX_VARS 64
 #define FIRST_SLOT ISA_REGS /* variables: r0-r9, then slots */
@@ -34,8 +34,10 @@ struct build {
 	struct slot slots[MAX_VARS - FIRST_SLOT];
 	uint32_t nslots, nvars;
 	int8_t slot_at[ISA_STACK_SIZE + 1]; /* by offset below r10 */
-	uint32_t *var;			    /* values now */
-	uint32_t *exit;			    /* values at the end of each span */
+	uint8_t tile[ISA_STACK_SIZE +
+		     1]; /* bytes of the accesses that start here, when all are alike */
+	uint32_t *var;	 /* values now */
+	uint32_t *exit;	 /* values at the end of each span */
 	uint32_t run, fp;
 	const uint32_t *order; /* spans in reverse postorder, after NO_BLOCKs */
 	uint32_t *place;       /* of each in it */
@@ -48,7 +50,9 @@ int build_spans(struct build *b);
 void build_find_slots(struct build *b);
 int build_liveness(struct build *b);
 int build_slot(const struct build *b, int32_t off, uint32_t size); /* variable, or -1 */
-uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn);  /* registers that a call takes */
+bool build_tiled(const struct build *b, int32_t off,
+		 uint32_t size);				  /* are these bytes whole tiles? */
+uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn); /* registers that a call takes */
 
 /* ssa.c: an instruction that is no transfer of control */
 void build_insn(struct build *b, uint32_t i);
@@ -58,5 +62,9 @@ uint32_t build_get(struct build *b, int var);
 void build_set(struct build *b, int var, uint32_t value);
 uint32_t build_access(struct build *b, struct ir_ins *in);
 void build_call(struct build *b, uint32_t i);
+uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n);
+
+/* inline.c: *ret is the result; false: it is a call like any other. */
+bool build_inline(struct build *b, uint32_t i, uint32_t *ret);
 
 #endif

@@ -107,63 +107,129 @@ static bool plain_use(const struct exec_view *v)
 	return !dst || (kind == ISA_KIND_STORE && !jit_ops[v->op].newer);
 }
 
-/* Claims the bytes of one access for its slot; false: they belong to another. */
-static void claim(const struct exec_view *v, int16_t *owner, uint8_t *size)
+/* The bytes of the frame while they are given away. */
+struct bytes {
+	int16_t owner[ISA_STACK_SIZE]; /* 1 + start of the access that has it, -1: memory */
+	uint8_t size[ISA_STACK_SIZE];  /* of the accesses that start here; 0xff: not alike */
+};
+
+static void spoil(struct bytes *t, int32_t at, uint32_t bytes)
 {
-	uint32_t bytes = jit_ops[v->op].bytes;
-	int32_t at = v->off + ISA_STACK_SIZE;
+	for (int32_t k = at < 0 ? 0 : at; k < at + (int32_t)bytes && k < ISA_STACK_SIZE; k++) {
+		if (t->owner[k] > 0)
+			t->size[t->owner[k] - 1] = 0xff;
+		t->owner[k] = -1;
+	}
+}
+
+/* Claims the bytes of one access for its slot; they may belong to another. */
+static void claim(struct bytes *t, int32_t off, uint32_t bytes)
+{
+	int32_t at = off + ISA_STACK_SIZE;
 	bool clash = false;
 
 	if (at < 0 || at + (int32_t)bytes > ISA_STACK_SIZE)
 		return;
 	for (uint32_t k = 0; k < bytes; k++)
-		clash |= owner[at + (int32_t)k] && owner[at + (int32_t)k] != at + 1;
-	clash |= owner[at] == at + 1 && size[at] != bytes;
-	for (uint32_t k = 0; k < bytes; k++) {
-		int16_t old = owner[at + (int32_t)k];
-
-		if (clash && old > 0)
-			size[old - 1] = 0xff;
-		if (clash || !old)
-			owner[at + (int32_t)k] = (int16_t)(clash ? -1 : at + 1);
+		clash |= t->owner[at + (int32_t)k] && t->owner[at + (int32_t)k] != at + 1;
+	clash |= t->owner[at] == at + 1 && t->size[at] != bytes;
+	if (clash) {
+		spoil(t, at, bytes);
+		return;
 	}
-	if (!clash)
-		size[at] = (uint8_t)bytes;
+	for (uint32_t k = 0; k < bytes; k++)
+		t->owner[at + (int32_t)k] = (int16_t)(at + 1);
+	t->size[at] = (uint8_t)bytes;
+}
+
+static bool whole(const struct bytes *t, int32_t at)
+{
+	bool all = t->size[at] && t->size[at] != 0xff;
+
+	for (int k = 0; all && k < t->size[at]; k++)
+		all = t->owner[at + k] == at + 1;
+	return all;
+}
+
+static bool tiled(const struct bytes *t, int32_t at, uint32_t bytes)
+{
+	int32_t end = at + (int32_t)bytes;
+
+	while (at < end && whole(t, at))
+		at += t->size[at];
+	return at == end;
+}
+
+/* What calls touch: words that they take by value stay variables if they consist of whole ones. */
+static void claim_calls(const struct build *b, struct bytes *t)
+{
+	bool changed = true;
+
+	for (int pass = 0; changed; pass++) {
+		changed = false;
+		for (uint32_t i = b->fn->start; i < b->fn->end; i++) {
+			const struct jit_known_call *call = jit_known_call(b->u, i);
+
+			for (int a = 0; call && b->u->view[i].reached && a < 5; a++) {
+				int32_t at = (int32_t)call->arg[a].value + ISA_STACK_SIZE;
+
+				if (!call->bytes[a] || (pass && !call->word[a]) ||
+				    (call->word[a] && tiled(t, at, call->bytes[a])))
+					continue;
+				changed |= !pass || t->owner[at] != -1;
+				spoil(t, at, call->bytes[a]);
+			}
+		}
+	}
+}
+
+static bool may_have_slots(const struct build *b)
+{
+	if (!b->fn->uses_stack || b->u->opts->no_optimise || b->u->opts->mode == JIT_CHECKED ||
+	    b->nspans > 20000 || (b->fn->known && b->fn->escaped))
+		return false;
+	for (uint32_t i = b->fn->start; !b->fn->known && i < b->fn->end; i++)
+		if (b->u->view[i].reached && !plain_use(&b->u->view[i]))
+			return false;
+	return true;
 }
 
 void build_find_slots(struct build *b)
 {
-	int16_t owner[ISA_STACK_SIZE] = { 0 };
-	uint8_t size[ISA_STACK_SIZE] = { 0 };
+	struct bytes t = { 0 };
 
 	memset(b->slot_at, -1, sizeof(b->slot_at));
 	b->nvars = FIRST_SLOT;
-	if (!b->fn->uses_stack || b->u->opts->no_optimise || b->u->opts->mode == JIT_CHECKED ||
-	    b->nspans > 20000)
+	if (!may_have_slots(b))
 		return;
 	for (uint32_t i = b->fn->start; i < b->fn->end; i++) {
 		const struct exec_view *v = &b->u->view[i];
-		unsigned int reads = jit_ops[v->op].reads;
+		struct jit_op op = jit_ops[v->op];
 
-		if (!v->reached)
-			continue;
-		if (!plain_use(v))
-			return;
-		if ((v->src == ISA_REG_FP && reads & ISA_USE_SRC) ||
-		    (v->dst == ISA_REG_FP && reads & ISA_USE_DST))
-			claim(v, owner, size);
+		if (v->reached && (op.kind == ISA_KIND_LOAD || op.kind == ISA_KIND_STORE))
+			claim(&t, jit_frame_off(b->u, i), op.bytes);
 	}
-	for (int at = ISA_STACK_SIZE - 1; at >= 0 && b->nvars < MAX_VARS; at--) {
-		bool whole = size[at] && size[at] != 0xff;
-
-		for (int k = 0; whole && k < size[at]; k++)
-			whole = owner[at + k] == at + 1;
-		if (!whole)
+	if (b->fn->known)
+		claim_calls(b, &t);
+	for (int at = ISA_STACK_SIZE - 1; at >= 0; at--) {
+		if (!whole(&t, at))
 			continue;
-		b->slots[b->nslots] = (struct slot){ at - ISA_STACK_SIZE, size[at] };
+		b->tile[at] = t.size[at];
+		if (b->nvars == MAX_VARS)
+			continue;
+		b->slots[b->nslots] = (struct slot){ at - ISA_STACK_SIZE, t.size[at] };
 		b->slot_at[at] = (int8_t)b->nslots++;
 		b->nvars++;
 	}
+}
+
+bool build_tiled(const struct build *b, int32_t off, uint32_t size)
+{
+	int32_t at = off + ISA_STACK_SIZE, end = at + (int32_t)size;
+
+	while (at < end && b->tile[at])
+		at += b->tile[at];
+	return at == end;
 }
 
 int build_slot(const struct build *b, int32_t off, uint32_t size)
@@ -192,6 +258,25 @@ uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
 	return mask || v->row ? mask : 0x3e; /* an embedder's without a list takes what there is */
 }
 
+/* The variables that a call takes by value from the frame. */
+static uint64_t word_slots(const struct build *b, uint32_t i)
+{
+	const struct jit_known_call *call = jit_known_call(b->u, i);
+	uint64_t mask = 0;
+
+	for (int a = 0; call && b->nslots && a < 5; a++) {
+		int32_t off = (int32_t)call->arg[a].value;
+
+		for (uint32_t k = 0; call->bytes[a] && k < call->word[a]; k++) {
+			int32_t at = off + (int32_t)k + ISA_STACK_SIZE;
+
+			if (b->slot_at[at] >= 0)
+				mask |= 1ull << (FIRST_SLOT + b->slot_at[at]);
+		}
+	}
+	return mask;
+}
+
 static void effects(const struct build *b, uint32_t i, uint64_t *reads, uint64_t *writes)
 {
 	const struct exec_view *v = &b->u->view[i];
@@ -207,12 +292,14 @@ static void effects(const struct build *b, uint32_t i, uint64_t *reads, uint64_t
 	if (op.kind == ISA_KIND_CALL)
 		*reads |= build_arg_mask(b->u, i);
 	*reads &= (1ull << ISA_REG_FP) - 1; /* r10 is no variable */
-	if (op.kind == ISA_KIND_LOAD && v->src == ISA_REG_FP) {
-		slot = build_slot(b, v->off, op.bytes);
+	if (op.kind == ISA_KIND_LOAD) {
+		slot = build_slot(b, jit_frame_off(b->u, i), op.bytes);
 		*reads |= slot >= 0 ? 1ull << slot : 0;
-	} else if (op.kind == ISA_KIND_STORE && v->dst == ISA_REG_FP) {
-		slot = build_slot(b, v->off, op.bytes);
+	} else if (op.kind == ISA_KIND_STORE) {
+		slot = build_slot(b, jit_frame_off(b->u, i), op.bytes);
 		*writes |= slot >= 0 ? 1ull << slot : 0;
+	} else if (op.kind == ISA_KIND_CALL) {
+		*reads |= word_slots(b, i);
 	}
 }
 _Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effects() shifts them");

@@ -45,7 +45,7 @@ static void set_run(struct build *b, size_t field, uint64_t value, int size)
 				       .imm = field });
 }
 
-static uint32_t call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n)
+uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n)
 {
 	return ir_emit(
 		b->f,
@@ -78,6 +78,10 @@ void build_call(struct build *b, uint32_t i)
 	uint32_t args[6], value, n = 1;
 	const struct jit_func *to;
 
+	if (build_inline(b, i, &value)) {
+		clobber(b, value);
+		return;
+	}
 	for (int r = 1; r <= 5; r++) {
 		if (!(mask >> r & 1))
 			args[r] = undef(b);
@@ -100,8 +104,8 @@ void build_call(struct build *b, uint32_t i)
 			args[0] = ir_const(b->f, (uintptr_t)exec_view_custom_ctx(b->u->prog));
 		else
 			set_run(b, offsetof(struct exec_run, insn), i, 4);
-		value = call_to(b, v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn, args,
-				n);
+		value = build_call_to(b, v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn,
+				      args, n);
 	}
 	clobber(b, value);
 }
@@ -163,13 +167,13 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 		set_run(b, offsetof(struct exec_run, insn), s->last, 4);
 		for (int r = 1; r <= 3; r++)
 			args[r] = build_get(b, r);
-		value = call_to(b, (uintptr_t)exec_tail, args, 4);
+		value = build_call_to(b, (uintptr_t)exec_tail, args, 4);
 	} else {
 		args[1] = ir_const(b->f, v->imm);
 		if (jit_ops[v->op].reads & ISA_USE_SRC)
 			args[1] = ir_binary(b->f, IR_ADD, 1, build_get(b, v->src), args[1]);
 		args[2] = ir_const(b->f, jit_ops[v->op].bytes);
-		value = call_to(b, (uintptr_t)exec_packet, args, 3);
+		value = build_call_to(b, (uintptr_t)exec_packet, args, 3);
 	}
 	second = ir_append(b->f, (struct ir_ins){ .op = IR_SECOND, .w = 1 });
 	clobber(b, value);

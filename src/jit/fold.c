@@ -477,6 +477,21 @@ static void fold_address(struct ir_fn *f, struct ir_ins *in)
 	}
 }
 
+/* A pointer or NULL: what decides which of them it is. */
+static void fold_null_check(const struct ir_fn *f, struct ir_ins *in)
+{
+	const struct ir_ins *s = &f->ins[in->a];
+	const uint32_t *v = &f->args[s->a];
+	uint64_t c;
+	bool null_first = constant(f, v[2], &c) && !c;
+
+	/* true when it is NULL, and NULL when the condition holds: or neither */
+	in->x = (in->x == CC_EQ) == null_first ? s->x : s->x ^ 1;
+	in->w = s->y;
+	in->a = v[0];
+	in->b = v[1];
+}
+
 static void fold_branch(struct ir_fn *f, struct ir_ins *in)
 {
 	static const uint8_t swapped[] = { CC_EQ,  CC_NE,  CC_GT,  CC_LE,  CC_LT,  CC_GE,
@@ -490,6 +505,9 @@ static void fold_branch(struct ir_fn *f, struct ir_ins *in)
 		in->b = t;
 		in->x = swapped[in->x];
 	}
+	if (ir_is(f, in->a, IR_SELECT) && f->ins[in->a].imm && (in->x == CC_EQ || in->x == CC_NE) &&
+	    constant(f, in->b, &c) && !c)
+		fold_null_check(f, in);
 	if (in->w && f->zero[in->a] >> 32 == UINT32_MAX && f->zero[in->b] >> 32 == UINT32_MAX &&
 	    (in->x < CC_SLT || in->x > CC_SLE))
 		in->w = 0;

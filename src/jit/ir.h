@@ -122,6 +122,7 @@ struct ir_fn {
 	uint32_t *preds, npreds;
 	bool failed; /* out of memory or over a limit */
 	bool fold;   /* optimise */
+	bool maybe_null; /* it has a choice between a pointer and NULL */
 	struct arena *arena;
 	/* value numbering */
 	uint32_t *hash, *next;
@@ -190,7 +191,8 @@ struct jit_func {
 	bool uses_run;	     /* it or what it calls */
 	bool uses_stack;
 	bool reached, callback;
-	uint32_t code; /* offset in the program's code */
+	bool known, escaped; /* known.c: it was looked at; addresses of its frame are anywhere */
+	uint32_t code;	     /* offset in the program's code */
 };
 
 struct jit_unit {
@@ -201,6 +203,9 @@ struct jit_unit {
 	struct jit_func *funcs;
 	uint32_t nfuncs;
 	uint32_t *func_of; /* by instruction: number of the function that starts there */
+	uint32_t *call_of; /* by instruction: 1 + number in calls[], 0: no helper call */
+	int16_t *frame_off;
+	struct jit_known_call *calls;
 	struct arena *arena, *scratch; /* of the program; of the function at hand */
 	const struct exec_native *native;
 	bool has_callbacks, has_tails;

@@ -11,6 +11,7 @@
 
 #define MAX_ROUNDS 12
 #define WORTHWHILE 32
+#define MAX_STEPS 16 /* up the dominator tree, for one operand */
 
 struct pass {
 	struct ir_fn *from, *to;
@@ -136,9 +137,12 @@ static void renew_facts(struct ir_fn *f)
 	}
 }
 
-/* Is there something that the builder could not know: about the PHIs of loops, or a branch that is decided? */
+/* Is there something that the builder could not know: about the PHIs of loops, pointers checked for NULL, or a branch
+ * that is decided? */
 static bool is_news(const struct ir_fn *f)
 {
+	if (f->maybe_null)
+		return true;
 	for (uint32_t k = 0; k < f->nblocks; k++) {
 		const struct ir_block *b = &f->blocks[k];
 		bool taken;
@@ -152,16 +156,53 @@ static bool is_news(const struct ir_fn *f)
 	return false;
 }
 
-static uint32_t copy_args(struct pass *p, const struct ir_ins *in)
+/* What the branch at the end of @pred says about a pointer or NULL when it goes to @to; 0: nothing. */
+static uint32_t decided_by(struct pass *p, uint32_t v, uint32_t pred, uint32_t to)
+{
+	const struct ir_fn *f = p->from;
+	const struct ir_block *block = &f->blocks[pred];
+	const struct ir_ins *br = &f->ins[block->end - 1];
+	const uint32_t *choice = &f->args[f->ins[v].a + 2];
+	bool null, first;
+
+	if (block->end == block->start || br->op != IR_BR || br->a != v ||
+	    (br->x != CC_EQ && br->x != CC_NE) || !ir_is(f, br->b, IR_CONST) || f->ins[br->b].imm ||
+	    block->succ[0] == block->succ[1])
+		return 0;
+	null = (br->x == CC_EQ) == (block->succ[0] == to);
+	first = ir_is(f, choice[0], IR_CONST) && !f->ins[choice[0]].imm;
+	return null == first ? choice[0] : choice[1];
+}
+
+/* The name of an operand in block @k: behind the check for NULL a pointer is one of two things. */
+static uint32_t use(struct pass *p, uint32_t v, uint32_t k)
+{
+	const struct ir_fn *f = p->from;
+	uint32_t found;
+
+	if (f->ins[v].op != IR_SELECT || !f->ins[v].imm)
+		return p->map[v];
+	for (int step = 0; step < MAX_STEPS && k != f->home[v] && k; step++) {
+		const struct ir_block *block = &f->blocks[k];
+
+		found = block->npreds == 1 ? decided_by(p, v, f->preds[block->pred], k) : 0;
+		if (found)
+			return p->map[found];
+		k = block->idom;
+	}
+	return p->map[v];
+}
+
+static uint32_t copy_args(struct pass *p, const struct ir_ins *in, uint32_t k)
 {
 	uint32_t at = ir_args(p->to, NULL, in->b);
 
-	for (uint32_t k = 0; !p->to->failed && k < in->b; k++)
-		p->to->args[at + k] = p->map[p->from->args[in->a + k]];
+	for (uint32_t i = 0; !p->to->failed && i < in->b; i++)
+		p->to->args[at + i] = use(p, p->from->args[in->a + i], k);
 	return at;
 }
 
-static void copy_value(struct pass *p, uint32_t v)
+static void copy_value(struct pass *p, uint32_t v, uint32_t k)
 {
 	const struct ir_ins *old = &p->from->ins[v];
 	struct ir_ins in = *old;
@@ -182,22 +223,22 @@ static void copy_value(struct pass *p, uint32_t v)
 		return;
 	case IR_SELECT:
 		in.b = 4;
-		in.a = copy_args(p, &in);
+		in.a = copy_args(p, &in, k);
 		in.b = 0;
 		break;
 	case IR_CALL:
-		in.c = p->map[in.c];
-		in.a = copy_args(p, &in);
+		in.c = use(p, in.c, k);
+		in.a = copy_args(p, &in, k);
 		break;
 	case IR_CALL_LOCAL:
-		in.a = copy_args(p, &in);
+		in.a = copy_args(p, &in, k);
 		break;
 	case IR_ATOMIC:
-		in.c = p->map[in.c];
+		in.c = use(p, in.c, k);
 		/* fall through */
 	default:
-		in.a = ir_operands[in.op] >= 1 ? p->map[in.a] : in.a;
-		in.b = ir_operands[in.op] >= 2 ? p->map[in.b] : in.b;
+		in.a = ir_operands[in.op] >= 1 ? use(p, in.a, k) : in.a;
+		in.b = ir_operands[in.op] >= 2 ? use(p, in.b, k) : in.b;
 	}
 	if (in.op == IR_LOAD && in.y != LOAD_ORDERED)
 		in.c = 0;
@@ -218,7 +259,7 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 		ir_forget(p->to);
 	block->start = p->to->n;
 	for (uint32_t v = old->start; v < old->end; v++)
-		copy_value(p, v);
+		copy_value(p, v, k);
 	block->end = p->to->n;
 	if (!p->to->failed && decided(p->to, &p->to->ins[block->end - 1], &taken)) {
 		p->found += WORTHWHILE;
@@ -228,17 +269,29 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 	}
 }
 
+/* The operand of a PHI of block @k along its @p-th edge. */
+static uint32_t along(struct pass *p, uint32_t v, uint32_t k, uint32_t pred)
+{
+	uint32_t found = 0;
+
+	if (p->from->ins[v].op == IR_SELECT && p->from->ins[v].imm)
+		found = decided_by(p, v, pred, k);
+	return found ? p->map[found] : use(p, v, pred);
+}
+
 static void fill_phis(struct pass *p)
 {
 	struct ir_fn *to = p->to;
 
 	for (uint32_t v = 1; v < to->n; v++) {
 		struct ir_ins *in = &to->ins[v];
+		const struct ir_block *block = &p->from->blocks[to->home[v]];
 
 		if (in->op != IR_PHI)
 			continue;
 		for (uint32_t k = 0; k < in->b; k++)
-			to->args[in->a + k] = p->map[p->from->args[p->from->ins[in->c].a + k]];
+			to->args[in->a + k] = along(p, p->from->args[p->from->ins[in->c].a + k],
+						    to->home[v], p->from->preds[block->pred + k]);
 		in->c = 0;
 	}
 }

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "jit/ir.h"
+#include "jit/known.h"
 
 /* Words of isa.def. */
 enum {
@@ -214,10 +214,14 @@ int jit_scan(struct jit_unit *u)
 	r = find_functions(u);
 	if (r < 0)
 		return r;
+	for (uint32_t f = 0; f < u->nfuncs; f++)
+		u->funcs[f].reached = u->view[u->funcs[f].start].reached;
+	r = jit_know(u);
+	if (r < 0)
+		return r;
 	for (uint32_t f = 0; f < u->nfuncs; f++) {
 		struct jit_func *fn = &u->funcs[f];
 
-		fn->reached = u->view[fn->start].reached;
 		for (uint32_t i = fn->start; fn->reached && i < fn->end; i++) {
 			if (!u->view[i].reached)
 				continue;

@@ -99,10 +99,10 @@ static uint32_t address(struct build *b, uint32_t base, int32_t off, struct ir_i
 	return build_access(b, in);
 }
 
-static void load(struct build *b, const struct exec_view *v, struct rule rule)
+static void load(struct build *b, uint32_t i, const struct exec_view *v, struct rule rule)
 {
 	struct ir_ins in = { .op = IR_LOAD, .w = 1, .x = rule.x, .y = rule.y };
-	int slot = v->src == ISA_REG_FP ? build_slot(b, v->off, rule.x) : -1;
+	int slot = build_slot(b, jit_frame_off(b->u, i), rule.x);
 	uint32_t addr, value;
 	uint64_t known;
 
@@ -125,12 +125,13 @@ static void load(struct build *b, const struct exec_view *v, struct rule rule)
 	build_set(b, v->dst, address(b, addr, v->off, &in));
 }
 
-static void store(struct build *b, const struct exec_view *v, struct rule rule, uint32_t value)
+static void store(struct build *b, uint32_t i, const struct exec_view *v, struct rule rule,
+		  uint32_t value)
 {
 	struct ir_ins in = {
 		.op = IR_STORE, .w = rule.x == 8, .x = rule.x, .y = rule.y, .b = value
 	};
-	int slot = v->dst == ISA_REG_FP ? build_slot(b, v->off, rule.x) : -1;
+	int slot = build_slot(b, jit_frame_off(b->u, i), rule.x);
 
 	if (slot < 0)
 		address(b, build_get(b, v->dst), v->off, &in);
@@ -221,13 +222,13 @@ void build_insn(struct build *b, uint32_t i)
 		extend(b, v, rule);
 		break;
 	case RULE_LOAD:
-		load(b, v, rule);
+		load(b, i, v, rule);
 		break;
 	case RULE_STORE_IMM:
-		store(b, v, rule, ir_const(f, imm));
+		store(b, i, v, rule, ir_const(f, imm));
 		break;
 	case RULE_STORE_REG:
-		store(b, v, rule, build_get(b, v->src));
+		store(b, i, v, rule, build_get(b, v->src));
 		break;
 	case RULE_ATOMIC:
 		atomic(b, v, rule);

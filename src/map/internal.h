@@ -55,6 +55,8 @@ struct map_ops {
 	int (*slot_update)(struct map *map, const void *key, void *obj, void (*put)(void *),
 			   uint64_t flags);
 	void *(*slot_find)(struct map *map, const void *key);
+	/* How it is built into compiled code, whatever programs may do; NULL: not at all. */
+	void (*form)(const struct map *map, struct map_form *ret);
 	/* Rings and buffers: NULL answers false. */
 	bool (*pending)(const struct map *map);
 };
@@ -222,6 +224,8 @@ int table_next_key(struct map *map, const void *key, void *next);
 /* Copies the value of every CPU, under the lock. */
 int table_user_lookup(struct map *map, const void *key, void *value);
 int table_user_update(struct map *map, const void *key, const void *value, uint64_t flags);
+
+void table_form(const struct map *map, struct map_form *ret); /* table_form.c */
 
 uint64_t map_hash_bytes(const void *bytes, uint32_t len, uint64_t seed);
 

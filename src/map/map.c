@@ -360,6 +360,23 @@ uint64_t map_direct_value(const struct map *map)
 									    0;
 }
 
+bool map_form(const struct map *map, struct map_form *ret)
+{
+	const struct map_form_fn none = { 0 };
+
+	*ret = (struct map_form){ 0 };
+	if (!map->ops->form)
+		return false;
+	map->ops->form(map, ret);
+	if (!map_prog_may_read(map)) {
+		ret->array = false;
+		ret->lookup = none;
+	}
+	if (!map_prog_may_write(map))
+		ret->update = ret->remove = none;
+	return true;
+}
+
 bool map_pending(const struct map *map)
 {
 	return map->ops->pending && map->ops->pending(map);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "btf/btf.h"
+#include "spec/form.h"
 #include "spec/spec.h"
 
 /* Update flags of the UAPI. */
@@ -78,6 +79,9 @@ bool map_prog_may_write(const struct map *map);
 bool map_prog_may_read(const struct map *map);
 /* Start of an array map's value 0 (ISA_PSEUDO_MAP_IDX_VALUE), or 0. */
 uint64_t map_direct_value(const struct map *map);
+
+/* How compiled code does what programs do with it; false: it calls the helpers. Holds as long as the map. */
+bool map_form(const struct map *map, struct map_form *ret);
 
 /*
  * Objects in slots: programs (prog array) and maps (map-in-map). Slots hold what core gives; `put` releases it as

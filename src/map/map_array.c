@@ -61,6 +61,19 @@ static int user_lookup(struct map *map, const void *key, void *value)
 	return 0;
 }
 
+/* One value an element, or one a CPU. */
+static void form(const struct map *map, struct map_form *ret)
+{
+	bool percpu = map_is_percpu(map->attr.type);
+
+	ret->array = true;
+	ret->base = (uintptr_t)map->values;
+	ret->count = map->attr.max_entries;
+	ret->stride = (uint32_t)map->stride;
+	ret->cpu_stride = percpu ? map->vstride : 0;
+	ret->cpus = percpu ? map->ncpus : 0;
+}
+
 const struct map_ops map_array_ops = {
 	.size = sizeof(struct map),
 	.check = map_check_array,
@@ -71,6 +84,7 @@ const struct map_ops map_array_ops = {
 	.next_key = map_index_next,
 	.user_lookup = user_lookup,
 	.user_update = user_update,
+	.form = form,
 };
 
 /* Per-CPU arrays: element i holds the values of all CPUs side by side. */
@@ -133,4 +147,5 @@ const struct map_ops map_percpu_array_ops = {
 	.user_lookup = percpu_user_lookup,
 	.user_update = percpu_user_update,
 	.lookup_percpu = percpu_lookup,
+	.form = form,
 };

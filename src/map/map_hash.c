@@ -22,6 +22,7 @@ const struct map_ops map_hash_ops = {
 	.next_key = table_next_key,
 	.user_lookup = table_user_lookup,
 	.user_update = table_user_update,
+	.form = table_form,
 };
 
 static void *percpu_lookup(struct map *map, const void *key, uint32_t cpu)
@@ -43,5 +44,6 @@ const struct map_ops map_percpu_hash_ops = {
 	.next_key = table_next_key,
 	.user_lookup = table_user_lookup,
 	.user_update = table_user_update,
+	.form = table_form,
 	.lookup_percpu = percpu_lookup,
 };

@@ -11,46 +11,12 @@
  * LRU: one stripe, and a clock (second chance) over the elements. A look-up marks its element, the hand
  * clears marks and evicts the first element without one, after at most CLOCK_STEPS steps any: O(1).
  */
-#include "map/internal.h"
+#include "map/table.h"
 
 #include <stdlib.h>
 
-#define END_MARK 0x80000000u
 #define MAX_STRIPES 64u
 #define CLOCK_STEPS 128u
-#define MAX_RETRIES 64u
-
-/* Hashing: multiply and fold 64 bits to 128 and back. The constants are odd and random. */
-
-#define FOLD_A 0x8f7a6d1be93c5421ull
-#define FOLD_B 0xd2b4c693a75f1e8bull
-
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static inline uint64_t tail_word(const uint8_t *key, uint32_t len)
-{
-	uint64_t word = 0;
-
-	if (len == 4)
-		return bytes_u32(key, false);
-	memcpy(&word, key, len);
-	return word;
-}
-
-static inline uint32_t finish(uint64_t h)
-{
-	return (uint32_t)(h ^ h >> 32);
-}
-
-static inline uint32_t hash_word(uint64_t word, uint64_t seed)
-{
-	return finish(fold(word ^ seed ^ FOLD_A, FOLD_B));
-}
 
 uint64_t map_hash_bytes(const void *bytes, uint32_t len, uint64_t seed)
 {
@@ -83,11 +49,6 @@ static inline uint32_t hash_key(const struct table *t, const void *key)
 /* Keys are kept in whole words, filled up with zeroes, and read and written by words: a reader may stand
  * on an element whose key is being written, and must then see some key, not undefined behaviour. */
 
-static inline uint64_t load_word(const uint64_t *at)
-{
-	return __atomic_load_n(at, __ATOMIC_RELAXED);
-}
-
 static inline bool same_key(const struct table *t, const struct table_elem *e, const uint8_t *key)
 {
 	uint32_t size = t->map.attr.key_size, i;
@@ -106,21 +67,6 @@ static void store_key(const struct table *t, struct table_elem *e, const uint8_t
 		__atomic_store_n(&e->key[i], bytes_u64(key, false), __ATOMIC_RELAXED);
 	if (size)
 		__atomic_store_n(&e->key[i], tail_word(key, size), __ATOMIC_RELAXED);
-}
-
-static inline struct table_elem *elem_at(const struct table *t, uint32_t number)
-{
-	return (struct table_elem *)(t->map.values + (number - 1) * t->map.stride);
-}
-
-static inline bool is_end(uint32_t number)
-{
-	return !number || number & END_MARK;
-}
-
-static inline uint32_t end_of(uint32_t bucket)
-{
-	return END_MARK | (bucket & ~END_MARK);
 }
 
 /* Looking up ----------------------------------------------------------------------------------------- */
@@ -148,7 +94,7 @@ static struct table_elem *find_locked(const struct table *t, const void *key, ui
 	return NULL;
 }
 
-static struct table_elem *find_slowly(const struct table *t, const void *key, uint32_t hash)
+struct table_elem *table_find_slowly(const struct table *t, const void *key, uint32_t hash)
 {
 	struct table_stripe *stripe = stripe_of(t, hash);
 	struct table_elem *e;
@@ -163,22 +109,10 @@ static struct table_elem *find_slowly(const struct table *t, const void *key, ui
 /* Keys of up to 8 bytes: comparing the key is as cheap as comparing its hash. */
 static struct table_elem *find_word(const struct table *t, const void *key, uint32_t hash)
 {
-	uint32_t bucket = hash & t->mask, size = t->map.attr.key_size, number;
+	uint32_t size = t->map.attr.key_size;
 	uint64_t word = size == 8 ? bytes_u64(key, false) : tail_word(key, size);
 
-	for (unsigned int tries = 0; tries < MAX_RETRIES; tries++) {
-		number = __atomic_load_n(&t->buckets[bucket], __ATOMIC_ACQUIRE);
-		while (!is_end(number)) {
-			struct table_elem *e = elem_at(t, number);
-
-			if (load_word(e->key) == word)
-				return e;
-			number = __atomic_load_n(&e->next, __ATOMIC_ACQUIRE);
-		}
-		if (!number || number == end_of(bucket))
-			return NULL;
-	}
-	return find_slowly(t, key, hash);
+	return table_find_word(t, word, hash);
 }
 
 struct table_elem *table_find(const struct table *t, const void *key)
@@ -200,7 +134,7 @@ struct table_elem *table_find(const struct table *t, const void *key)
 		if (!number || number == end_of(bucket))
 			return NULL;
 	}
-	return find_slowly(t, key, hash);
+	return table_find_slowly(t, key, hash);
 }
 
 /* Elements: free, spare, evicted --------------------------------------------------------------------- */
@@ -225,6 +159,23 @@ static void push_free(struct table *t, uint32_t number)
 	elem_at(t, number)->link = t->free_top;
 	t->free_top = number;
 	map_unlock(&t->free_lock);
+}
+
+/*
+ * An element for a new key: live and spare ones leave one free for each stripe without a spare, so there is always one.
+ */
+static uint32_t take_elem(struct table *t, struct table_stripe *stripe)
+{
+	uint32_t number = stripe->spare;
+
+	stripe->spare = 0;
+	return number ? number : pop_free(t);
+}
+
+static void give_spare(struct table *t, struct table_stripe *stripe, uint32_t number)
+{
+	elem_at(t, number)->link = 0;
+	stripe->spare = number;
 }
 
 static void unlink_elem(struct table *t, uint32_t *where)
@@ -289,10 +240,15 @@ static void write_value(struct table *t, struct table_elem *e, const struct tabl
 	}
 	if (fresh && t->map.ncpus > 1)
 		memset(values, 0, all);
-	memmove(values + (uint64_t)w->cpu * t->map.vstride, w->value, t->map.attr.value_size);
+	values += (uint64_t)w->cpu * t->map.vstride;
+	if (t->map.attr.value_size == 8)
+		memcpy(values, w->value, 8);
+	else
+		memmove(values, w->value, t->map.attr.value_size);
 }
 
-static int insert(struct table *t, const void *key, uint32_t hash, const struct table_write *w)
+static int insert(struct table *t, struct table_stripe *stripe, const void *key, uint32_t hash,
+		  const struct table_write *w)
 {
 	uint32_t *bucket = &t->buckets[hash & t->mask], number;
 	struct table_elem *e;
@@ -300,7 +256,7 @@ static int insert(struct table *t, const void *key, uint32_t hash, const struct 
 
 	if (r < 0)
 		return r;
-	number = pop_free(t);
+	number = take_elem(t, stripe);
 	e = elem_at(t, number);
 	store_key(t, e, key);
 	__atomic_store_n(&e->hash, hash, __ATOMIC_RELAXED);
@@ -316,7 +272,7 @@ static int insert(struct table *t, const void *key, uint32_t hash, const struct 
 static void replace(struct table *t, struct table_stripe *stripe, uint32_t *where,
 		    const struct table_write *w)
 {
-	uint32_t old = *where, number = stripe->spare ? stripe->spare : pop_free(t);
+	uint32_t old = *where, number = take_elem(t, stripe);
 	struct table_elem *from = elem_at(t, old), *e = elem_at(t, number);
 
 	for (uint32_t i = 0; i < t->words; i++)
@@ -327,14 +283,14 @@ static void replace(struct table *t, struct table_stripe *stripe, uint32_t *wher
 	write_value(t, e, w, true);
 	__atomic_store_n(&e->next, from->next, __ATOMIC_RELEASE);
 	__atomic_store_n(where, number, __ATOMIC_RELEASE);
-	from->link = 0;
-	stripe->spare = old;
+	give_spare(t, stripe, old);
 }
 
-int table_update(struct map *map, const void *key, const struct table_write *w)
+static int update_hashed(struct map *map, const void *key, uint32_t hash,
+			 const struct table_write *w)
 {
 	struct table *t = (struct table *)map;
-	uint32_t hash = hash_key(t, key), *where;
+	uint32_t *where;
 	struct table_stripe *stripe = stripe_of(t, hash);
 	struct table_elem *e;
 	int r = map_check_update(w->flags);
@@ -350,7 +306,7 @@ int table_update(struct map *map, const void *key, const struct table_write *w)
 	} else if (!e && w->flags == MAP_EXIST) {
 		r = -ENOENT;
 	} else if (!e) {
-		r = insert(t, key, hash, w);
+		r = insert(t, stripe, key, hash, w);
 	} else if (map_is_percpu(map->attr.type)) {
 		__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
 		write_value(t, e, w, false);
@@ -361,10 +317,20 @@ int table_update(struct map *map, const void *key, const struct table_write *w)
 	return r;
 }
 
-int table_remove(struct map *map, const void *key)
+int table_update(struct map *map, const void *key, const struct table_write *w)
+{
+	return update_hashed(map, key, hash_key((struct table *)map, key), w);
+}
+
+int table_update_word(struct map *map, uint64_t key, const struct table_write *w)
+{
+	return update_hashed(map, &key, hash_word(key, ((struct table *)map)->seed), w);
+}
+
+static int remove_hashed(struct map *map, const void *key, uint32_t hash)
 {
 	struct table *t = (struct table *)map;
-	uint32_t hash = hash_key(t, key), *where, number;
+	uint32_t *where, number;
 	struct table_stripe *stripe = stripe_of(t, hash);
 	struct table_elem *e;
 
@@ -373,11 +339,24 @@ int table_remove(struct map *map, const void *key)
 	if (e) {
 		number = *where;
 		unlink_elem(t, where);
-		push_free(t, number);
+		if (stripe->spare)
+			push_free(t, number);
+		else
+			give_spare(t, stripe, number);
 		map_count(&map->entries, -1);
 	}
 	map_unlock(&stripe->lock);
 	return e ? 0 : -ENOENT;
+}
+
+int table_remove(struct map *map, const void *key)
+{
+	return remove_hashed(map, key, hash_key((struct table *)map, key));
+}
+
+int table_remove_word(struct map *map, uint64_t key)
+{
+	return remove_hashed(map, &key, hash_word(key, ((struct table *)map)->seed));
 }
 
 /* User space ------------------------------------------------------------------------------------------- */

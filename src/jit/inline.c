@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Calls that become instructions, or calls of something simpler than the helper's body, as the forms of maps and
+ * helpers say (spec/form.h). What a call becomes is decided before SSA is built, because it decides
+ * which bytes of the frame can be variables: a key of 4 or 8 bytes is then a value and never in memory.
+ */
+#include <stddef.h>
+
+#include "jit/build.h"
+
+static bool is_word(uint32_t size)
+{
+	return size == 1 || size == 2 || size == 4 || size == 8;
+}
+
+static bool decide_map(const struct jit_unit *u, struct jit_known_call *call,
+		       enum helper_form_kind how)
+{
+	struct map_form *m = &call->form;
+	const struct map_form_fn *fn = how == HELPER_FORM_LOOKUP ? &m->lookup :
+				       how == HELPER_FORM_UPDATE ? &m->update :
+								   &m->remove;
+
+	if (!call->map || !exec_view_form(u->prog, call->arg[0].value, m))
+		return false;
+	if (how == HELPER_FORM_LOOKUP && m->array) {
+		call->word[1] = 4;
+		return call->map->key_size == 4;
+	}
+	if (!fn->fn || (fn->key_word && !is_word(call->map->key_size)) ||
+	    (fn->value_word && !is_word(call->map->value_size)))
+		return false;
+	call->word[1] = fn->key_word ? (uint8_t)call->map->key_size : 0;
+	call->word[2] = fn->value_word ? (uint8_t)call->map->value_size : 0;
+	return true;
+}
+
+void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call)
+{
+	const struct helper_form *form = u->view[call->insn].form;
+	bool yes = false;
+
+	if (!form)
+		return;
+	switch ((enum helper_form_kind)form->kind) {
+	case HELPER_FORM_NONE:
+		break;
+	case HELPER_FORM_LOOKUP:
+	case HELPER_FORM_UPDATE:
+	case HELPER_FORM_DELETE:
+		yes = decide_map(u, call, (enum helper_form_kind)form->kind);
+		break;
+	case HELPER_FORM_FIELD:
+	case HELPER_FORM_DIRECT:
+	case HELPER_FORM_RANDOM:
+		yes = true;
+		break;
+	case HELPER_FORM_LOOP:
+		yes = call->arg[1].kind == KNOWN_FUNC && call->arg[3].kind == KNOWN_CONST &&
+		      !call->arg[3].value;
+		break;
+	}
+	call->how = yes ? (enum helper_form_kind)form->kind : HELPER_FORM_NONE;
+}
+
+static uint32_t load(struct build *b, uint32_t base, int64_t off, uint32_t size)
+{
+	return ir_emit(b->f, (struct ir_ins){ .op = IR_LOAD,
+					      .w = 1,
+					      .x = (uint8_t)size,
+					      .y = LOAD_ZERO,
+					      .a = base,
+					      .imm = (uint64_t)off });
+}
+
+/* Bytes of the frame as one number, from the variables and the memory that hold them. */
+static uint32_t frame_word(struct build *b, int32_t off, uint32_t size)
+{
+	uint32_t value = 0, piece;
+
+	if (!build_tiled(b, off, size))
+		return load(b, b->fp, off, size);
+	for (uint32_t k = 0, bytes; k < size; k += bytes) {
+		int slot;
+
+		bytes = b->tile[off + ISA_STACK_SIZE + (int32_t)k];
+		slot = build_slot(b, off + (int32_t)k, bytes);
+		piece = slot >= 0 ? build_get(b, slot) : load(b, b->fp, off + (int32_t)k, bytes);
+		if (k)
+			piece = ir_binary(b->f, IR_SHL, 1, piece, ir_const(b->f, 8 * k));
+		value = k ? ir_binary(b->f, IR_OR, 1, value, piece) : piece;
+	}
+	return value;
+}
+
+/* What lies behind argument @a, as a number if the form takes it so, else its address. */
+static uint32_t behind(struct build *b, const struct jit_known_call *call, int a)
+{
+	static const uint8_t ops[] = {
+		[1] = ISA_LDX_B, [2] = ISA_LDX_H, [4] = ISA_LDX_W, [8] = ISA_LDX_DW
+	};
+	uint32_t size = call->word[a], addr = build_get(b, a + 1);
+	uint64_t known;
+
+	if (!size)
+		return addr;
+	if (call->arg[a].kind == KNOWN_FRAME && !b->fn->escaped)
+		return frame_word(b, (int32_t)(int64_t)call->arg[a].value, size);
+	if (b->f->fold && ir_is(b->f, addr, IR_CONST) &&
+	    exec_view_constant(b->u->prog, (enum isa_op)ops[size], b->f->ins[addr].imm, &known))
+		return ir_const(b->f, known);
+	return load(b, addr, 0, size);
+}
+
+static uint32_t run_field(struct build *b, size_t at, uint32_t size)
+{
+	return load(b, b->run, (int64_t)at, size);
+}
+
+static uint32_t choose(struct build *b, enum ir_cc cc, int w, const uint32_t args[4], bool pointer)
+{
+	b->f->maybe_null |= pointer;
+	return ir_emit(b->f, (struct ir_ins){ .op = IR_SELECT,
+					      .w = 1,
+					      .x = (uint8_t)cc,
+					      .y = (uint8_t)w,
+					      .a = ir_args(b->f, args, 4),
+					      .imm = pointer });
+}
+
+static uint32_t array_lookup(struct build *b, const struct jit_known_call *call)
+{
+	const struct map_form *m = &call->form;
+	struct ir_fn *f = b->f;
+	uint32_t index = behind(b, call, 1), at, cpu, zero = ir_const(f, 0);
+	uint32_t count = ir_const(f, m->count);
+
+	if (ir_is(f, index, IR_CONST) && f->ins[index].imm >= m->count)
+		return zero;
+	at = ir_binary(f, IR_MUL, 1, index, ir_const(f, m->stride));
+	at = ir_binary(f, IR_ADD, 1, at, ir_const(f, m->base));
+	if (m->cpus) {
+		uint32_t safe[4] = { 0, ir_const(f, m->cpus), index, ir_const(f, UINT32_MAX) };
+
+		cpu = safe[0] = run_field(b, offsetof(struct exec_run, cpu), 4);
+		index = choose(b, CC_LT, 0, safe, false);
+		cpu = ir_binary(f, IR_MUL, 1, cpu, ir_const(f, m->cpu_stride));
+		at = ir_binary(f, IR_ADD, 1, at, cpu);
+	} else if (~f->zero[index] < m->count) {
+		return at;
+	}
+	return choose(b, CC_LT, 0, (uint32_t[]){ index, count, at, zero }, true);
+}
+
+/* The function of the map that the form names. */
+static uint32_t map_call(struct build *b, const struct jit_known_call *call,
+			 const struct map_form_fn *fn, enum helper_form_kind how)
+{
+	uint32_t args[5] = { ir_const(b->f, (uintptr_t)call->map->map), behind(b, call, 1) }, n = 2;
+
+	if (how == HELPER_FORM_UPDATE) {
+		args[n++] = behind(b, call, 2);
+		args[n++] = build_get(b, 4);
+	}
+	if (fn->cpu)
+		args[n++] = run_field(b, offsetof(struct exec_run, cpu), 4);
+	return build_call_to(b, fn->fn, args, n);
+}
+
+/* helper/h_task.c: get_prandom_u32. */
+static uint32_t random_word(struct build *b, uint32_t at)
+{
+	static const struct {
+		enum ir_op op;
+		int by;
+	} steps[] = { { IR_SHR, 12 }, { IR_SHL, 25 }, { IR_SHR, 27 } };
+	struct ir_fn *f = b->f;
+	uint32_t x = run_field(b, at, 8), zero = ir_const(f, 0);
+
+	x = choose(b, CC_EQ, 1, (uint32_t[]){ x, zero, ir_const(f, 0x9e3779b97f4a7c15ull), x },
+		   false);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		x = ir_binary(f, IR_XOR, 1, x,
+			      ir_binary(f, steps[i].op, 1, x, ir_const(f, (uint64_t)steps[i].by)));
+	ir_emit(f,
+		(struct ir_ins){ .op = IR_STORE, .w = 1, .x = 8, .a = b->run, .b = x, .imm = at });
+	x = ir_binary(f, IR_MUL, 1, x, ir_const(f, 0x2545f4914f6cdd1dull));
+	return ir_binary(f, IR_SHR, 1, x, ir_const(f, 32));
+}
+
+static uint32_t direct(struct build *b, uint32_t i)
+{
+	uint64_t mask = build_arg_mask(b->u, i);
+	uint32_t args[6] = { b->run }, n = 1;
+
+	for (int r = 1; r <= 5 && mask >> r & 1; r++)
+		args[n++] = build_get(b, r);
+	return build_call_to(b, (uintptr_t)b->u->view[i].fn, args, n);
+}
+
+bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
+{
+	const struct jit_known_call *call = jit_known_call(b->u, i);
+	const struct helper_form *form = b->u->view[i].form;
+
+	if (!call)
+		return false;
+	switch (call->how) {
+	case HELPER_FORM_NONE:
+	case HELPER_FORM_LOOP: /* flow.c */
+		return false;
+	case HELPER_FORM_LOOKUP:
+		*ret = call->form.array ? array_lookup(b, call) :
+					  map_call(b, call, &call->form.lookup, call->how);
+		return true;
+	case HELPER_FORM_UPDATE:
+		*ret = map_call(b, call, &call->form.update, call->how);
+		return true;
+	case HELPER_FORM_DELETE:
+		*ret = map_call(b, call, &call->form.remove, call->how);
+		return true;
+	case HELPER_FORM_FIELD:
+		*ret = run_field(b, form->at, form->size);
+		return true;
+	case HELPER_FORM_DIRECT:
+		*ret = direct(b, i);
+		return true;
+	case HELPER_FORM_RANDOM:
+		*ret = random_word(b, form->at);
+		return true;
+	}
+	return false;
+}
