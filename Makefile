@@ -78,6 +78,7 @@ WORK_SRC := $(sort $(wildcard bench/workloads/*.c))
 WORK_BPF := $(WORK_SRC:%.c=$(O)/%.vm.o) $(WORK_SRC:%.c=$(O)/%.xdp.o)
 JIT_BENCH_OBJ := $(WORK_SRC:%.c=$(O)/%.gcc.o) $(WORK_SRC:%.c=$(O)/%.clang.o) \
 	$(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard bench/jit/*.c)))
+MAP_BENCH_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard bench/map/*.c)))
 BPF_OBJ := $(BPF_SRC:%.c=$(O)/%.o) $(BE_SRC:%.bpf.c=$(O)/%.be.bpf.o)
 EXAMPLE_OBJ := $(filter $(O)/examples/%,$(BPF_OBJ)) $(O)/examples/embed
 TEST_OBJ := $(filter-out $(O)/bench/%,$(BPF_OBJ))
@@ -193,6 +194,9 @@ $(O)/examples/%: examples/%.c $(LIB) $(O)/flags
 	$(call say,CC,$<)$(CC) -std=c11 -Iinclude $(WARN) $(STRICT) $(CFLAGS) $(SAN_FLAGS) -o $@ $< \
 		$(LDFLAGS) $(LIB) $(LIB_LIBS)
 $(O)/bench/jit_bench: $(O)/obj/bench/jit_bench.o $(JIT_BENCH_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link) -lbpf -lelf -lz -lm
+$(O)/bench/map_bench: $(O)/obj/bench/map_bench.o $(MAP_BENCH_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz -lm
 $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)

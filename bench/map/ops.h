@@ -9,12 +9,12 @@
 #define STEPS 1000
 #define ENTRIES 10000
 
-#define MAP(name, kind, key_type, value_type, entries)     \
-	struct {                                           \
-		__uint(type, BPF_MAP_TYPE_##kind);         \
-		__uint(max_entries, entries);              \
-		__type(key, key_type);                     \
-		__type(value, value_type);                 \
+#define MAP(name, kind, key_type, value_type, entries) \
+	struct {                                       \
+		__uint(type, BPF_MAP_TYPE_##kind);     \
+		__uint(max_entries, entries);          \
+		__type(key, key_type);                 \
+		__type(value, value_type);             \
 	} name SEC(".maps")
 
 struct route {
@@ -49,8 +49,8 @@ struct {
 __u64 start, readable, sum;
 
 #define BARRIER(x) asm volatile("" : "+r"(x))
-#define PROGRAM(name)  \
-	SEC(SECTION) \
+#define PROGRAM(name) \
+	SEC(SECTION)  \
 	int name(void *ctx)
 #define STEPS_OF(i) for (__u32 i = 0; i < STEPS; i++)
 
@@ -72,7 +72,8 @@ PROGRAM(steps)
 {
 	__u64 from = advance(), n = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u64 key = from + i;
 
 		BARRIER(key);
@@ -85,7 +86,8 @@ PROGRAM(array_inc)
 {
 	__u32 from = advance(), n = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u32 key = from + i;
 		__u64 *value = bpf_map_lookup_elem(&array, &key);
 
@@ -97,19 +99,20 @@ PROGRAM(array_inc)
 	return n;
 }
 
-#define LOOKUP(name, map)                                              \
-	PROGRAM(name)                                                  \
-	{                                                              \
-		__u64 from = advance(), n = 0;                         \
-		STEPS_OF(i) {                                          \
-			__u64 key = from + i;                          \
+#define LOOKUP(name, map)                                               \
+	PROGRAM(name)                                                   \
+	{                                                               \
+		__u64 from = advance(), n = 0;                          \
+		STEPS_OF(i)                                             \
+		{                                                       \
+			__u64 key = from + i;                           \
 			__u64 *value = bpf_map_lookup_elem(&map, &key); \
-			if (value) {                                   \
-				++*value;                              \
-				n++;                                   \
-			}                                              \
-		}                                                      \
-		return n;                                              \
+			if (value) {                                    \
+				++*value;                               \
+				n++;                                    \
+			}                                               \
+		}                                                       \
+		return n;                                               \
 	}
 
 LOOKUP(hash_lookup, hash)
@@ -120,7 +123,8 @@ PROGRAM(hash_update)
 {
 	__u64 from = advance(), n = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u64 key = from + i;
 
 		n += bpf_map_update_elem(&hash, &key, &key, BPF_ANY) == 0;
@@ -132,7 +136,8 @@ PROGRAM(hash_pair)
 {
 	__u64 from = advance(), n = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u64 key = ENTRIES + from + i;
 
 		n += bpf_map_update_elem(&hash, &key, &key, BPF_ANY) == 0 &&
@@ -148,7 +153,8 @@ PROGRAM(lru_update)
 
 	sum += from == 0;
 	from += (sum & 1) * ENTRIES;
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u64 key = from + i;
 
 		n += bpf_map_update_elem(&lru, &key, &key, BPF_ANY) == 0;
@@ -161,7 +167,8 @@ PROGRAM(lpm_lookup)
 	struct route key = { .bits = 32 };
 	__u64 from = advance(), n = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		key.addr = (from + i) * 2654435761u;
 		n += bpf_map_lookup_elem(&lpm, &key) != 0;
 	}
@@ -172,7 +179,8 @@ PROGRAM(ring_16)
 {
 	__u64 from = advance(), n = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u64 *record = bpf_ringbuf_reserve(&ring, 16, 0);
 
 		if (!record)
@@ -189,7 +197,8 @@ PROGRAM(ktime)
 {
 	__u64 n = 0, last = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u64 now = bpf_ktime_get_ns();
 
 		n += now >= last;
@@ -203,7 +212,7 @@ PROGRAM(random)
 	__u64 n = 0;
 
 	STEPS_OF(i)
-		n += bpf_get_prandom_u32() & 1;
+	n += bpf_get_prandom_u32() & 1;
 	return n ? STEPS : 0;
 }
 
@@ -211,7 +220,8 @@ PROGRAM(cpu)
 {
 	__u64 n = 0;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		__u64 cpu = bpf_get_smp_processor_id();
 
 		BARRIER(cpu);
@@ -224,7 +234,8 @@ PROGRAM(probe_read)
 {
 	__u64 n = 0, got, from = readable;
 
-	STEPS_OF(i) {
+	STEPS_OF(i)
+	{
 		/* every eighth address is bad */
 		__u64 at = i & 7 ? from + i % 64 * 8 : 8;
 
@@ -247,13 +258,10 @@ PROGRAM(loop)
 	return total == (__u64)STEPS * (STEPS - 1) / 2 ? STEPS : 0;
 }
 
-/* 32 times itself, then it goes on. */
+/* Itself, until the limit of 33 in a row. */
 PROGRAM(tail)
 {
-	if (sum++ & 31)
-		bpf_tail_call(ctx, &progs, 0);
-	else
-		bpf_tail_call(ctx, &progs, 0);
+	bpf_tail_call(ctx, &progs, 0);
 	return STEPS;
 }
 

@@ -24,6 +24,8 @@ struct core_prog {
 	uint32_t index;
 	struct exec_prog *exec;	    /* NULL: refused or not asked for */
 	struct skep_error *refused; /* why, owned; NULL when it runs or was never asked for */
+	const struct exec_native
+		*native; /* its compiled form, for tail calls: of who compiled it, or NULL */
 	/* what happened, counted by core_run() */
 	uint64_t runs, faults, insns;
 };

@@ -96,6 +96,12 @@ static const struct exec_prog *space_tail(void *space, void *map, uint32_t index
 	return prog ? prog->exec : NULL;
 }
 
+static const struct exec_native *space_native(void *space, const struct exec_prog *prog)
+{
+	(void)space;
+	return ((const struct core_prog *)exec_prog_owner(prog))->native;
+}
+
 static bool space_form(void *space, uint64_t addr, struct map_form *ret)
 {
 	const struct exec_map *m = space_map(space, addr);
@@ -107,5 +113,6 @@ const struct exec_space_ops core_space_ops = {
 	.map = space_map,
 	.value = space_value,
 	.tail = space_tail,
+	.native = space_native,
 	.form = space_form,
 };
