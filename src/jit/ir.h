@@ -120,8 +120,8 @@ struct ir_fn {
 	uint32_t nblocks;
 	uint32_t *order; /* reached blocks in reverse postorder, after NO_BLOCKs */
 	uint32_t *preds, npreds;
-	bool failed; /* out of memory or over a limit */
-	bool fold;   /* optimise */
+	bool failed;	 /* out of memory or over a limit */
+	bool fold;	 /* optimise */
 	bool maybe_null; /* it has a choice between a pointer and NULL */
 	struct arena *arena;
 	/* value numbering */

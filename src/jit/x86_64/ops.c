@@ -275,22 +275,42 @@ static void negate(struct x86_emit *e, uint32_t v)
 	x86_finish(e, v, reg);
 }
 
+/* reg = v, and the flags stay. */
+static void settle(struct x86_emit *e, int reg, uint32_t v)
+{
+	uint64_t c;
+
+	if (x86_is_const(e, v, &c) && !c) {
+		x86_rr(e->out, 0, 0xc7, 0, reg);
+		x86_u32(e->out, 0);
+	} else {
+		x86_copy(e, reg, v);
+	}
+}
+
 static void choose(struct x86_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
 	const uint32_t *args = &e->f->args[in->a];
+	uint32_t yes = args[2], no = args[3], t;
+	int reg = x86_target(e, v), other;
 	enum x86_cond cc;
-	int yes;
 
-	x86_copy(e, R11, args[3]);
 	x86_compare(e, (enum ir_cc)in->x, in->y, args[0], args[1], &cc);
-	yes = x86_reg_of(e, args[2]);
-	if (yes < 0) {
-		x86_load(e->out, R10, x86_slot_of(e, args[2]), 8, false);
-		yes = R10;
+	if (reg == x86_reg_of(e, yes)) {
+		t = yes;
+		yes = no;
+		no = t;
+		cc ^= 1;
 	}
-	x86_cmov(e->out, 1, cc, R11, yes);
-	x86_finish(e, v, R11);
+	settle(e, reg, no);
+	other = x86_reg_of(e, yes);
+	if (other < 0) {
+		other = reg == R11 ? R10 : R11;
+		settle(e, other, yes);
+	}
+	x86_cmov(e->out, 1, cc, reg, other);
+	x86_finish(e, v, reg);
 }
 
 void x86_value(struct x86_emit *e, uint32_t v)
