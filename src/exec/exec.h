@@ -149,34 +149,6 @@ void exec_prog_free(struct exec_prog *prog);
 void *exec_prog_owner(const struct exec_prog *prog);
 const char *exec_prog_name(const struct exec_prog *prog);
 
-/* What a compiler needs to know of one decoded instruction (view.c). */
-struct exec_view {
-	enum isa_op op; /* ISA_INVALID: the second slot of a wide one, or one that is never run */
-	uint8_t dst, src;
-	bool func, target,
-		reached; /* a function starts here, a jump lands here, control can come here */
-	bool tail_call;
-	bool probe; /* FACT_PROBE: a load that gives 0 when its address is bad */
-	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
-	uint64_t imm; /* sign-extended; a wide load's value */
-	/* A helper call: the body, or the embedder's; @row is its arguments, NULL: an embedder's that has none. */
-	const struct spec_helper *row;
-	exec_helper_fn fn;
-	const struct exec_custom *custom;
-	const struct helper_form *form; /* NULL: none */
-};
-
-uint32_t exec_view_count(const struct exec_prog *prog);
-void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret);
-int exec_view_type(const struct exec_prog *prog); /* enum spec_prog_type, or -1 */
-void *exec_view_custom_ctx(const struct exec_prog *prog);
-/* The value of a load at a constant address that no one may write any more. */
-bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret);
-
-/* The map whose pointer is @addr and how it is built in; NULL or false: there is none. */
-const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr);
-bool exec_view_form(const struct exec_prog *prog, uint64_t addr, struct map_form *ret);
-
 /*
  * Compiled form of a program, as exec sees it: callbacks and tail calls go through it. `call` runs the function
  * at instruction @insn on the stack frames of @run from run->depth on.

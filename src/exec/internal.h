@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/num.h"
-#include "exec/exec.h"
+#include "exec/view.h"
 
 #define ERR(name, id, code, problem) \
 	static const struct err_def ERR_##name __attribute__((unused)) = { id, code, problem };

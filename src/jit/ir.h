@@ -10,6 +10,7 @@
 #define JIT_IR_H
 
 #include "base/arena.h"
+#include "exec/view.h"
 #include "jit/jit.h"
 
 enum ir_op {

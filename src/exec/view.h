@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A decoded program as a compiler reads it (view.c). */
+#ifndef EXEC_VIEW_H
+#define EXEC_VIEW_H
+
+#include "exec/exec.h"
+
+/* What a compiler needs to know of one decoded instruction. */
+struct exec_view {
+	enum isa_op op; /* ISA_INVALID: the second slot of a wide one, or one that is never run */
+	uint8_t dst, src;
+	bool func, target,
+		reached; /* a function starts here, a jump lands here, control can come here */
+	bool tail_call;
+	bool probe; /* FACT_PROBE: a load that gives 0 when its address is bad */
+	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
+	uint64_t imm; /* sign-extended; a wide load's value */
+	/* A helper call: the body, or the embedder's; @row is its arguments, NULL: an embedder's that has none. */
+	const struct spec_helper *row;
+	exec_helper_fn fn;
+	const struct exec_custom *custom;
+	const struct helper_form *form; /* NULL: none */
+};
+
+uint32_t exec_view_count(const struct exec_prog *prog);
+void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret);
+int exec_view_type(const struct exec_prog *prog); /* enum spec_prog_type, or -1 */
+void *exec_view_custom_ctx(const struct exec_prog *prog);
+/* The value of a load at a constant address that no one may write any more. */
+bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret);
+
+/* The map whose pointer is @addr and how it is built in; NULL or false: there is none. */
+const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr);
+bool exec_view_form(const struct exec_prog *prog, uint64_t addr, struct map_form *ret);
+
+#endif
