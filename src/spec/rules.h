@@ -26,4 +26,54 @@ const char *spec_helper_ret_btf(const struct spec_helper *h);
 /* May its map argument be a map of this type? (Of a helper without one: false.) */
 bool spec_helper_takes_map(const struct spec_helper *h, int map_type);
 
+/* Contexts -------------------------------------------------------------------------------------- */
+
+/* What a load gives. Of a pointer "or NULL" the program must ask before it may use it. */
+enum spec_yield {
+	YIELD_SCALAR,
+	YIELD_PKT,
+	YIELD_PKT_END,
+	YIELD_PKT_META,
+	YIELD_SOCKET,
+	YIELD_SOCKET_OR_NULL,
+	YIELD_SOCK_COMMON_OR_NULL,
+	YIELD_FLOW_KEYS, /* SPEC_FLOW_KEYS_SIZE bytes, readable and writable at any offset */
+	YIELD_BTF,	 /* a trusted pointer to the kernel type `btf` */
+	YIELD_TP_BUFFER, /* the writable memory of a raw tracepoint */
+};
+
+#define SPEC_FLOW_KEYS_SIZE 56
+
+struct spec_ctx_rule {
+	const char *name; /* the member */
+	uint16_t off, size;
+	uint8_t reads, reads_at_start, writes; /* sets of access sizes: 1 | 2 | 4 | 8 */
+	uint32_t readers, writers;	       /* sets of ctx_rules.c */
+	enum spec_yield yields;
+	const char *btf;
+};
+
+/* Sockets that a program has a pointer to; they are read by the same rules, and never written. */
+enum spec_sock { SOCK_COMMON, SOCK_FULL, SOCK_TCP, SOCK_XDP };
+
+/* Is the context an array of arguments, each described by BTF (tracing, LSM, struct_ops), or another program's (EXT)? */
+bool spec_ctx_is_btf(int prog_type);
+/* The rule that allows the access, NULL when none does. @attach_type may be ATTACH_NONE. Not for a context of BTF arguments. */
+const struct spec_ctx_rule *spec_ctx_access(int prog_type, int attach_type, uint32_t off,
+					    uint32_t size, bool write);
+const struct spec_ctx_rule *spec_sock_access(enum spec_sock sock, uint32_t off, uint32_t size);
+
+/* Programs -------------------------------------------------------------------------------------- */
+
+struct spec_return {
+	int32_t min, max;
+};
+
+/* What a program may return, or NULL for anything; of an LSM hook and a struct_ops member BTF says more. */
+const struct spec_return *spec_return_of(int prog_type, int attach_type);
+/* May it be loaded with BPF_F_SLEEPABLE? Syscall programs must be. */
+bool spec_may_sleep(int prog_type, int attach_type);
+/* May a sleepable program use maps of this type? */
+bool spec_map_may_sleep(int map_type);
+
 #endif
