@@ -16,6 +16,8 @@ struct span {
 	uint64_t reads, writes, live; /* of variables; live at the start */
 	uint64_t assumed; /* variables that are taken to keep their value around the loop */
 	bool leaves;	  /* its last instruction may end the program: one more block */
+	bool loop; /* a turn of the loop that the span before it ends with: r1 counts the turns */
+	uint32_t limit, ctx; /* of that loop: values */
 };
 
 struct slot {
@@ -62,9 +64,13 @@ uint32_t build_get(struct build *b, int var);
 void build_set(struct build *b, int var, uint32_t value);
 uint32_t build_access(struct build *b, struct ir_ins *in);
 void build_call(struct build *b, uint32_t i);
+void build_clobber(struct build *b, uint32_t r0); /* as calls do */
 uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n);
 
-/* inline.c: *ret is the result; false: it is a call like any other. */
+/* inline.c: the loop that a call of bpf_loop is: before it, and a turn of it. The conditions to go on. */
+struct ir_ins build_loop_start(struct build *b, uint32_t insn, struct span *turn);
+struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span *turn);
+/* *ret is the result; false: it is a call like any other. */
 bool build_inline(struct build *b, uint32_t i, uint32_t *ret);
 
 #endif

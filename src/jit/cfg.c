@@ -14,9 +14,13 @@ static inline uint32_t slots(enum isa_op op)
 	return jit_ops[op].kind == ISA_KIND_WIDE_LOAD ? 2 : 1;
 }
 
-static inline bool ends_span(const struct exec_view *v)
+static inline bool ends_span(const struct build *b, uint32_t i)
 {
-	return jit_ops[v->op].jumps || jit_ops[v->op].stops || is_packet(v->op) || v->tail_call;
+	const struct exec_view *v = &b->u->view[i];
+
+	if (jit_ops[v->op].kind == ISA_KIND_CALL)
+		return v->tail_call || jit_loop_callee(b->u, i);
+	return jit_ops[v->op].jumps || jit_ops[v->op].stops || is_packet(v->op);
 }
 
 static inline bool falls(const struct build *b, uint32_t i)
@@ -50,6 +54,10 @@ static void link_span(struct build *b, struct span *s)
 		s->succ[0] = s->succ[1];
 		s->succ[1] = NO_BLOCK;
 	}
+	if (jit_loop_callee(b->u, s->last)) {
+		s->succ[1] = s->succ[0];
+		s->succ[0] = (uint32_t)(s - b->spans) + !s->loop;
+	}
 	s->leaves = is_packet(v->op) || v->tail_call;
 	b->nleaves += s->leaves;
 }
@@ -66,7 +74,8 @@ int build_spans(struct build *b)
 		const struct exec_view *v = &b->u->view[i];
 
 		if (v->reached)
-			count += (uint32_t)v->target + (ends_span(v) || !falls(b, i));
+			count += (uint32_t)v->target + (ends_span(b, i) || !falls(b, i)) +
+				 (jit_loop_callee(b->u, i) != NULL);
 	}
 	b->spans = ARENA_ARRAY(b->arena, struct span, count + 1);
 	if (!b->spans)
@@ -87,7 +96,11 @@ int build_spans(struct build *b)
 		b->span_at[i - first] = (uint32_t)(s - b->spans);
 		s->last = i;
 		s->end = i + 1;
-		if (ends_span(v) || !falls(b, i))
+		if (jit_loop_callee(b->u, i)) {
+			s = &b->spans[b->nspans++];
+			*s = (struct span){ .start = i, .end = i, .last = i, .loop = true };
+		}
+		if (ends_span(b, i) || !falls(b, i))
 			s = NULL;
 	}
 	for (uint32_t k = 1; k < b->nspans; k++)
@@ -320,6 +333,11 @@ int build_liveness(struct build *b)
 			s->writes |= writes;
 		}
 	}
+	for (uint32_t k = 1; k < b->nspans; k++)
+		if (b->spans[k].loop) {
+			b->spans[k].reads = 1ull << 1;
+			b->spans[k].writes = 3;
+		}
 	for (uint32_t round = 0; changed; round++) {
 		changed = false;
 		if (round > 1000)

@@ -64,7 +64,7 @@ static uint32_t weak(struct build *b, uint32_t v)
 	return v;
 }
 
-static void clobber(struct build *b, uint32_t r0)
+void build_clobber(struct build *b, uint32_t r0)
 {
 	build_set(b, 0, r0);
 	for (int r = 1; r <= 5; r++)
@@ -79,7 +79,7 @@ void build_call(struct build *b, uint32_t i)
 	const struct jit_func *to;
 
 	if (build_inline(b, i, &value)) {
-		clobber(b, value);
+		build_clobber(b, value);
 		return;
 	}
 	for (int r = 1; r <= 5; r++) {
@@ -107,7 +107,7 @@ void build_call(struct build *b, uint32_t i)
 		value = build_call_to(b, v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn,
 				      args, n);
 	}
-	clobber(b, value);
+	build_clobber(b, value);
 }
 
 static void finish(struct build *b, struct ir_ins in, uint32_t to0, uint32_t to1)
@@ -176,7 +176,7 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 		value = build_call_to(b, (uintptr_t)exec_packet, args, 3);
 	}
 	second = ir_append(b->f, (struct ir_ins){ .op = IR_SECOND, .w = 1 });
-	clobber(b, value);
+	build_clobber(b, value);
 	finish(b,
 	       (struct ir_ins){
 		       .op = IR_BR, .w = 1, .x = tail ? CC_NE : CC_EQ, .a = second, .b = zero },
@@ -205,7 +205,7 @@ static void may_goto(struct build *b, const struct span *s)
 	       s->succ[0], s->succ[1]);
 }
 
-static void end_span(struct build *b, const struct span *s, uint32_t *leaf)
+static void end_span(struct build *b, struct span *s, uint32_t *leaf)
 {
 	const struct exec_view *v = &b->u->view[s->last];
 	struct ir_ins in = { .op = IR_BR };
@@ -216,6 +216,10 @@ static void end_span(struct build *b, const struct span *s, uint32_t *leaf)
 		       NO_BLOCK);
 	} else if (s->leaves) {
 		leave_or_go_on(b, s, (*leaf)++);
+	} else if (s->loop) {
+		finish(b, build_loop_turn(b, s->last, s), s->succ[0], s->succ[1]);
+	} else if (jit_loop_callee(b->u, s->last)) {
+		finish(b, build_loop_start(b, s->last, s + 1), s->succ[0], s->succ[1]);
 	} else if (s->succ[1] == NO_BLOCK) {
 		jump_to(b, s->succ[0]);
 	} else if (v->op == ISA_MAY_GOTO) {
@@ -447,7 +451,7 @@ static void build_blocks(struct build *b)
 	for (uint32_t at = 0; at < f->nblocks && !f->failed; at++) {
 		uint32_t k = b->order[at];
 		const struct ir_block *block = &f->blocks[k];
-		const struct span *s = &b->spans[k];
+		struct span *s = &b->spans[k];
 
 		if (k == NO_BLOCK || k >= b->nspans)
 			continue;
@@ -461,7 +465,8 @@ static void build_blocks(struct build *b)
 			f->blocks[k].start = f->n;
 			enter_span(b, k);
 			for (uint32_t i = s->start; i < s->end; i++)
-				if (b->u->view[i].reached && !b->u->view[i].tail_call)
+				if (b->u->view[i].reached && !b->u->view[i].tail_call &&
+				    !jit_loop_callee(b->u, i))
 					build_insn(b, i);
 			end_span(b, s, &leaves[k]);
 		}

@@ -4,6 +4,7 @@
  * helpers say (spec/form.h). What a call becomes is decided before SSA is built, because it decides
  * which bytes of the frame can be variables: a key of 4 or 8 bytes is then a value and never in memory.
  */
+#include <errno.h>
 #include <stddef.h>
 
 #include "jit/build.h"
@@ -61,6 +62,15 @@ void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call)
 		break;
 	}
 	call->how = yes ? (enum helper_form_kind)form->kind : HELPER_FORM_NONE;
+}
+
+const struct jit_func *jit_loop_callee(const struct jit_unit *u, uint32_t insn)
+{
+	const struct jit_known_call *call = u->view[insn].form ? jit_known_call(u, insn) : NULL;
+
+	if (!call || call->how != HELPER_FORM_LOOP)
+		return NULL;
+	return &u->funcs[u->func_of[call->arg[1].value]];
 }
 
 static uint32_t load(struct build *b, uint32_t base, int64_t off, uint32_t size)
@@ -207,7 +217,7 @@ bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
 		return false;
 	switch (call->how) {
 	case HELPER_FORM_NONE:
-	case HELPER_FORM_LOOP: /* flow.c */
+	case HELPER_FORM_LOOP: /* a span of its own */
 		return false;
 	case HELPER_FORM_LOOKUP:
 		*ret = call->form.array ? array_lookup(b, call) :
@@ -230,4 +240,46 @@ bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
 		return true;
 	}
 	return false;
+}
+
+/*
+ * bpf_loop(n, f, ctx, 0): `do i++ while (!f(i - 1, ctx) && i < n)`, i the result, unless n is 0 or too large.
+ */
+struct ir_ins build_loop_start(struct build *b, uint32_t insn, struct span *turn)
+{
+	struct ir_fn *f = b->f;
+	uint32_t n = ir_unary(f, IR_ZEXT, 1, 4, build_get(b, 1)), zero = ir_const(f, 0), none;
+
+	turn->limit = n;
+	turn->ctx = build_get(b, 3);
+	none = choose(b, CC_EQ, 0, (uint32_t[]){ n, zero, zero, ir_const(f, (uint32_t)-E2BIG) },
+		      false);
+	build_clobber(b, none);
+	build_set(b, 1, zero);
+	return (struct ir_ins){ .op = IR_BR,
+				.x = CC_LT,
+				.a = ir_binary(f, IR_SUB, 0, n, ir_const(f, 1)),
+				.b = ir_const(f, b->u->view[insn].form->size) };
+}
+
+struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span *turn)
+{
+	struct ir_fn *f = b->f;
+	const struct jit_func *to = jit_loop_callee(b->u, insn);
+	uint32_t i = build_get(b, 1), zero = ir_const(f, 0), stop, next;
+	uint32_t args[3] = { b->run, i, turn->ctx };
+
+	if (!to->uses_run)
+		args[0] = ir_append(f, (struct ir_ins){ .op = IR_UNDEF });
+	stop = ir_emit(f, (struct ir_ins){ .op = IR_CALL_LOCAL,
+					   .w = 1,
+					   .a = ir_args(f, args, 3),
+					   .b = 3,
+					   .imm = (uint64_t)(to - b->u->funcs) });
+	next = ir_binary(f, IR_ADD, 1, i, ir_const(f, 1));
+	build_clobber(b, next);
+	build_set(b, 1, next);
+	/* one comparison for both: the limit is 0 when it was told to stop */
+	stop = choose(b, CC_EQ, 1, (uint32_t[]){ stop, zero, turn->limit, zero }, false);
+	return (struct ir_ins){ .op = IR_BR, .x = CC_LT, .a = next, .b = stop };
 }

@@ -39,7 +39,9 @@ const struct jit_known_call *jit_known_call(const struct jit_unit *u, uint32_t i
 /* Offset below r10 of a load or store in the function's own frame, or JIT_NO_FRAME. */
 int32_t jit_frame_off(const struct jit_unit *u, uint32_t insn);
 
-/* inline.c: fills how, word and form. */
+/* inline.c: the function that a call of bpf_loop calls, when the call becomes a loop; else NULL. */
+const struct jit_func *jit_loop_callee(const struct jit_unit *u, uint32_t insn);
+/* Fills how, word and form. */
 void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call);
 
 #endif

@@ -155,9 +155,13 @@ static bool spread(struct jit_unit *u, uint32_t number)
 
 	for (uint32_t i = fn->start; i < fn->end; i++) {
 		const struct exec_view *v = &u->view[i];
+		const struct jit_func *callee;
 		struct jit_func *to;
 
-		if (v->reached && takes_function(u, v))
+		callee = v->reached ? jit_loop_callee(u, i) : NULL;
+		if (callee && callee->uses_run && !fn->uses_run)
+			fn->uses_run = changed = true;
+		if (v->reached && !callee && takes_function(u, v))
 			changed |= raise_callbacks(u, fn->frame + 1);
 		if (!v->reached || (v->op != ISA_CALL_LOCAL && v->op != ISA_LD_FUNC))
 			continue;

@@ -240,6 +240,9 @@ static void twins(const char *text, uint64_t want, const char *error)
 		for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
 			struct outcome b = run_text(text, &variants[i], cpu);
 
+			/* loops in loops are compiled only when they are built in */
+			if (variants[i].no_optimise && !strcmp(b.id, "J0002"))
+				continue;
 			CHECK_MSG(
 				a.r == b.r && a.r0 == b.r0 && a.digest == b.digest &&
 					!strcmp(a.id, b.id),
@@ -417,6 +420,91 @@ static const struct row helpers[] = {
 	{ "call local f\nexit\nf: call 8\nexit\n", 0 },
 };
 
+/* n turns of f over the stack from @at on */
+#define LOOP(n, f, at)                                            \
+	"mov %r1, " #n "\nlddw %r2, func " #f "\nmov %r3, %r10\n" \
+	"add %r3, " #at "\nmov %r4, 0\ncall 181\n"
+#define ADD "ldxdw %r3, [%r2+0]\nadd %r3, %r1\nadd %r3, 1\nstxdw [%r2+0], %r3\n"
+#define TOTAL "ldxdw %r1, [%r10-8]\nlsh %r0, 32\nadd %r0, %r1\nexit\n"
+
+static const struct row loops[] = {
+	{ "stdw [%r10-8], 0\n" LOOP(0, f, -8) TOTAL "f: " ADD "mov %r0, 0\nexit\n", 0 },
+	{ "stdw [%r10-8], 0\n" LOOP(1, f, -8) TOTAL "f: " ADD "mov %r0, 0\nexit\n",
+	  1ull << 32 | 1 },
+	{ "stdw [%r10-8], 0\n" LOOP(100, f, -8) TOTAL "f: " ADD "mov %r0, 0\nexit\n",
+	  100ull << 32 | 5050 },
+	{ "stdw [%r10-8], 0\n" LOOP(8388609, f, -8) TOTAL "f: " ADD "mov %r0, 0\nexit\n",
+	  (uint64_t)-7 << 32 },
+	{ "stdw [%r10-8], 0\n" LOOP(-1, f, -8) TOTAL "f: " ADD "mov %r0, 0\nexit\n",
+	  (uint64_t)-7 << 32 },
+	{ "stdw [%r10-8], 0\n" LOOP(8388608, f, -8) TOTAL
+	  "f: " ADD "mov %r0, 0\njne %r1, 9, go\nmov %r0, 1\ngo: exit\n",
+	  10ull << 32 | 55 },
+	/* how often is known at run time only; 64 bits of it do not count */
+	{ "ldxb %r6, [%r1+4]\nstdw [%r10-8], 0\nlddw %r1, 0x500000000\nadd %r1, %r6\n"
+	  "lddw %r2, func f\nmov %r3, %r10\nadd %r3, -8\nmov %r4, 0\ncall 181\n" TOTAL "f: " ADD
+	  "mov %r0, 0\nexit\n",
+	  5ull << 32 | 15 },
+	/* stops at once, at the last turn, with a result of which only the upper half is set */
+	{ "stdw [%r10-8], 0\n" LOOP(9, f, -8) TOTAL "f: " ADD "mov %r0, 1\nexit\n",
+	  1ull << 32 | 1 },
+	{ "stdw [%r10-8], 0\n" LOOP(3, f, -8) TOTAL
+	  "f: " ADD "mov %r0, 0\njne %r1, 2, go\nmov %r0, 1\ngo: exit\n",
+	  3ull << 32 | 6 },
+	{ "stdw [%r10-8], 0\n" LOOP(9, f, -8) TOTAL "f: " ADD "lddw %r0, 0x100000000\nexit\n",
+	  1ull << 32 | 1 },
+	/* flags are refused */
+	{ "stdw [%r10-8], 0\nmov %r1, 4\nlddw %r2, func f\nmov %r3, %r10\nadd %r3, -8\nmov %r4, 1\n"
+	  "call 181\nexit\nf: " ADD "mov %r0, 0\nexit\n",
+	  (uint64_t)-22 },
+	/* kept registers and slots on both sides */
+	{ "mov %r6, 1\nmov %r7, 2\nmov %r8, 3\nmov %r9, 4\nstdw [%r10-8], 0\nstdw [%r10-16], 5\n" LOOP(
+		  10, f,
+		  -8) "add %r0, %r6\nadd %r0, %r7\nadd %r0, %r8\nadd %r0, %r9\n"
+		      "ldxdw %r1, [%r10-16]\nadd %r0, %r1\nldxdw %r1, [%r10-8]\nadd %r0, %r1\n"
+		      "exit\nf: mov %r6, 9\nmov %r7, 9\nmov %r8, 9\nmov %r9, 9\nstdw [%r10-16], 9\n" ADD
+		      "mov %r0, 0\nexit\n",
+	  80 },
+	/* one in another; one after another; in a loop; in a function; of two functions */
+	{ "stdw [%r10-8], 0\n" LOOP(7, f, -8) TOTAL
+	  "f: mov %r6, %r2\nmov %r3, %r2\nmov %r1, 5\nlddw %r2, func g\nmov %r4, 0\ncall 181\n"
+	  "mov %r0, 0\nexit\ng: ldxdw %r3, [%r2+0]\nadd %r3, 1\nstxdw [%r2+0], %r3\nmov %r0, 0\nexit\n",
+	  7ull << 32 | 35 },
+	{ "stdw [%r10-8], 0\n" LOOP(7, f, -8) LOOP(3, g, -8) TOTAL
+	  "f: " ADD "mov %r0, 0\nexit\n"
+	  "g: ldxdw %r3, [%r2+0]\nadd %r3, 1000\nstxdw [%r2+0], %r3\nmov %r0, 0\nexit\n",
+	  3ull << 32 | 3028 },
+	{ "stdw [%r10-8], 0\nmov %r6, 0\nagain: " LOOP(
+		  4, f, -8) "add %r6, 1\njlt %r6, 5, again\n" TOTAL "f: " ADD "mov %r0, 0\nexit\n",
+	  4ull << 32 | 50 },
+	{ "call local run\nadd %r0, 1\nexit\nrun: stdw [%r10-8], 0\n" LOOP(
+		  4, f, -8) "ldxdw %r0, [%r10-8]\nexit\nf: " ADD "mov %r0, 0\nexit\n",
+	  11 },
+	{ "ldxb %r6, [%r1+0]\nstdw [%r10-8], 0\nlddw %r2, func f\njeq %r6, 1, go\nlddw %r2, func g\n"
+	  "go: mov %r1, 4\nmov %r3, %r10\nadd %r3, -8\nmov %r4, 0\ncall 181\n" TOTAL "f: " ADD
+	  "mov %r0, 0\nexit\ng: mov %r0, 0\nexit\n",
+	  4ull << 32 | 10 },
+	/* it calls helpers and looks up */
+	{ "stdw [%r10-8], 0\n" LOOP(8, f, -8) TOTAL
+	  "f: mov %r6, %r2\nstxw [%r10-4], %r1\nmov %r2, %r10\nadd %r2, -4\n" LOOK(
+		  2) "jeq %r0, 0, none\nldxdw %r1, [%r0+0]\nldxdw %r2, [%r6+0]\nadd %r2, %r1\n"
+		     "stxdw [%r6+0], %r2\nnone: mov %r0, 0\nexit\n",
+	  8ull << 32 | 600 },
+	/* a pointer to a map's value, checked before, used after */
+	{ KEY4(2) LOOK(0) "jeq %r0, 0, none\nmov %r6, %r0\nstdw [%r10-16], 0\n" LOOP(
+		  5, f, -16) "ldxw %r0, [%r6+0]\nnone: exit\nf: " ADD "mov %r0, 0\nexit\n",
+	  200 },
+};
+
+static void test_loops(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(loops); i++)
+		twins(loops[i].text, loops[i].r0, NULL);
+	/* a fault in a turn */
+	twins("stdw [%r10-8], 0\n" LOOP(9, f, -8) "exit\nf: " KEY4(2) DELETE(8) "exit\n", 0,
+	      "H0003");
+}
+
 /* What the program may not do is told all the same. */
 static void test_refusals(void)
 {
@@ -446,4 +534,4 @@ static void test_helpers(void)
 }
 
 CHECK_MAIN({ "look-ups", test_lookups }, { "updates and deletions", test_updates },
-	   { "helpers", test_helpers }, { "refusals", test_refusals })
+	   { "helpers", test_helpers }, { "refusals", test_refusals }, { "loops", test_loops })
