@@ -362,6 +362,27 @@ static bool narrow(struct ir_fn *f, struct ir_ins *in)
 	return false;
 }
 
+/* a + (b + c), c a constant, is (a + b) + c: accesses take constants as their displacement. */
+static bool constant_last(struct ir_fn *f, struct ir_ins *in)
+{
+	uint32_t inner = in->b, other = in->a;
+	const struct ir_ins *sum = &f->ins[inner];
+	uint64_t c;
+
+	if (ir_is(f, in->b, IR_CONST))
+		return false;
+	if (sum->op != IR_ADD || !sum->w || !constant(f, sum->b, &c)) {
+		inner = in->a;
+		other = in->b;
+		sum = &f->ins[inner];
+		if (sum->op != IR_ADD || !sum->w || !constant(f, sum->b, &c))
+			return false;
+	}
+	in->b = sum->b;
+	in->a = ir_binary(f, IR_ADD, 1, other, sum->a);
+	return true;
+}
+
 static uint32_t fold_binary(struct ir_fn *f, struct ir_ins *in, bool *again)
 {
 	uint64_t ca, cb;
@@ -385,7 +406,7 @@ static uint32_t fold_binary(struct ir_fn *f, struct ir_ins *in, bool *again)
 		if (in->op == IR_AND || in->op == IR_OR)
 			return copy_of(f, in, in->a);
 	}
-	if (narrow(f, in)) {
+	if (narrow(f, in) || (in->op == IR_ADD && in->w && constant_last(f, in))) {
 		*again = true;
 		return 0;
 	}

@@ -175,6 +175,8 @@ bool ir_compare(enum ir_cc cc, int w, uint64_t a, uint64_t b);
 /* idiom.c: patterns of several instructions; the same contract as ir_fold(). */
 uint32_t ir_idiom(struct ir_fn *f, struct ir_ins *in);
 uint32_t ir_divide(struct ir_fn *f, struct ir_ins *in);
+/* unroll.c: how often to write block @k, a loop (1: as it is); *ret_back: which of its preds leads back. */
+uint32_t ir_unroll(const struct ir_fn *f, uint32_t k, uint32_t *ret_back);
 
 /* Facts of instructions, from isa.def, without a call. */
 struct jit_op {

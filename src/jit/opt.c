@@ -12,6 +12,7 @@
 #define MAX_ROUNDS 12
 #define WORTHWHILE 32
 #define MAX_STEPS 16 /* up the dominator tree, for one operand */
+#define MAX_LOOP_PHIS 16
 
 struct pass {
 	struct ir_fn *from, *to;
@@ -137,20 +138,25 @@ static void renew_facts(struct ir_fn *f)
 	}
 }
 
-/* Is there something that the builder could not know: about the PHIs of loops, pointers checked for NULL, or a branch
- * that is decided? */
+/*
+ * Is there something that the builder could not know: about the PHIs of loops, pointers checked for NULL, a branch
+ * that is decided, a loop to unroll?
+ */
 static bool is_news(const struct ir_fn *f)
 {
 	if (f->maybe_null)
 		return true;
 	for (uint32_t k = 0; k < f->nblocks; k++) {
 		const struct ir_block *b = &f->blocks[k];
+		uint32_t back;
 		bool taken;
 
 		for (uint32_t v = b->start; b->reached && v < b->end && ir_in_head(f, v); v++)
 			if (ir_is(f, v, IR_PHI) && zero_of_phi(f, v) & ~f->zero[v])
 				return true;
 		if (b->reached && decided(f, &f->ins[b->end - 1], &taken))
+			return true;
+		if (ir_unroll(f, k, &back) > 1)
 			return true;
 	}
 	return false;
@@ -247,10 +253,41 @@ static void copy_value(struct pass *p, uint32_t v, uint32_t k)
 	p->found += p->map[v] != next || p->to->ins[next].op != in.op;
 }
 
+/* The PHIs of a loop's block as the next round sees them: what comes along the edge back. */
+static void next_round(struct pass *p, const struct ir_block *old, uint32_t back)
+{
+	uint32_t now[MAX_LOOP_PHIS], n = 0;
+
+	for (uint32_t v = old->start; v < old->end; v++)
+		if (ir_is(p->from, v, IR_PHI))
+			now[n++] = p->map[p->from->args[p->from->ins[v].a + back]];
+	n = 0;
+	for (uint32_t v = old->start; v < old->end; v++)
+		if (ir_is(p->from, v, IR_PHI))
+			p->map[v] = now[n++];
+}
+
+/* Writes the block once more, but for its PHIs and its end. */
+static void copy_again(struct pass *p, uint32_t k, uint32_t times, uint32_t back)
+{
+	const struct ir_block *old = &p->from->blocks[k];
+	uint32_t phis = 0;
+
+	for (uint32_t v = old->start; v < old->end; v++)
+		phis += ir_is(p->from, v, IR_PHI);
+	for (; times > 1 && phis <= MAX_LOOP_PHIS; times--) {
+		next_round(p, old, back);
+		for (uint32_t v = old->start; v + 1 < old->end; v++)
+			if (!ir_is(p->from, v, IR_PHI))
+				copy_value(p, v, k);
+	}
+}
+
 static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 {
 	const struct ir_block *old = &p->from->blocks[k];
 	struct ir_block *block = &p->to->blocks[k];
+	uint32_t back = 0, times;
 	bool taken;
 
 	p->to->block = k;
@@ -258,8 +295,11 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 	if (block->npreds != 1 || p->to->preds[block->pred] != before)
 		ir_forget(p->to);
 	block->start = p->to->n;
-	for (uint32_t v = old->start; v < old->end; v++)
+	for (uint32_t v = old->start; v + 1 < old->end; v++)
 		copy_value(p, v, k);
+	times = ir_unroll(p->from, k, &back);
+	copy_again(p, k, times, back);
+	copy_value(p, old->end - 1, k);
 	block->end = p->to->n;
 	if (!p->to->failed && decided(p->to, &p->to->ins[block->end - 1], &taken)) {
 		p->found += WORTHWHILE;
