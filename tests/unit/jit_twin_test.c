@@ -85,7 +85,7 @@ static void every_op(void)
 		if (!program_of(&t, &rows[op], false))
 			continue; /* below, or refused */
 		CHECK_CASE("%s", rows[op].name);
-		for (int i = 0; i < 200; i++) {
+		for (int i = 0; i < check_rounds(200); i++) {
 			seed_memory(memory);
 			if (!program_of(&t, &rows[op], i % 4 == 0) || !fixture_same(&t, memory))
 				break;
