@@ -491,6 +491,58 @@ static void reach(void)
 	end(t);
 }
 
+static uint64_t target_of(const cs_insn *insn)
+{
+	const cs_arm64 *d = &insn->detail->arm64;
+
+	return (uint64_t)d->operands[d->op_count - 1].imm;
+}
+
+/* Calls are linked from any place to any place: as BL, or by a page and what is added to it. */
+static void links(void)
+{
+	static const uint64_t starts[] = { 0x400000, 0x555555554000, 0x7ffff7ff0ff4 };
+	static const int64_t near[] = { -(1 << 27), -4096, -4, 0, 4, 0x123456c, (1 << 27) - 4 };
+	static const int64_t far[] = { -0xfffffff0ll, -(1 << 27), -4095,       -1, 1,
+				       4095,	      0x7654321,  0xffffeff0ll };
+	struct bench bench, *t = &bench;
+	struct jit_code_buf *o = &t->out;
+	cs_insn *insn;
+
+	if (!start(t))
+		return;
+	cs_option(t->decoder, CS_OPT_DETAIL, CS_OPT_ON);
+	a64_ret(o);
+	a64_bl(o, 0);
+	a64_adrp(o, X16, 0);
+	for (size_t s = 0; s < ARRAY_SIZE(starts); s++) {
+		for (size_t i = 0; i < ARRAY_SIZE(near); i++) {
+			uint64_t to = starts[s] + 4 + (uint64_t)near[i];
+
+			a64_link(o, 4, starts[s], to);
+			if (CHECK(!o->failed && cs_disasm(t->decoder, o->bytes + 4, 4,
+							  starts[s] + 4, 1, &insn) == 1)) {
+				CHECK_EQ_INT((int64_t)target_of(insn), (int64_t)to);
+				cs_free(insn, 1);
+			}
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(far); i++) {
+			uint64_t to = starts[s] + 8 + (uint64_t)far[i];
+
+			a64_link(o, 8, starts[s], to);
+			if (CHECK(!o->failed && cs_disasm(t->decoder, o->bytes + 8, 4,
+							  starts[s] + 8, 1, &insn) == 1)) {
+				CHECK_EQ_INT((int64_t)target_of(insn), (int64_t)(to & ~4095ull));
+				cs_free(insn, 1);
+			}
+		}
+	}
+	CHECK_EQ_INT((long)o->len, 12);
+	a64_link(o, 4, 0, (1 << 27) + 4);
+	CHECK(o->failed);
+	end(t);
+}
+
 /* Capstone does not know the instructions of LSE; llvm-mc does. */
 static const struct {
 	const char *form;
@@ -576,4 +628,4 @@ static void lse(void)
 
 CHECK_MAIN({ "registers", registers }, { "addresses", addresses }, { "bitmasks", bitmasks },
 	   { "constants", constants }, { "arithmetic", arithmetic }, { "reach", reach },
-	   { "lse", lse })
+	   { "links", links }, { "lse", lse })

@@ -188,6 +188,74 @@ static void slots(void)
 	free(t.in);
 }
 
+/*
+ * A loop that moves @vars values around, so that those without a register go from slot to slot at once; with a call in
+ * it, which few registers survive.
+ */
+static void put_rotation(struct text *t, int vars, bool calls)
+{
+	uint32_t top;
+
+	for (int i = 0; i < vars; i++) {
+		put(t, 0x79, 2, 1, 8 * (i % 31), 0);
+		put(t, 0x07, 2, 0, 0, i * 77);
+		put(t, 0x7b, 10, 2, -8 * (i + 2), 0);
+	}
+	put(t, 0x7a, 10, 0, -8, 9); /* rounds */
+	top = t->n;
+	if (calls) {
+		put(t, 0x79, 1, 10, -24, 0);
+		put(t, 0x79, 2, 10, -16, 0);
+		put(t, 0x85, 0, 1, 0, 0); /* filled in below */
+		put(t, 0x7b, 10, 0, -24, 0);
+	}
+	put(t, 0x79, 4, 10, -16, 0);
+	for (int i = 0; i + 1 < vars; i++) {
+		put(t, 0x79, 3, 10, -8 * (i + 3), 0);
+		if (i % 5 == 0)
+			put(t, 0x94, 3, 0, 0, i + 3); /* of 32 bits, of a slot's lower half */
+		if (i % 7 == 0)
+			put(t, 0xbf, 3, 3, 32, 0);
+		put(t, 0x7b, 10, 3, -8 * (i + 2), 0);
+	}
+	put(t, 0x7b, 10, 4, -8 * (vars + 1), 0);
+	put(t, 0x79, 5, 10, -8, 0);
+	put(t, 0x07, 5, 0, 0, -1);
+	put(t, 0x7b, 10, 5, -8, 0);
+	put(t, 0x55, 5, 0, (int)top - (int)t->n - 1, 0);
+	put(t, 0xb7, 0, 0, 0, 0);
+	for (int i = 0; i < vars; i++) {
+		put(t, 0x79, 2, 10, -8 * (i + 2), 0);
+		put(t, 0x27, 0, 0, 0, 31);
+		put(t, 0xaf, 0, 2, 0, 0);
+	}
+	put(t, 0x95, 0, 0, 0, 0);
+	if (!calls)
+		return;
+	for (uint32_t i = 0; i < t->n; i++)
+		if (t->in[i].code == 0x85)
+			t->in[i].imm = (int32_t)(t->n - i - 1);
+	put(t, 0xbf, 0, 1, 0, 0);
+	put(t, 0x2f, 0, 2, 0, 0);
+	put(t, 0x07, 0, 0, 0, 1);
+	put(t, 0x95, 0, 0, 0, 0);
+}
+
+static void rotations(void)
+{
+	if (!jit_available())
+		CHECK_SKIP("no back end for this machine");
+	for (int vars = 3; vars <= 52; vars++)
+		for (int calls = 0; calls < 2; calls++) {
+			struct text t = { 0 };
+
+			CHECK_CASE("%d values%s", vars, calls ? ", calls" : "");
+			put_rotation(&t, vars, calls);
+			same_over(&t, MEMORY, 0);
+			free(t.in);
+		}
+}
+
 /* Accesses of every size at displacements around the limits, and with an index. */
 static void displacements(void)
 {
@@ -225,6 +293,10 @@ static void displacements(void)
 				put(&t, 0x27, 0, 0, 0, 31);
 				put(&t, 0xaf, 0, 5, 0, 0);
 			}
+			for (int k = 0; k < 2 && offs[i] % 8 == 0;
+			     k++) /* atomics, at a multiple of 8 */
+				put(&t, k ? 0xdb : 0xc3, 1, 4, offs[i], k ? 1 : 0xa0);
+			put(&t, 0xaf, 0, 4, 0, 0);
 			put(&t, 0x95, 0, 0, 0, 0);
 			same_over(&t, 3 * 32768, 32768);
 			free(t.in);
@@ -270,5 +342,5 @@ static void same_place(void)
 	jit_pool_unref(opts.pool);
 }
 
-CHECK_MAIN({ "branches", branches }, { "slots", slots }, { "displacements", displacements },
-	   { "same_place", same_place })
+CHECK_MAIN({ "branches", branches }, { "slots", slots }, { "rotations", rotations },
+	   { "displacements", displacements }, { "same_place", same_place })
