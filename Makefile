@@ -264,11 +264,12 @@ bench: ## measure; prints a table and writes bench.json
 bench-run: all $(BENCH_BIN) $(BPF_OBJ) $(WORK_BPF)
 	@SKEP=$(abspath $(O)/skep) SKEP_BUILD=$(abspath $(O)) bench/run $(O)/bench.json
 
-corpora: ## what Debian's packages hold: BPF objects, the kernel's lib/test_bpf.c; writes corpora.json
+corpora: ## what Debian has: BPF objects, the kernel's lib/test_bpf.c and verifier selftests; writes corpora.json
 	@tools/deps --for=corpora
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@SKEP=$(abspath $(O)/skep) tools/corpora $(O)/corpora.json
 	@tools/corpora-test-bpf --build $(O) $(O)/corpora.json
+	@tools/corpora-verify --build $(O) $(O)/corpora.json
 
 fuzz: ## FUZZ_SECONDS for each fuzz target (FUZZ_ONLY=name)
 	@tools/deps
