@@ -18,6 +18,11 @@ int exec_view_type(const struct exec_prog *prog)
 	return prog->prog_type;
 }
 
+struct skep_place exec_view_place(const struct exec_prog *prog, uint32_t insn)
+{
+	return trap_place(prog, insn);
+}
+
 void *exec_view_custom_ctx(const struct exec_prog *prog)
 {
 	return prog->custom_ctx;

@@ -51,6 +51,22 @@ struct jit_call_fix {
 #define FIX_ADDRESS UINT32_MAX
 #define FIX_THUNK (UINT32_MAX - 1) /* the target's: calls what a register holds */
 
+/* What debuggers are told of the code from `at` on; for those that ask (jit_code_buf.noting). */
+enum jit_note_kind {
+	NOTE_FUNC,     /* a function of the program starts, with this instruction */
+	NOTE_INSN,     /* code of this instruction */
+	NOTE_CFA,      /* the caller's stack pointer is so many bytes above ours */
+	NOTE_SAVED,    /* register reg (in DWARF's numbers) lies so many bytes below that */
+	NOTE_RESTORED, /* it is back */
+	NOTE_LEAVE,    /* an epilogue starts; behind it all is as here again */
+	NOTE_BACK,
+};
+struct jit_note {
+	uint32_t at;
+	uint8_t kind, reg;
+	uint32_t value;
+};
+
 struct jit_code_buf {
 	uint8_t *bytes;
 	size_t len, room;
@@ -61,6 +77,9 @@ struct jit_code_buf {
 	uint32_t nfixes, fixes_room;
 	struct exec_guard_fix *probes;
 	uint32_t nprobes, probes_room;
+	bool noting;
+	struct jit_note *notes; /* ascending */
+	uint32_t nnotes, notes_room;
 	bool harden;
 	uint32_t thunk; /* where it is; 0: not yet, or not needed */
 };
@@ -74,6 +93,15 @@ void jit_probe(struct jit_code_buf *out, size_t at, size_t next, uint8_t reg);
 struct jit_faults;
 int jit_faults_new(struct jit_code_buf *out, const void *start, struct jit_faults **ret);
 void jit_faults_free(struct jit_faults *faults);
+
+void jit_note_write(struct jit_code_buf *out, enum jit_note_kind kind, uint8_t reg, uint32_t value);
+/* note.c: at the end of what was written */
+static inline void jit_note(struct jit_code_buf *out, enum jit_note_kind kind, uint8_t reg,
+			    uint32_t value)
+{
+	if (out->noting)
+		jit_note_write(out, kind, reg, value);
+}
 
 struct jit_target {
 	const char *name;

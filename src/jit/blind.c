@@ -127,6 +127,7 @@ static void copy_value(struct blind *b, uint32_t v, uint32_t block)
 
 	if (in.op == IR_NOP || in.op == IR_CONST)
 		return;
+	b->to.at = b->from->origin ? b->from->origin[v] : 0;
 	if (ir_has(&in, IR_IS_END))
 		hide_phis(b, block);
 	if (in.op == IR_LOAD)
@@ -171,6 +172,8 @@ int jit_blind(struct ir_fn *f, struct arena *arena, uint64_t *state)
 	if (!b.map || !b.phis)
 		return -ENOMEM;
 	ir_init(&b.to, arena, 2 * f->n, f->nblocks, false);
+	if (!b.to.failed && f->origin)
+		ir_trace(&b.to, 0);
 	if (b.to.failed)
 		return -ENOMEM;
 	memcpy(b.to.blocks, f->blocks, f->nblocks * sizeof(*f->blocks));

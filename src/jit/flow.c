@@ -466,8 +466,11 @@ static void build_blocks(struct build *b)
 			enter_span(b, k);
 			for (uint32_t i = s->start; i < s->end; i++)
 				if (b->u->view[i].reached && !b->u->view[i].tail_call &&
-				    !jit_loop_callee(b->u, i))
+				    !jit_loop_callee(b->u, i)) {
+					f->at = i;
 					build_insn(b, i);
+				}
+			f->at = s->last;
 			end_span(b, s, &leaves[k]);
 		}
 		before = s->leaves ? NO_BLOCK : k;
@@ -481,6 +484,8 @@ static int build_once(struct build *b)
 
 	ir_init(f, b->arena, b->fn->end - b->fn->start, b->nspans + b->nleaves,
 		!b->u->opts->no_optimise);
+	if (!f->failed && b->u->noting)
+		ir_trace(f, b->fn->start);
 	if (f->failed)
 		return -ENOMEM;
 	link_blocks(b);

@@ -67,6 +67,13 @@ void ir_init(struct ir_fn *f, struct arena *arena, uint32_t insns, uint32_t nblo
 	f->epoch = 1;
 }
 
+void ir_trace(struct ir_fn *f, uint32_t at)
+{
+	f->origin = ARENA_ARRAY(f->arena, uint32_t, f->room);
+	f->failed |= !f->origin;
+	f->at = at;
+}
+
 static bool grow(struct ir_fn *f)
 {
 	uint32_t room = f->room * 2;
@@ -82,6 +89,14 @@ static bool grow(struct ir_fn *f)
 	f->zero = memcpy(zero, f->zero, f->n * sizeof(*zero));
 	f->home = memcpy(home, f->home, f->n * sizeof(*home));
 	f->next = memcpy(next, f->next, f->n * sizeof(*next));
+	if (f->origin) {
+		uint32_t *origin = ARENA_ARRAY(f->arena, uint32_t, room);
+
+		f->failed |= !origin;
+		if (f->failed)
+			return false;
+		f->origin = memcpy(origin, f->origin, f->n * sizeof(*origin));
+	}
 	f->room = room;
 	return true;
 }
@@ -92,6 +107,8 @@ uint32_t ir_append(struct ir_fn *f, struct ir_ins in)
 		return 0;
 	f->ins[f->n] = in;
 	f->home[f->n] = f->block;
+	if (f->origin)
+		f->origin[f->n] = f->at;
 	f->zero[f->n] = ir_known_zero(f, &in);
 	return f->n++;
 }

@@ -112,8 +112,10 @@ struct ir_mem {
 
 struct ir_fn {
 	struct ir_ins *ins;
-	uint64_t *zero; /* bits of each value that are known to be 0 */
-	uint32_t *home; /* block of each value */
+	uint64_t *zero;	  /* bits of each value that are known to be 0 */
+	uint32_t *home;	  /* block of each value */
+	uint32_t *origin; /* instruction that each comes from; NULL: no one wants to know */
+	uint32_t at;	  /* what is being translated: of the next values */
 	uint32_t n, room;
 	uint32_t *args; /* operands of PHI, CALL, SELECT */
 	uint32_t nargs, args_room;
@@ -154,6 +156,8 @@ static inline bool ir_in_head(const struct ir_fn *f, uint32_t v)
 
 /* ir.c: building. All give the name of a value, which may be an older one. */
 void ir_init(struct ir_fn *f, struct arena *arena, uint32_t insns, uint32_t nblocks, bool fold);
+/* Keeps origins, which start with @at. */
+void ir_trace(struct ir_fn *f, uint32_t at);
 uint32_t ir_append(struct ir_fn *f, struct ir_ins in);
 uint32_t ir_const(struct ir_fn *f, uint64_t value);
 uint32_t ir_args(struct ir_fn *f, const uint32_t *v, uint32_t n); /* place in args[] */
@@ -215,6 +219,8 @@ struct jit_unit {
 	const char *why; /* it cannot be compiled */
 	uint32_t why_insn, frames, ir_insns;
 	uint64_t blind; /* state of the random numbers */
+	bool no_map;	/* perf's could not be written */
+	bool noting;	/* where code comes from is to be known */
 };
 
 /* scan.c: functions, frames, what they use. -EOPNOTSUPP and unit->why, or -ENOMEM. */

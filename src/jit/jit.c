@@ -10,6 +10,8 @@
 
 #include "jit/alloc.h"
 #include "jit/code_mem.h"
+#include "jit/debug.h"
+#include "jit/debug.h"
 
 #define ERR(name, id, code, problem) \
 	static const struct err_def ERR_##name __attribute__((unused)) = { id, code, problem };
@@ -29,6 +31,9 @@ struct jit_prog {
 	uint32_t nentries, dirty;
 	struct jit_stats stats;
 	struct jit_faults *faults;
+	struct jit_line *lines;
+	uint32_t nlines;
+	struct jit_gdb *gdb;
 	bool foreign; /* for another CPU */
 };
 _Static_assert(offsetof(struct jit_prog, native) == 0, "exec_native is the head");
@@ -104,6 +109,7 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 		while (out->len % 16 && out->len < out->room)
 			out->bytes[out->len++] = a.target->fill;
 		fn->code = (uint32_t)out->len;
+		jit_note(out, NOTE_FUNC, 0, fn->start);
 		a.target->emit(&a, out);
 		r = out->failed ? -ENOMEM : 0;
 		for (uint32_t v = 1; v < f.n; v++)
@@ -150,6 +156,25 @@ static void write_thunk(const struct jit_unit *u, struct jit_code_buf *out)
 	}
 }
 
+/* What was asked to be known of the code. */
+static int publish(struct jit_unit *u, const struct jit_code_buf *out, struct jit_prog *jit)
+{
+	struct jit_code_info info = { .prog = u->prog,
+				      .start = (uintptr_t)jit->mem.start,
+				      .size = (uint32_t)out->len,
+				      .notes = out->notes,
+				      .nnotes = out->nnotes };
+	int r = 0;
+
+	if (u->opts->lines)
+		r = jit_line_table(&info, &jit->lines, &jit->nlines);
+	if (r == 0 && u->opts->perf_map && !jit->foreign && (r = jit_perf_map(&info)) < 0)
+		u->no_map = r != -ENOMEM;
+	if (r == 0 && u->opts->debugger && !jit->foreign)
+		r = jit_gdb_new(&info, &jit->gdb);
+	return r;
+}
+
 static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *jit)
 {
 	/* bytes an instruction becomes at most, with its share of prologues: only address space */
@@ -171,7 +196,9 @@ static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *
 	if (out->failed)
 		return -ENOMEM;
 	r = code_mem_write(&jit->mem, out->bytes, out->len);
-	return r < 0 ? r : jit_faults_new(out, jit->mem.start, &jit->faults);
+	if (r == 0)
+		r = jit_faults_new(out, jit->mem.start, &jit->faults);
+	return r < 0 || !out->noting ? r : publish(u, out, jit);
 }
 
 static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
@@ -210,6 +237,7 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	if (r < 0)
 		return r;
 	out.harden = u->opts->harden;
+	out.noting = u->noting = u->opts->lines || u->opts->perf_map || u->opts->debugger;
 	r = live_ins(u);
 	for (uint32_t i = 0; i < u->n; i++)
 		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||
@@ -231,6 +259,7 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	jit->native.frames = u->frames;
 	free(out.bytes);
 	free(out.probes);
+	free(out.notes);
 	return r;
 }
 
@@ -295,6 +324,8 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 		return 0;
 	}
 	jit_free(jit);
+	if (u.no_map)
+		return skep_fail(reterr, &ERR_JIT_PERF_MAP, SKEP_NOWHERE, "%s", strerror(-r));
 	if (r == -EOPNOTSUPP)
 		return skep_fail(reterr, &ERR_JIT_INSN, at, "%s",
 				 u.why ? u.why : "it is too large");
@@ -305,7 +336,9 @@ void jit_free(struct jit_prog *jit)
 {
 	if (!jit)
 		return;
+	jit_gdb_free(jit->gdb);
 	jit_faults_free(jit->faults);
+	free(jit->lines);
 	code_mem_free(&jit->mem);
 	free(jit->entries);
 	free(jit);
@@ -349,4 +382,10 @@ const struct exec_native *jit_native(const struct jit_prog *jit)
 void jit_stats(const struct jit_prog *jit, struct jit_stats *ret)
 {
 	*ret = jit->stats;
+}
+
+const struct jit_line *jit_lines(const struct jit_prog *jit, size_t *ret_n)
+{
+	*ret_n = jit->nlines;
+	return jit->lines;
 }

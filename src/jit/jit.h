@@ -40,6 +40,9 @@ struct jit_opts {
 	bool harden;	  /* no indirect call or jump in it that speculation can be led astray at */
 	bool no_optimise; /* straight translation (tests: the slow twin of the optimiser) */
 	struct jit_pool *pool; /* NULL: pages of its own */
+	bool lines;	       /* keep where code comes from: jit_lines() */
+	bool perf_map;	       /* tell perf(1) of it, in the file that it looks for */
+	bool debugger;	       /* tell gdb and lldb of it: names, lines, frames */
 	const struct spec_fact
 		*facts; /* one a slot of the program; read only during jit_new; NULL: none */
 };
@@ -66,6 +69,11 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
 /* The entry for embedders and benchmarks: trusted mode only, else NULL. */
 typedef uint64_t (*jit_entry)(struct exec_run *run, uint64_t r1, uint64_t r2);
 jit_entry jit_code(const struct jit_prog *jit, size_t *ret_size);
+/* Code from `code` on, up to the next one's, is of instruction `insn`. Ascending by code; none without jit_opts.lines. */
+struct jit_line {
+	uint32_t code, insn;
+};
+const struct jit_line *jit_lines(const struct jit_prog *jit, size_t *ret_n);
 /* For exec_space_ops.native, so that tail calls reach the compiled form. */
 const struct exec_native *jit_native(const struct jit_prog *jit);
 void jit_stats(const struct jit_prog *jit, struct jit_stats *ret);

@@ -202,6 +202,7 @@ static uint32_t split(struct jit_alloc *a, uint32_t from, int edge)
 	struct ir_block *b = &f->blocks[k];
 
 	f->block = k;
+	f->at = f->origin ? f->origin[f->blocks[from].end - 1] : 0;
 	*b = (struct ir_block){ .reached = true, .npreds = 1, .pred = f->blocks[to].pred };
 	ir_append(f, (struct ir_ins){ .op = IR_JMP });
 	b->start = at;

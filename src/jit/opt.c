@@ -214,6 +214,7 @@ static void copy_value(struct pass *p, uint32_t v, uint32_t k)
 	struct ir_ins in = *old;
 	uint32_t next;
 
+	p->to->at = p->from->origin ? p->from->origin[v] : 0;
 	switch ((int)in.op) { /* those that differ from the rest */
 	case IR_NOP:
 		return;
@@ -375,6 +376,8 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	renew_facts(f);
 	memset(p.map, 0, f->n * sizeof(*p.map));
 	ir_init(&to, arena, f->n, f->nblocks, true);
+	if (!to.failed && f->origin)
+		ir_trace(&to, 0);
 	if (to.failed)
 		return false;
 	memcpy(to.blocks, f->blocks, f->nblocks * sizeof(*to.blocks));

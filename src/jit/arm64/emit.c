@@ -92,6 +92,8 @@ static void block_code(struct a64_emit *e, uint32_t k)
 	for (uint32_t v = b->start; v < b->end; v++) {
 		const struct ir_ins *in = &e->f->ins[v];
 
+		if (e->out->noting && in->op > IR_PHI)
+			jit_note_write(e->out, NOTE_INSN, 0, e->f->origin[v]);
 		switch ((enum ir_op)in->op) {
 		case IR_NOP:
 		case IR_UNDEF:
@@ -209,7 +211,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 {
 	struct a64_emit e = { .a = a, .f = a->f, .out = out };
 	size_t start = out->len;
-	uint32_t fixes = out->nfixes, probes = out->nprobes;
+	uint32_t fixes = out->nfixes, probes = out->nprobes, notes = out->nnotes;
 
 	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
@@ -225,6 +227,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	e.second = true;
 	out->nfixes = fixes;
 	out->nprobes = probes;
+	out->nnotes = notes;
 	out->failed |= !write_once(&e, start);
 }
 

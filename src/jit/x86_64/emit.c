@@ -88,30 +88,49 @@ static uint32_t saved(const struct x86_emit *e)
 	return e->a->used & CALLEE_SAVED;
 }
 
+static uint8_t dwarf_of(int reg)
+{
+	static const uint8_t numbers[] = { 0, 2, 1, 3, 7, 6, 4, 5 };
+
+	return reg < 8 ? numbers[reg] : (uint8_t)reg;
+}
+
 static void prologue(struct x86_emit *e)
 {
-	uint32_t pushes = (uint32_t)__builtin_popcount(saved(e));
+	uint32_t pushes = (uint32_t)__builtin_popcount(saved(e)), cfa = 8;
 
 	if (e->out->harden)
 		x86_bytes(e->out, "\xf3\x0f\x1e\xfa", 4); /* endbr64 */
 	for (int r = 0; r < 16; r++)
-		if (saved(e) >> r & 1)
+		if (saved(e) >> r & 1) {
 			x86_push(e->out, r);
+			jit_note(e->out, NOTE_CFA, 0, cfa += 8);
+			jit_note(e->out, NOTE_SAVED, dwarf_of(r), cfa);
+		}
 	e->frame = e->a->nslots * 8;
 	if (e->a->calls && (8 + 8 * pushes + e->frame) % 16)
 		e->frame += 8;
 	if (e->frame)
 		x86_alu_ri(e->out, 1, ALU_SUB, RSP, (int32_t)e->frame);
+	jit_note(e->out, NOTE_CFA, 0, cfa + e->frame);
 }
 
 void x86_epilogue(struct x86_emit *e)
 {
+	uint32_t cfa = 8 + 8 * (uint32_t)__builtin_popcount(saved(e));
+
+	jit_note(e->out, NOTE_LEAVE, 0, 0);
 	if (e->frame)
 		x86_alu_ri(e->out, 1, ALU_ADD, RSP, (int32_t)e->frame);
+	jit_note(e->out, NOTE_CFA, 0, cfa);
 	for (int r = 15; r >= 0; r--)
-		if (saved(e) >> r & 1)
+		if (saved(e) >> r & 1) {
 			x86_pop(e->out, r);
+			jit_note(e->out, NOTE_RESTORED, dwarf_of(r), 0);
+			jit_note(e->out, NOTE_CFA, 0, cfa -= 8);
+		}
 	x86_ret(e->out);
+	jit_note(e->out, NOTE_BACK, 0, 0);
 }
 
 static void block_code(struct x86_emit *e, uint32_t k)
@@ -121,6 +140,8 @@ static void block_code(struct x86_emit *e, uint32_t k)
 	for (uint32_t v = b->start; v < b->end; v++) {
 		const struct ir_ins *in = &e->f->ins[v];
 
+		if (e->out->noting && in->op > IR_PHI)
+			jit_note_write(e->out, NOTE_INSN, 0, e->f->origin[v]);
 		switch ((enum ir_op)in->op) {
 		case IR_NOP:
 		case IR_UNDEF:
@@ -238,7 +259,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 {
 	struct x86_emit e = { .a = a, .f = a->f, .out = out };
 	size_t start = out->len;
-	uint32_t fixes = out->nfixes, probes = out->nprobes;
+	uint32_t fixes = out->nfixes, probes = out->nprobes, notes = out->nnotes;
 
 	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.first_gap = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
@@ -252,7 +273,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	find_heads(&e);
 	write_all(&e);
 	if (e.ngaps && !out->failed)
-		x86_relax(&e, start, fixes, probes);
+		x86_relax(&e, start, (struct x86_records){ fixes, probes, notes });
 }
 
 static uint32_t features(void)

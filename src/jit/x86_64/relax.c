@@ -77,14 +77,9 @@ static uint32_t write_gap(struct x86_emit *e, const struct x86_gap *g, uint32_t 
 	return 6;
 }
 
-/* Records of places in the code, in their order: up to where they are moved. */
-struct records {
-	uint32_t fix, probe;
-};
-
-/* Moves [from, end) and the calls and probes in it to @to; gives the end there. */
+/* Moves [from, end) and the records of places in it to @to; gives the end there. */
 static uint32_t move_piece(struct x86_emit *e, uint32_t from, uint32_t end, uint32_t to,
-			   struct records *done)
+			   struct x86_records *done)
 {
 	struct jit_code_buf *out = e->out;
 
@@ -94,12 +89,15 @@ static uint32_t move_piece(struct x86_emit *e, uint32_t from, uint32_t end, uint
 		out->probes[done->probe].at -= from - to;
 		out->probes[done->probe].next -= from - to;
 	}
+	/* at the end: of the jump that follows */
+	for (; done->note < out->nnotes && out->notes[done->note].at <= end; done->note++)
+		out->notes[done->note].at -= from - to;
 	if (from != to)
 		memmove(&out->bytes[to], &out->bytes[from], end - from);
 	return to + (end - from);
 }
 
-static void move_together(struct x86_emit *e, size_t start, struct records done)
+static void move_together(struct x86_emit *e, size_t start, struct x86_records done)
 {
 	uint32_t from = (uint32_t)start, to = from, block = 0;
 	const struct jit_alloc *a = e->a;
@@ -120,7 +118,7 @@ static void move_together(struct x86_emit *e, size_t start, struct records done)
 	e->out->len = to;
 }
 
-void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix, uint32_t first_probe)
+void x86_relax(struct x86_emit *e, size_t start, struct x86_records first)
 {
 	bool changed = true;
 
@@ -128,7 +126,7 @@ void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix, uint32_t fi
 		total_saved(e);
 		changed = shorten(e);
 	}
-	move_together(e, start, (struct records){ first_fix, first_probe });
+	move_together(e, start, first);
 	for (uint32_t i = 0; i < e->ngaps; i++) {
 		const struct x86_gap *g = &e->gaps[i];
 		uint32_t delta;

@@ -143,7 +143,11 @@ void x86_copy(struct x86_emit *e, int reg, uint32_t v);
 
 /* relax.c: chooses the form of each jump, and moves the code together. Takes the function's start and first call. */
 void x86_gap(struct x86_emit *e, int cc, uint32_t block, uint32_t room);
-void x86_relax(struct x86_emit *e, size_t start, uint32_t first_fix, uint32_t first_probe);
+/* Records of places in the code: how many were before the function's. */
+struct x86_records {
+	uint32_t fix, probe, note;
+};
+void x86_relax(struct x86_emit *e, size_t start, struct x86_records first);
 
 /* ops.c */
 void x86_value(struct x86_emit *e, uint32_t v);
