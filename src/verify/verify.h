@@ -16,6 +16,7 @@
 #include "btf/btf.h"
 #include "isa/isa.h"
 #include "spec/spec.h"
+#include "verify/scalar.h"
 
 /* Who loads the program. 0 is unprivileged. */
 enum verify_cap {
@@ -67,6 +68,43 @@ struct verify_line {
 	uint32_t line, col;
 };
 
+/* What a register or a piece of the stack holds, for verify_opts.watch. */
+enum verify_kind {
+	VERIFY_NOTHING, /* nothing is known, not even that it was written */
+	VERIFY_NUMBER,
+	VERIFY_CTX, /* the pointers: where something begins, plus `off`, plus the number */
+	VERIFY_STACK,
+	VERIFY_PACKET,
+	VERIFY_MAP_VALUE,
+	VERIFY_POINTER, /* another one */
+};
+
+struct verify_value {
+	enum verify_kind kind;
+	bool null;	/* or 0 */
+	uint32_t frame; /* STACK: whose, 0 the outermost that is walked */
+	int32_t off;
+	struct scalar s;
+};
+
+/* 8 bytes of a stack, from fp - 8 * (i + 1) on. */
+struct verify_slot {
+	uint8_t size; /* bytes that `value` takes, from the lowest on; 0: none */
+	uint8_t zero; /* bit i: byte i is zero */
+	struct verify_value value;
+};
+
+/* A state before an instruction. */
+struct verify_point {
+	uint32_t insn, depth; /* depth: frames that are walked, less one */
+	struct verify_value regs[ISA_REGS];
+	struct {
+		uint32_t callsite; /* in the frame before it */
+		uint32_t nslots;
+		struct verify_slot slots[ISA_STACK_SIZE / 8];
+	} frames[ISA_MAX_FRAMES];
+};
+
 struct verify_opts {
 	const char *name; /* the object, for errors; may be NULL */
 	const char *prog; /* the program, for errors; may be NULL */
@@ -95,6 +133,12 @@ struct verify_opts {
 	uint32_t insn_limit; /* instructions walked; 0: 1,000,000 */
 	size_t memory_limit; /* bytes; 0: 1 GiB */
 	bool want_facts;
+	/*
+	 * Gets every state before it is walked on. Then nothing is left out: a path ends early only where all registers, slots
+	 * and numbers lie within a state that was seen. That walk is longer, its verdict may be -E2BIG.
+	 */
+	void (*watch)(void *ctx, const struct verify_point *at);
+	void *watch_ctx;
 };
 
 struct verify_stats {
