@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The program as a graph, before the walk: decoding, where functions start, where jumps lead, what is reachable, where
+ * states are to be kept. Functions are laid out one after the other; a jump stays inside its function.
+ */
+#include <stdlib.h>
+
+#include "verify/graph.h"
+
+_Static_assert(ISA_COUNT < 256, "ops are bytes");
+
+static bool writes_fp(const struct skep_insn *in)
+{
+	unsigned int class = in->code & 7;
+
+	return insn_dst(in) == FP && (class == 4 || class == 7 || class == 0 || class == 1);
+}
+
+static int bad_insn(struct verifier *v, uint32_t i)
+{
+	static const char *const classes[] = { "BPF_LD",   "BPF_LDX", "BPF_ST",	 "BPF_STX",
+					       "BPF_ALU",  "BPF_JMP", "BPF_JMP32", "BPF_ALU64" };
+	const struct skep_insn *in = &v->insns[i];
+	unsigned int class = in->code & 7;
+	char why[96];
+
+	v->at = i;
+	if (insn_dst(in) > FP)
+		return reject(v, &ERR_INSN, "R%u is invalid", insn_dst(in));
+	if (insn_src(in) > FP)
+		return reject(v, &ERR_INSN, "R%u is invalid", insn_src(in));
+	if (in->code == 0x18)
+		return reject(v, &ERR_INSN, "invalid BPF_LD_IMM insn");
+	if (writes_fp(in))
+		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
+	isa_why_invalid(in, v->n - i, why, sizeof(why));
+	if (strstr(why, "reserved")) {
+		const char *what = classes[class];
+		unsigned int op = in->code >> 4;
+
+		if (class == 4 || class == 7)
+			what = op == 11 ? "BPF_MOV" : op == 8 ? "BPF_NEG" : "BPF_ALU";
+		else if (class == 5 || class == 6)
+			what = op == 8 ? "BPF_CALL" : op == 9 ? "BPF_EXIT" : op == 0 ? "BPF_JA" : classes[class];
+		return reject(v, &ERR_INSN, "%s uses reserved fields: %s", what, why);
+	}
+	if (class == 4 || class == 7)
+		return reject(v, &ERR_INSN, "invalid BPF_ALU opcode %x", in->code & 0xf0);
+	return reject(v, &ERR_INSN, "unknown opcode %02x", in->code);
+}
+
+int graph_decode(struct verifier *v)
+{
+	for (uint32_t i = 0; i < v->n; i++) {
+		enum isa_op op = isa_decode(&v->insns[i], v->n - i);
+
+		if (op == ISA_INVALID || op == ISA_CALLX || op == ISA_MOV64_PERCPU)
+			return bad_insn(v, i);
+		v->ops[i] = (uint8_t)op;
+		if (isa_slots(op) == 2)
+			v->marks[++i] |= AT_SECOND;
+	}
+	return 0;
+}
+
+/* Functions --------------------------------------------------------------------------------------- */
+
+static int by_start(const void *a, const void *b)
+{
+	const struct func *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int add_start(struct verifier *v, uint32_t from, int64_t to)
+{
+	v->at = from;
+	if (to < 0 || to >= v->n)
+		return reject(v, &ERR_TARGET, "call to invalid destination");
+	if (v->marks[to] & AT_SECOND)
+		return reject(v, &ERR_TARGET, "call to the middle of an instruction");
+	v->func_of[to] = 1;
+	return 0;
+}
+
+static int find_starts(struct verifier *v)
+{
+	v->func_of[0] = 1;
+	for (uint32_t i = 0; i < v->n; i++) {
+		enum isa_op op = v->ops[i];
+		int r = 0;
+
+		if (op == ISA_CALL_LOCAL || op == ISA_LD_FUNC)
+			r = add_start(v, i, (int64_t)i + 1 + v->insns[i].imm);
+		if (r < 0)
+			return r;
+	}
+	for (uint32_t i = 0; i < v->o->nfuncs; i++) {
+		v->at = 0;
+		if (v->o->funcs[i].start >= v->n)
+			return reject(v, &ERR_FUNCTION, "function '%s' starts outside the program",
+				      v->o->funcs[i].name ? v->o->funcs[i].name : "");
+		v->func_of[v->o->funcs[i].start] = 1;
+	}
+	return 0;
+}
+
+int graph_functions(struct verifier *v)
+{
+	uint32_t n = 0;
+	int r = find_starts(v);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < v->n; i++)
+		n += v->func_of[i];
+	v->funcs = ARENA_ARRAY(&v->arena, struct func, n);
+	if (!v->funcs)
+		return out_of_memory(v);
+	for (uint32_t i = 0; i < v->n; i++) {
+		if (v->func_of[i])
+			v->funcs[v->nfuncs++].start = i;
+		v->func_of[i] = v->nfuncs - 1;
+	}
+	for (uint32_t i = 0; i < v->nfuncs; i++)
+		v->funcs[i].end = i + 1 < v->nfuncs ? v->funcs[i + 1].start : v->n;
+	for (uint32_t i = 0; i < v->o->nfuncs; i++) {
+		struct func key = { .start = v->o->funcs[i].start };
+		struct func *f = bsearch(&key, v->funcs, v->nfuncs, sizeof(key), by_start);
+
+		f->name = v->o->funcs[i].name;
+		f->btf_id = v->o->funcs[i].btf_id;
+		f->global = v->o->funcs[i].global && i;
+	}
+	if (v->log_level & VERIFY_LOG_ALL && v->nfuncs)
+		for (uint32_t i = 0; i < v->nfuncs; i++)
+			say(v, "func#%u @%u\n", i, v->funcs[i].start);
+	return 0;
+}
+
+uint32_t graph_func_at(const struct verifier *v, int64_t start)
+{
+	return start >= 0 && start < v->n && v->funcs[v->func_of[start]].start == start ?
+		       v->func_of[start] :
+		       UINT32_MAX;
+}
+
+static bool ends(enum isa_op op)
+{
+	return op == ISA_EXIT || op == ISA_JA || op == ISA_JA32;
+}
+
+int graph_jumps(struct verifier *v)
+{
+	for (uint32_t i = 0; i < v->n; i++) {
+		const struct func *f = &v->funcs[v->func_of[i]];
+		enum isa_op op = v->ops[i];
+		int64_t to;
+
+		v->at = i;
+		if (op == ISA_INVALID)
+			continue;
+		if (isa_is_jump(op) && isa_kind(op) != ISA_KIND_JUMP_REG) {
+			to = (int64_t)i + 1 + isa_jump_delta(op, &v->insns[i]);
+			if (to < f->start || to >= f->end)
+				return reject(v, &ERR_TARGET, "jump out of range from insn %u to %lld",
+					      i, (long long)to);
+			if (v->marks[to] & AT_SECOND)
+				return reject(v, &ERR_TARGET, "jump into the middle of ldimm64 insn %lld",
+					      (long long)to - 1);
+		}
+		if (i + isa_slots(op) == f->end && !ends(op))
+			return reject(v, &ERR_FALL_OFF, "last insn is not an exit or jmp");
+	}
+	return 0;
+}
+
+/* Successors -------------------------------------------------------------------------------------- */
+
+unsigned int graph_next(const struct verifier *v, uint32_t at, uint32_t next[2])
+{
+	enum isa_op op = v->ops[at];
+	unsigned int n = 0;
+
+	if (op == ISA_EXIT)
+		return 0;
+	if (isa_is_jump(op))
+		next[n++] = (uint32_t)((int64_t)at + 1 + isa_jump_delta(op, &v->insns[at]));
+	if (op != ISA_JA && op != ISA_JA32)
+		next[n++] = at + isa_slots(op);
+	return n;
+}
+
+bool graph_calls_back(const struct verifier *v, uint32_t at)
+{
+	const struct spec_helper *h;
+
+	if (v->ops[at] != ISA_CALL_HELPER)
+		return false;
+	h = spec_helper(v->insns[at].imm);
+	return h && (h->id == HELPER_for_each_map_elem || h->id == HELPER_find_vma ||
+		     h->id == HELPER_loop || h->id == HELPER_user_ringbuf_drain);
+}
+
+static void mark_points(struct verifier *v, uint32_t at)
+{
+	enum isa_op op = v->ops[at];
+	uint32_t next[2];
+
+	if (isa_kind(op) == ISA_KIND_BRANCH)
+		v->marks[at] |= AT_TARGET;
+	if (op == ISA_JA || op == ISA_JA32) {
+		graph_next(v, at, next);
+		v->marks[next[0]] |= AT_TARGET;
+	}
+	if (op == ISA_MAY_GOTO)
+		v->marks[at] |= AT_TARGET | AT_FORCE;
+	if (op == ISA_CALL_LOCAL) {
+		v->marks[at] |= AT_TARGET;
+		v->marks[at + 1] |= AT_TARGET;
+	}
+	if (op == ISA_CALL_KFUNC && graph_is_iter_next(v, at)) {
+		v->marks[at] |= AT_TARGET | AT_FORCE | AT_ITER;
+		v->marks[at + 1] |= AT_TARGET;
+	}
+	if (graph_calls_back(v, at)) {
+		v->marks[at] |= AT_TARGET | AT_FORCE | AT_CALLBACK;
+		v->marks[at + 1] |= AT_TARGET;
+	}
+	if (op == ISA_CALL_HELPER && v->insns[at].imm == HELPER_timer_set_callback)
+		v->marks[at] |= AT_TARGET;
+}
+
+/* Depth first from a function's start; colours: 0 new, 1 open, 2 done. */
+static int walk_func(struct verifier *v, uint8_t *colour, uint32_t *stack, uint32_t start)
+{
+	uint32_t depth = 0;
+
+	if (colour[start])
+		return 0;
+	stack[depth++] = start;
+	colour[start] = 1;
+	while (depth) {
+		uint32_t at = stack[depth - 1], next[3];
+		unsigned int n = graph_next(v, at, next);
+		bool pushed = false;
+
+		if (v->ops[at] == ISA_CALL_LOCAL || v->ops[at] == ISA_LD_FUNC)
+			next[n++] = (uint32_t)((int64_t)at + 1 + v->insns[at].imm);
+		/* what falls through first, so that messages name the same instruction as the kernel's */
+		for (unsigned int k = n; k-- && !pushed;) {
+			uint32_t to = next[k];
+
+			if (!colour[to]) {
+				colour[to] = 1;
+				stack[depth++] = to;
+				pushed = true;
+			} else if (colour[to] == 1 && !v->bpf_capable && v->ops[at] != ISA_CALL_LOCAL &&
+				   v->ops[at] != ISA_LD_FUNC) {
+				v->at = at;
+				return reject(v, &ERR_LOOP, "back-edge from insn %u to %u", at, to);
+			}
+		}
+		if (!pushed) {
+			colour[at] = 2;
+			mark_points(v, at);
+			depth--;
+		}
+	}
+	return 0;
+}
+
+int graph_reach(struct verifier *v)
+{
+	uint8_t *colour = calloc(v->n, 1);
+	uint32_t *stack = calloc(v->n, sizeof(*stack));
+	int r = colour && stack ? walk_func(v, colour, stack, 0) : out_of_memory(v);
+
+	for (uint32_t i = 0; r == 0 && i < v->nfuncs; i++)
+		if (v->funcs[i].is_exception)
+			r = walk_func(v, colour, stack, v->funcs[i].start);
+	for (uint32_t i = 0; r == 0 && i < v->n; i++) {
+		v->at = i;
+		if (v->ops[i] != ISA_INVALID && !colour[i])
+			r = reject(v, &ERR_UNREACHABLE, "unreachable insn %u", i);
+	}
+	free(stack);
+	free(colour);
+	return r;
+}
+
+/* Cycles: Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1972 ------------- */
+
+struct tarjan {
+	struct verifier *v;
+	uint32_t *index, *low, *stack, *path;
+	uint8_t *on, *child;
+	uint32_t counter, depth, npath, cycles;
+};
+
+static void close_cycle(struct tarjan *t, uint32_t at)
+{
+	struct verifier *v = t->v;
+	bool single = t->stack[t->depth - 1] == at, forced = false;
+	uint32_t from = t->depth, id;
+
+	while (t->stack[--from] != at)
+		;
+	if (single && !(v->marks[at] & AT_CALLBACK)) {
+		uint32_t next[2];
+		unsigned int n = graph_next(v, at, next);
+
+		single = !((n > 0 && next[0] == at) || (n > 1 && next[1] == at));
+	} else if (single) {
+		single = false;
+	}
+	id = single ? 0 : ++t->cycles;
+	for (uint32_t i = from; i < t->depth; i++)
+		forced |= v->marks[t->stack[i]] & AT_FORCE;
+	for (uint32_t i = from; i < t->depth; i++) {
+		v->scc[t->stack[i]] = id;
+		t->on[t->stack[i]] = 0;
+		if (forced && id)
+			v->marks[t->stack[i]] |= AT_LOOP;
+	}
+	t->depth = from;
+}
+
+static void tarjan_visit(struct tarjan *t, uint32_t at)
+{
+	t->index[at] = t->low[at] = ++t->counter;
+	t->stack[t->depth++] = at;
+	t->on[at] = 1;
+	t->path[t->npath++] = at;
+}
+
+static void tarjan(struct tarjan *t, uint32_t start)
+{
+	tarjan_visit(t, start);
+	while (t->npath) {
+		uint32_t at = t->path[t->npath - 1], next[2];
+		unsigned int n = graph_next(t->v, at, next);
+
+		if (t->child[at] < n) {
+			uint32_t to = next[t->child[at]++];
+
+			if (!t->index[to])
+				tarjan_visit(t, to);
+			else if (t->on[to] && t->index[to] < t->low[at])
+				t->low[at] = t->index[to];
+			continue;
+		}
+		if (t->low[at] == t->index[at])
+			close_cycle(t, at);
+		if (--t->npath && t->low[at] < t->low[t->path[t->npath - 1]])
+			t->low[t->path[t->npath - 1]] = t->low[at];
+	}
+}
+
+int graph_cycles(struct verifier *v)
+{
+	struct tarjan t = { .v = v };
+	uint32_t *words = calloc(v->n, 4 * sizeof(*words));
+	uint8_t *bytes = calloc(v->n, 2);
+
+	if (words && bytes) {
+		t.index = words;
+		t.low = words + v->n;
+		t.stack = words + 2 * (size_t)v->n;
+		t.path = words + 3 * (size_t)v->n;
+		t.on = bytes;
+		t.child = bytes + v->n;
+		for (uint32_t i = 0; i < v->nfuncs; i++)
+			if (!t.index[v->funcs[i].start])
+				tarjan(&t, v->funcs[i].start);
+	} else {
+		v->oom = true;
+	}
+	free(words);
+	free(bytes);
+	return v->oom ? -ENOMEM : 0;
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The end of a program: what r0 may hold, and that nothing is left open. */
+#include "verify/contract.h"
+#include "verify/walk.h"
+
+int resource_leak(struct verifier *v, const char *what, bool leaving_inner)
+{
+	const struct state *st = v->st;
+	bool any = false;
+
+	if (leaving_inner && !frame_of(v->st)->in_callback)
+		return 0;
+	if (leaving_inner)
+		return 0;
+	if (st->locks)
+		return reject(v, &ERR_LOCK, "%s cannot be used inside bpf_spin_lock-ed region", what);
+	for (uint32_t i = 0; i < st->nrefs; i++) {
+		if (st->refs[i].kind != REF_PTR)
+			continue;
+		reject(v, &ERR_REFERENCE, "Unreleased reference id=%u alloc_insn=%u", st->refs[i].id,
+		       st->refs[i].insn);
+		skep_need(&v->error, "release what instruction %u acquired on every path", st->refs[i].insn);
+		any = true;
+	}
+	if (any)
+		return -EINVAL;
+	if (st->active_irq)
+		return reject(v, &ERR_CONTEXT, "%s cannot be used inside bpf_local_irq_save-ed region", what);
+	if (st->rcu)
+		return reject(v, &ERR_CONTEXT, "%s cannot be used inside bpf_rcu_read_lock-ed region", what);
+	if (st->preempt)
+		return reject(v, &ERR_CONTEXT, "%s cannot be used inside bpf_preempt_disable-ed region",
+			      what);
+	return 0;
+}
+
+bool contract_returns(const struct verifier *v, struct range *ret)
+{
+	int attach = v->o->attach_type;
+
+	*ret = (struct range){ 0, 1 };
+	switch (v->o->prog_type) {
+	case PROG_CGROUP_SOCK_ADDR:
+		if (attach == ATTACH_CGROUP_UDP4_RECVMSG || attach == ATTACH_CGROUP_UDP6_RECVMSG ||
+		    attach == ATTACH_CGROUP_UNIX_RECVMSG || attach == ATTACH_CGROUP_INET4_GETPEERNAME ||
+		    attach == ATTACH_CGROUP_INET6_GETPEERNAME ||
+		    attach == ATTACH_CGROUP_UNIX_GETPEERNAME ||
+		    attach == ATTACH_CGROUP_INET4_GETSOCKNAME ||
+		    attach == ATTACH_CGROUP_INET6_GETSOCKNAME ||
+		    attach == ATTACH_CGROUP_UNIX_GETSOCKNAME)
+			*ret = (struct range){ 1, 1 };
+		if (attach == ATTACH_CGROUP_INET4_BIND || attach == ATTACH_CGROUP_INET6_BIND)
+			*ret = (struct range){ 0, 3 };
+		return true;
+	case PROG_CGROUP_SKB:
+		if (attach == ATTACH_CGROUP_INET_EGRESS)
+			*ret = (struct range){ 0, 3 };
+		return true;
+	case PROG_CGROUP_SOCK:
+	case PROG_SOCK_OPS:
+	case PROG_CGROUP_DEVICE:
+	case PROG_CGROUP_SYSCTL:
+	case PROG_CGROUP_SOCKOPT:
+		return true;
+	case PROG_RAW_TRACEPOINT:
+		if (!v->o->attach_btf_id)
+			return false;
+		*ret = (struct range){ 0, 0 };
+		return true;
+	case PROG_TRACING:
+		if (attach == ATTACH_TRACE_FENTRY || attach == ATTACH_TRACE_FEXIT) {
+			*ret = (struct range){ 0, 0 };
+			return true;
+		}
+		return attach == ATTACH_TRACE_ITER;
+	case PROG_KPROBE:
+		return attach == ATTACH_TRACE_KPROBE_SESSION || attach == ATTACH_TRACE_UPROBE_SESSION;
+	case PROG_SK_LOOKUP:
+	case PROG_NETFILTER:
+		return true;
+	case PROG_LSM:
+		if (attach == ATTACH_LSM_CGROUP)
+			return true;
+		*ret = (struct range){ -4095, 0 };
+		return attach == ATTACH_LSM_MAC;
+	default:
+		return false;
+	}
+}
+
+static int out_of_range(struct verifier *v, const char *what, const struct reg *r, struct range range)
+{
+	bool any = r->s.smin == INT64_MIN && r->s.smax == INT64_MAX;
+
+	if (any)
+		reject(v, &ERR_RETURN, "%s has unknown scalar value should have been in [%lld, %lld]", what,
+		       (long long)range.min, (long long)range.max);
+	else if (r->s.smin == INT64_MIN)
+		reject(v, &ERR_RETURN, "%s has smax=%lld should have been in [%lld, %lld]", what,
+		       (long long)r->s.smax, (long long)range.min, (long long)range.max);
+	else if (r->s.smax == INT64_MAX)
+		reject(v, &ERR_RETURN, "%s has smin=%lld should have been in [%lld, %lld]", what,
+		       (long long)r->s.smin, (long long)range.min, (long long)range.max);
+	else
+		reject(v, &ERR_RETURN, "%s has smin=%lld smax=%lld should have been in [%lld, %lld]", what,
+		       (long long)r->s.smin, (long long)r->s.smax, (long long)range.min,
+		       (long long)range.max);
+	skep_need(&v->error, "r0 between %lld and %lld at the end of this type of program",
+		  (long long)range.min, (long long)range.max);
+	return -EINVAL;
+}
+
+int check_return(struct verifier *v, const char *what)
+{
+	const struct func *f = &v->funcs[v->func];
+	struct range range;
+	const struct reg *r;
+	int err;
+
+	if (v->func && f->ret_void)
+		return 0;
+	err = use_reg(v, 0);
+	if (err < 0)
+		return err;
+	r = reg_at(v, 0);
+	if (reg_is_pointer(r) && !v->allow_leak)
+		return reject(v, &ERR_LEAK, "R0 leaks addr as return value");
+	if (v->func && !f->is_exception && !f->is_async) {
+		char name[TYPE_NAME];
+
+		if (r->type != T_SCALAR)
+			return reject(v, &ERR_RETURN, "At subprogram exit the register R0 is not a scalar value (%s)",
+				      type_name(v, r->type, r->flags, name, sizeof(name)));
+		return 0;
+	}
+	if (!contract_returns(v, &range))
+		return 0;
+	if (r->type != T_SCALAR) {
+		char name[TYPE_NAME];
+
+		return reject(v, &ERR_RETURN, "%s is not a known value (%s)", what,
+			      type_name(v, r->type, r->flags, name, sizeof(name)));
+	}
+	err = precise_reg(v, 0);
+	if (err < 0)
+		return err;
+	if (r->s.smin >= range.min && r->s.smax <= range.max)
+		return 0;
+	if (r->s.s32_min >= range.min && r->s.s32_max <= range.max && range.min < 0)
+		return 0;
+	return out_of_range(v, what, r, range);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the rules of single instructions share (stack.c, mem.c, ctx.c, alu.c, branch.c, call*.c): inside verify/ only. */
+#ifndef VERIFY_WALK_H
+#define VERIFY_WALK_H
+
+#include "verify/graph.h"
+#include "verify/state.h"
+
+static inline struct reg *reg_at(struct verifier *v, unsigned int regno)
+{
+	return &frame_of(v->st)->regs[regno];
+}
+
+/* One access to memory. */
+struct access {
+	unsigned int regno; /* of the pointer */
+	int32_t off;	    /* of the instruction */
+	uint32_t size;
+	bool write, sign;
+	bool indirect;	    /* by a helper */
+	bool once_strict;   /* atomics */
+	int value;	    /* register that is loaded or stored, or -1 */
+	bool is_imm;	    /* stores `imm` */
+	int32_t imm;
+};
+
+/* The register is read; -errno when it has no value. */
+int use_reg(struct verifier *v, unsigned int regno);
+/* It is about to be written: the log shows it. */
+void def_reg(struct verifier *v, unsigned int regno);
+
+/* mem.c */
+int mem_access(struct verifier *v, const struct access *a);
+/* [off, off + size) of a region of @limit bytes, with what the register adds. */
+int mem_region(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, uint64_t limit,
+	       bool zero_ok);
+int mem_packet(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool zero_ok);
+int mem_map_value(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool zero_ok,
+		  bool indirect, bool write);
+int mem_map_type(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool write);
+bool mem_packet_writable(struct verifier *v, bool write);
+/* No unknown part, no offset (unless @off_ok); "dereference of modified %s ptr". */
+int mem_fixed(struct verifier *v, unsigned int regno, bool off_ok);
+uint32_t inner_value_size(const struct verify_map *map);
+
+/* stack.c */
+int stack_access(struct verifier *v, const struct access *a);
+/* A helper's or kfunc's: [off, off + size) is read, and written when @write; @raw: needs no value before. */
+int stack_helper(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool write,
+		 bool raw);
+void stack_mark_read(struct verifier *v, uint32_t frame, int64_t min, int64_t max);
+
+/* ctx.c */
+int ctx_access(struct verifier *v, const struct access *a);
+int sock_access(struct verifier *v, const struct access *a);
+
+/* btf_access.c */
+int btf_object_access(struct verifier *v, const struct access *a);
+
+/* alu.c */
+int do_alu(struct verifier *v);
+int do_cast(struct verifier *v);
+void link_scalars(struct verifier *v, struct reg *src);
+void sync_linked(struct verifier *v, const struct reg *known, struct step *step);
+
+/* branch.c */
+int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next);
+
+/* precise.c */
+int precise_reg(struct verifier *v, unsigned int regno);
+int precise_slot(struct verifier *v, uint32_t frame, uint32_t slot);
+int precise_from(struct verifier *v, struct state *equal);
+int precise_all(struct verifier *v);
+
+/* prune.c */
+int prune_visit(struct verifier *v, bool *ret_known);
+void prune_done(struct verifier *v, struct state *st);
+
+/* explore.c */
+struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev);
+uint32_t next_id(struct verifier *v);
+void invalidate_packets(struct verifier *v);
+int do_exit(struct verifier *v, bool *ret_returned);
+
+/* call*.c */
+int do_call(struct verifier *v);
+int call_local(struct verifier *v);
+int call_helper(struct verifier *v);
+int call_kfunc(struct verifier *v);
+int call_return(struct verifier *v);
+int check_return(struct verifier *v, const char *what);
+int resource_leak(struct verifier *v, const char *what, bool leaving);
+int release_ref(struct verifier *v, uint32_t id);
+void clobber_caller_regs(struct verifier *v);
+int do_packet_load(struct verifier *v);
+
+#endif
