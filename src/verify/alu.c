@@ -14,7 +14,8 @@ int use_reg(struct verifier *v, unsigned int regno)
 		return 0;
 	reject(v, &ERR_UNINIT, "R%u !read_ok", regno);
 	skep_need(&v->error, "a value in r%u on every path to here", regno);
-	skep_hint(&v->error, "registers r1 to r5 hold nothing after a call; set the register on every path");
+	skep_hint(&v->error,
+		  "registers r1 to r5 hold nothing after a call; set the register on every path");
 	return -EACCES;
 }
 
@@ -36,14 +37,28 @@ static bool is_64(const struct skep_insn *in)
 /* Bits 4-7 of the opcode: RFC 9669, section 4.1. */
 static const char *sign_of(const struct skep_insn *in)
 {
-	static const char *const signs[] = { "+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=",
-					     "neg", "%=", "^=", "=", "s>>=", "endian" };
+	static const char *const signs[] = { "+=",  "-=",  "*=", "/=", "|=", "&=",   "<<=",
+					     ">>=", "neg", "%=", "^=", "=",  "s>>=", "endian" };
 
 	return signs[in->code >> 4 < 14 ? in->code >> 4 : 11];
 }
 
-enum { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_OR, OP_AND, OP_LSH, OP_RSH, OP_NEG, OP_MOD, OP_XOR, OP_MOV,
-       OP_ARSH, OP_END };
+enum {
+	OP_ADD,
+	OP_SUB,
+	OP_MUL,
+	OP_DIV,
+	OP_OR,
+	OP_AND,
+	OP_LSH,
+	OP_RSH,
+	OP_NEG,
+	OP_MOD,
+	OP_XOR,
+	OP_MOV,
+	OP_ARSH,
+	OP_END
+};
 
 void link_scalars(struct verifier *v, struct reg *src)
 {
@@ -133,21 +148,23 @@ static int sane(struct verifier *v, const struct reg *r, const struct reg *ptr)
 {
 	char name[TYPE_NAME];
 
-	type_name(v, ptr->type, ptr->flags & F_NULL ? ptr->flags : ptr->flags & (unsigned)~F_NULL, name,
-		  sizeof(name));
+	type_name(v, ptr->type, ptr->flags & F_NULL ? ptr->flags : ptr->flags & (unsigned)~F_NULL,
+		  name, sizeof(name));
 	if (scalar_is_const(&r->s)) {
 		int64_t x = (int64_t)scalar_value(&r->s);
 
 		if (x >= MAX_OFFSET || x <= -MAX_OFFSET)
-			return reject(v, &ERR_BOUNDS, "math between %s pointer and %lld is not allowed",
-				      name, (long long)x);
+			return reject(v, &ERR_BOUNDS,
+				      "math between %s pointer and %lld is not allowed", name,
+				      (long long)x);
 	}
 	if (r->type != T_SCALAR && (r->off >= MAX_OFFSET || r->off <= -MAX_OFFSET))
 		return reject(v, &ERR_BOUNDS, "%s pointer offset %d is not allowed", name, r->off);
 	if (r->s.smin == INT64_MIN)
-		return reject(v, &ERR_BOUNDS,
-			      "math between %s pointer and register with unbounded min value is not allowed",
-			      name);
+		return reject(
+			v, &ERR_BOUNDS,
+			"math between %s pointer and register with unbounded min value is not allowed",
+			name);
 	if (r->s.smin >= MAX_OFFSET || r->s.smin <= -MAX_OFFSET)
 		return reject(v, &ERR_BOUNDS, "value %lld makes %s pointer be out of bounds",
 			      (long long)r->s.smin, name);
@@ -205,20 +222,23 @@ static int check_move(struct verifier *v, const struct reg *ptr, const struct re
 	}
 	if (ptr->flags & F_NULL)
 		return reject(v, &ERR_ARITHMETIC,
-			      "R%u pointer arithmetic on %s prohibited, null-check it first", dst, name);
+			      "R%u pointer arithmetic on %s prohibited, null-check it first", dst,
+			      name);
 	if (!movable(ptr, off, op))
-		return reject(v, &ERR_ARITHMETIC, "R%u pointer arithmetic on %s prohibited", dst, name);
+		return reject(v, &ERR_ARITHMETIC, "R%u pointer arithmetic on %s prohibited", dst,
+			      name);
 	err = sane(v, off, ptr);
 	if (err == 0)
 		err = sane(v, ptr, ptr);
 	if (err < 0)
 		return err;
 	if (op == OP_AND || op == OP_OR || op == OP_XOR)
-		return reject(v, &ERR_ARITHMETIC, "R%u bitwise operator %s on pointer prohibited", dst,
-			      sign_of(in));
+		return reject(v, &ERR_ARITHMETIC, "R%u bitwise operator %s on pointer prohibited",
+			      dst, sign_of(in));
 	if (op != OP_ADD && op != OP_SUB)
 		return reject(v, &ERR_ARITHMETIC,
-			      "R%u pointer arithmetic with %s operator prohibited", dst, sign_of(in));
+			      "R%u pointer arithmetic with %s operator prohibited", dst,
+			      sign_of(in));
 	return 0;
 }
 
@@ -229,17 +249,21 @@ static int sanitize(struct verifier *v, const struct reg *dst, unsigned int regn
 	if (v->allow_leak)
 		return 0;
 	if (dst->type == T_STACK && (!scalar_is_const(&dst->s)))
-		return reject(v, &ERR_ARITHMETIC,
-			      "R%u variable stack access prohibited for !root, var_off=(0x%llx; 0x%llx) off=%d",
-			      regno, (unsigned long long)dst->s.t.value,
-			      (unsigned long long)dst->s.t.mask, dst->off);
+		return reject(
+			v, &ERR_ARITHMETIC,
+			"R%u variable stack access prohibited for !root, var_off=(0x%llx; 0x%llx) off=%d",
+			regno, (unsigned long long)dst->s.t.value,
+			(unsigned long long)dst->s.t.mask, dst->off);
 	if (dst->type == T_STACK && (min >= 0 || min < -ISA_STACK_SIZE))
-		return reject(v, &ERR_ARITHMETIC,
-			      "R%u stack pointer arithmetic goes out of range, prohibited for !root", regno);
+		return reject(
+			v, &ERR_ARITHMETIC,
+			"R%u stack pointer arithmetic goes out of range, prohibited for !root",
+			regno);
 	if (dst->type == T_MAP_VALUE && (min < 0 || max >= (int64_t)dst->map->value_size))
-		return reject(v, &ERR_ARITHMETIC,
-			      "R%u pointer arithmetic of map value goes out of range, prohibited for !root",
-			      regno);
+		return reject(
+			v, &ERR_ARITHMETIC,
+			"R%u pointer arithmetic of map value goes out of range, prohibited for !root",
+			regno);
 	return 0;
 }
 
@@ -294,7 +318,8 @@ static int both_pointers(struct verifier *v)
 			dst->s = scalar_zext(&dst->s, 4);
 		return 0;
 	}
-	return reject(v, &ERR_ARITHMETIC, "R%u pointer %s pointer prohibited", insn_dst(in), sign_of(in));
+	return reject(v, &ERR_ARITHMETIC, "R%u pointer %s pointer prohibited", insn_dst(in),
+		      sign_of(in));
 }
 
 /* Numbers ----------------------------------------------------------------------------------------- */
@@ -459,7 +484,8 @@ static int unary(struct verifier *v)
 		return err;
 	if (reg_is_pointer(dst)) {
 		if (!v->allow_leak)
-			return reject(v, &ERR_LEAK, "R%u pointer arithmetic prohibited", insn_dst(in));
+			return reject(v, &ERR_LEAK, "R%u pointer arithmetic prohibited",
+				      insn_dst(in));
 		reg_unknown(dst);
 	}
 	dst->id = 0;
@@ -498,8 +524,9 @@ int do_cast(struct verifier *v)
 	for (uint32_t i = 0; i < v->o->nmaps; i++)
 		arena |= v->o->maps[i].type == MAP_ARENA;
 	if (!arena)
-		return reject(v, &ERR_INSN,
-			      "addr_space_cast insn can only be used in a program that has an associated arena");
+		return reject(
+			v, &ERR_INSN,
+			"addr_space_cast insn can only be used in a program that has an associated arena");
 	if (in->imm == 1) {
 		reg_pointer(dst, T_ARENA, 0);
 	} else {

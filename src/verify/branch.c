@@ -210,7 +210,11 @@ static enum scalar_truth packet_truth(const struct skep_insn *in, const struct r
 		pkt = dst;
 	} else if (dst->type == T_PKT_END && src->type == T_PKT) {
 		pkt = src;
-		op = op == J_GT ? J_LT : op == J_LT ? J_GT : op == J_GE ? J_LE : op == J_LE ? J_GE : op;
+		op = op == J_GT ? J_LT :
+		     op == J_LT ? J_GT :
+		     op == J_GE ? J_LE :
+		     op == J_LE ? J_GE :
+				  op;
 	} else {
 		return SCALAR_UNDECIDED;
 	}
@@ -237,7 +241,8 @@ static enum scalar_truth truth(struct verifier *v, struct reg *dst, struct reg *
 		const struct reg *ptr = reg_is_pointer(dst) ? dst : src;
 
 		if (ptr == src) {
-			zero = dst->type == T_SCALAR && scalar_is_const(&dst->s) && !scalar_value(&dst->s);
+			zero = dst->type == T_SCALAR && scalar_is_const(&dst->s) &&
+			       !scalar_value(&dst->s);
 		}
 		if (!is_64(in) || !zero || !never_null(ptr))
 			return SCALAR_UNDECIDED;
@@ -291,7 +296,8 @@ static void equal_pointers(struct verifier *v, struct state *taken, struct state
 		return;
 	dst = frame_of(eq)->regs[insn_dst(in)];
 	src = frame_of(eq)->regs[insn_src(in)];
-	if (!reg_is_pointer(&dst) || !reg_is_pointer(&src) || dst.type == T_BTF || src.type == T_BTF)
+	if (!reg_is_pointer(&dst) || !reg_is_pointer(&src) || dst.type == T_BTF ||
+	    src.type == T_BTF)
 		return;
 	if (dst.flags & F_NULL && !(src.flags & F_NULL) && never_null(&src))
 		decide_null(v, eq, dst.id, 0, false);
@@ -352,8 +358,8 @@ static void record(struct verifier *v)
 
 	if (in->code & 8)
 		sync_linked(v, reg_at(v, insn_src(in)), &step);
-	if (!(in->code & 8) || (reg_at(v, insn_src(in))->id & ~ID_ADD) !=
-				       (reg_at(v, insn_dst(in))->id & ~ID_ADD))
+	if (!(in->code & 8) ||
+	    (reg_at(v, insn_src(in))->id & ~ID_ADD) != (reg_at(v, insn_dst(in))->id & ~ID_ADD))
 		sync_linked(v, reg_at(v, insn_dst(in)), &step);
 	if (step.nlinked > 1)
 		state_add_step(v, v->st, &step);

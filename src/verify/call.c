@@ -5,7 +5,7 @@
  * it, any number of times: it returns to the call instruction, which is then met again.
  */
 #include "verify/contract.h"
-#include "verify/walk.h"
+#include "verify/helpers.h"
 
 void clobber_caller_regs(struct verifier *v)
 {
@@ -50,19 +50,23 @@ static int call_global(struct verifier *v, uint32_t func)
 
 	if (err < 0) {
 		if (err == -EINVAL || err == -EACCES)
-			err = reject(v, &ERR_CALL_ARGS, "Caller passes invalid args into func#%u ('%s')", func,
+			err = reject(v, &ERR_CALL_ARGS,
+				     "Caller passes invalid args into func#%u ('%s')", func,
 				     f->name ? f->name : "");
 		return err;
 	}
 	if (v->st->locks)
-		return reject(v, &ERR_CONTEXT,
-			      "global function calls are not allowed while holding a lock,\nuse static function instead");
+		return reject(
+			v, &ERR_CONTEXT,
+			"global function calls are not allowed while holding a lock,\nuse static function instead");
 	if (v->st->preempt)
-		return reject(v, &ERR_CONTEXT,
-			      "global function calls are not allowed with preemption disabled,\nuse static function instead");
+		return reject(
+			v, &ERR_CONTEXT,
+			"global function calls are not allowed with preemption disabled,\nuse static function instead");
 	if (v->st->active_irq)
-		return reject(v, &ERR_CONTEXT,
-			      "global function calls are not allowed with IRQs disabled,\nuse static function instead");
+		return reject(
+			v, &ERR_CONTEXT,
+			"global function calls are not allowed with IRQs disabled,\nuse static function instead");
 	say(v, "Func#%u ('%s') is global and assumed valid.\n", func, f->name ? f->name : "");
 	if (f->changes_data)
 		invalidate_packets(v);
@@ -118,13 +122,15 @@ static int callback_result(struct verifier *v, const struct frame *callee)
 	if (r0->s.smin >= range->min && r0->s.smax <= range->max)
 		return 0;
 	if (scalar_is_unknown(&r0->s))
-		return reject(v, &ERR_RETURN,
-			      "At callback return the register R0 has unknown scalar value should have been in [%lld, %lld]",
-			      (long long)range->min, (long long)range->max);
-	return reject(v, &ERR_RETURN,
-		      "At callback return the register R0 has smin=%lld smax=%lld should have been in [%lld, %lld]",
-		      (long long)r0->s.smin, (long long)r0->s.smax, (long long)range->min,
-		      (long long)range->max);
+		return reject(
+			v, &ERR_RETURN,
+			"At callback return the register R0 has unknown scalar value should have been in [%lld, %lld]",
+			(long long)range->min, (long long)range->max);
+	return reject(
+		v, &ERR_RETURN,
+		"At callback return the register R0 has smin=%lld smax=%lld should have been in [%lld, %lld]",
+		(long long)r0->s.smin, (long long)r0->s.smax, (long long)range->min,
+		(long long)range->max);
 }
 
 int call_return(struct verifier *v)

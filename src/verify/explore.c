@@ -110,7 +110,8 @@ static int same_pointers(struct verifier *v, unsigned int regno)
 			r->type == T_ARENA;
 	bool was = aux->ptr_type == T_CTX || aux->ptr_type == T_SOCKET ||
 		   aux->ptr_type == T_SOCK_COMMON || aux->ptr_type == T_TCP_SOCK ||
-		   aux->ptr_type == T_XDP_SOCK || aux->ptr_type == T_BTF || aux->ptr_type == T_ARENA;
+		   aux->ptr_type == T_XDP_SOCK || aux->ptr_type == T_BTF ||
+		   aux->ptr_type == T_ARENA;
 
 	if (!aux->ptr_set) {
 		aux->ptr_set = true;
@@ -127,8 +128,11 @@ static int load(struct verifier *v)
 {
 	const struct skep_insn *in = &v->insns[v->at];
 	unsigned int mode = in->code >> 5;
-	struct access a = { .regno = insn_src(in), .off = in->off, .value = (int)insn_dst(in),
-			    .size = isa_access_size(v->ops[v->at]), .sign = mode == 4,
+	struct access a = { .regno = insn_src(in),
+			    .off = in->off,
+			    .value = (int)insn_dst(in),
+			    .size = isa_access_size(v->ops[v->at]),
+			    .sign = mode == 4,
 			    .once_strict = mode == 6 };
 	uint8_t type, flags;
 	int err = use_reg(v, a.regno);
@@ -138,13 +142,13 @@ static int load(struct verifier *v)
 	type = reg_at(v, a.regno)->type;
 	flags = (uint8_t)reg_at(v, a.regno)->flags;
 	(void)flags;
-	if (mode == 6 && (type == T_CTX || reg_is_packet(reg_at(v, a.regno)) || type == T_FLOW_KEYS ||
-			  type == T_SOCKET || type == T_SOCK_COMMON || type == T_TCP_SOCK ||
-			  type == T_XDP_SOCK)) {
+	if (mode == 6 && (type == T_CTX || reg_is_packet(reg_at(v, a.regno)) ||
+			  type == T_FLOW_KEYS || type == T_SOCKET || type == T_SOCK_COMMON ||
+			  type == T_TCP_SOCK || type == T_XDP_SOCK)) {
 		char name[TYPE_NAME];
 
-		return reject(v, &ERR_ACCESS, "BPF_ATOMIC loads from R%u %s is not allowed", a.regno,
-			      type_name(v, type, 0, name, sizeof(name)));
+		return reject(v, &ERR_ACCESS, "BPF_ATOMIC loads from R%u %s is not allowed",
+			      a.regno, type_name(v, type, 0, name, sizeof(name)));
 	}
 	err = same_pointers(v, a.regno);
 	if (err == 0)
@@ -158,9 +162,14 @@ static int store(struct verifier *v)
 {
 	const struct skep_insn *in = &v->insns[v->at];
 	bool reg = (in->code & 7) == 3;
-	struct access a = { .regno = insn_dst(in), .off = in->off, .value = reg ? (int)insn_src(in) : -1,
-			    .size = isa_access_size(v->ops[v->at]), .write = true, .is_imm = !reg,
-			    .imm = in->imm, .once_strict = in->code >> 5 == 6 };
+	struct access a = { .regno = insn_dst(in),
+			    .off = in->off,
+			    .value = reg ? (int)insn_src(in) : -1,
+			    .size = isa_access_size(v->ops[v->at]),
+			    .write = true,
+			    .is_imm = !reg,
+			    .imm = in->imm,
+			    .once_strict = in->code >> 5 == 6 };
 	uint8_t type;
 	int err = reg ? use_reg(v, insn_src(in)) : 0;
 
@@ -169,13 +178,13 @@ static int store(struct verifier *v)
 	if (err < 0)
 		return err;
 	type = reg_at(v, a.regno)->type;
-	if (a.once_strict &&
-	    (type == T_CTX || reg_is_packet(reg_at(v, a.regno)) || type == T_FLOW_KEYS ||
-	     type == T_SOCKET || type == T_SOCK_COMMON || type == T_TCP_SOCK || type == T_XDP_SOCK)) {
+	if (a.once_strict && (type == T_CTX || reg_is_packet(reg_at(v, a.regno)) ||
+			      type == T_FLOW_KEYS || type == T_SOCKET || type == T_SOCK_COMMON ||
+			      type == T_TCP_SOCK || type == T_XDP_SOCK)) {
 		char name[TYPE_NAME];
 
-		return reject(v, &ERR_ACCESS, "BPF_ATOMIC stores into R%u %s is not allowed", a.regno,
-			      type_name(v, type, 0, name, sizeof(name)));
+		return reject(v, &ERR_ACCESS, "BPF_ATOMIC stores into R%u %s is not allowed",
+			      a.regno, type_name(v, type, 0, name, sizeof(name)));
 	}
 	if (!reg && type == T_CTX && false)
 		return 0;
@@ -215,7 +224,10 @@ static int atomic(struct verifier *v)
 	const struct skep_insn *in = &v->insns[v->at];
 	unsigned int writes = isa_writes(v->ops[v->at]);
 	int back = writes & ISA_USE_SRC ? (int)insn_src(in) : writes & ISA_USE_R0 ? 0 : -1;
-	struct access a = { .regno = insn_dst(in), .off = in->off, .value = -1, .once_strict = true,
+	struct access a = { .regno = insn_dst(in),
+			    .off = in->off,
+			    .value = -1,
+			    .once_strict = true,
 			    .size = isa_access_size(v->ops[v->at]) };
 	struct reg was, loaded;
 	int err = atomic_operands(v, a.regno, insn_src(in));
@@ -285,8 +297,8 @@ static int wide_load(struct verifier *v)
 
 static int jump(struct verifier *v, uint32_t *ret_next)
 {
-	uint32_t to = (uint32_t)((int64_t)v->at + 1 +
-				 isa_jump_delta(v->ops[v->at], &v->insns[v->at]));
+	uint32_t to =
+		(uint32_t)((int64_t)v->at + 1 + isa_jump_delta(v->ops[v->at], &v->insns[v->at]));
 	struct state *stays;
 
 	*ret_next = to;

@@ -43,10 +43,10 @@ const struct field *fields_at(const struct fields *f, uint32_t off, uint32_t kin
 const struct field *fields_find(const struct fields *f, uint32_t kinds);
 const char *field_name(uint32_t kind);
 /* Bytes [min, max) of the value may be touched. */
-int fields_overlap(struct verifier *v, unsigned int regno, const struct verify_map *map, int64_t min,
-		   int64_t max, uint64_t size, bool indirect, bool write);
+int fields_overlap(struct verifier *v, unsigned int regno, const struct verify_map *map,
+		   int64_t min, int64_t max, uint64_t size, bool indirect, bool write);
 /* Is it a load or store of a kptr? Then it is done here. */
-int fields_kptr(struct verifier *v, const struct access *a, const struct verify_map *map, int64_t off,
-		bool *ret_is);
+int fields_kptr(struct verifier *v, const struct access *a, const struct verify_map *map,
+		int64_t off, bool *ret_is);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program as a graph (cfg.c), and what is read from where on (live.c): inside verify/ only. */
+/* The program as a graph (graph.c), and what is read from where on (liveness.c): inside verify/ only. */
 #ifndef VERIFY_GRAPH_H
 #define VERIFY_GRAPH_H
 

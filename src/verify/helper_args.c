@@ -9,7 +9,9 @@
 #include "verify/helpers.h"
 
 #define BIT(t) (1u << T_##t)
-#define MEM_TYPES (BIT(STACK) | BIT(PKT) | BIT(PKT_META) | BIT(MAP_KEY) | BIT(MAP_VALUE) | BIT(MEM) | BIT(BUF))
+#define MEM_TYPES                                                                           \
+	(BIT(STACK) | BIT(PKT) | BIT(PKT_META) | BIT(MAP_KEY) | BIT(MAP_VALUE) | BIT(MEM) | \
+	 BIT(BUF))
 
 struct wanted {
 	uint32_t types;
@@ -20,76 +22,78 @@ struct wanted {
 static const char mem_names[] =
 	"fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_";
 
+/* What no row names is an object of the kernel. */
+static const struct wanted wanted[ARG_COUNT] = {
+	[ARG_CTX] = { BIT(CTX), 0, "ctx" },
+	[ARG_CTX_OR_NULL] = { BIT(CTX), 0, "ctx" },
+	[ARG_MAP] = { BIT(MAP_PTR), 0, "map_ptr" },
+	[ARG_MAP_KEY] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			  mem_names },
+	[ARG_MAP_VALUE] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			    mem_names },
+	[ARG_MAP_VALUE_OR_NULL] = { MEM_TYPES | BIT(BTF),
+				    F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC, mem_names },
+	[ARG_MAP_VALUE_OUT] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+				mem_names },
+	[ARG_MEM] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC, mem_names },
+	[ARG_MEM_OR_NULL] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			      mem_names },
+	[ARG_MEM_OUT] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			  mem_names },
+	[ARG_MEM_OUT_OR_NULL] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+				  mem_names },
+	[ARG_MEM_INOUT] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			    mem_names },
+	[ARG_LONG_OUT] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			   mem_names },
+	[ARG_INT_OUT] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			  mem_names },
+	[ARG_INT_INOUT] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			    mem_names },
+	[ARG_IPV4_HDR] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			   mem_names },
+	[ARG_IPV6_HDR] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			   mem_names },
+	[ARG_TCP_HDR] = { MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC,
+			  mem_names },
+	[ARG_SIZE] = { BIT(SCALAR), 0, "scalar" },
+	[ARG_SIZE_OR_ZERO] = { BIT(SCALAR), 0, "scalar" },
+	[ARG_ALLOC_SIZE] = { BIT(SCALAR), 0, "scalar" },
+	[ARG_STR] = { BIT(MAP_VALUE), 0, "map_value" },
+	[ARG_FUNC] = { BIT(FUNC), 0, "func" },
+	[ARG_STACK_OR_NULL] = { BIT(STACK), 0, "fp" },
+	[ARG_RING_MEM] = { BIT(MEM), F_RINGBUF, "ringbuf_mem" },
+	[ARG_SPIN_LOCK] = { BIT(MAP_VALUE) | BIT(BTF), F_ALLOC | F_NON_OWN | F_RCU,
+			    "map_value, ptr_" },
+	[ARG_TIMER] = { BIT(MAP_VALUE), 0, "map_value" },
+	[ARG_KPTR_SLOT] = { BIT(MAP_VALUE) | BIT(BTF), F_ALLOC | F_NON_OWN | F_RCU,
+			    "map_value, ptr_" },
+	[ARG_SOCK_COMMON] = { BIT(SOCK_COMMON) | BIT(SOCKET) | BIT(TCP_SOCK) | BIT(XDP_SOCK), 0,
+			      "sock_common, sock, tcp_sock, xdp_sock" },
+	[ARG_SOCK] = { BIT(SOCK_COMMON) | BIT(SOCKET) | BIT(TCP_SOCK) | BIT(XDP_SOCK) | BIT(BTF),
+		       F_TRUSTED, "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_" },
+	[ARG_SOCKET_OR_NULL] = { BIT(SOCKET), 0, "sock" },
+	[ARG_PERCPU] = { BIT(BTF), F_PERCPU | F_RCU | F_TRUSTED | F_ALLOC,
+			 "percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_" },
+	[ARG_DYNPTR] = { BIT(STACK) | BIT(DYNPTR), 0, "fp, dynptr_ptr" },
+	[ARG_DYNPTR_RING] = { BIT(STACK) | BIT(DYNPTR), 0, "fp, dynptr_ptr" },
+	[ARG_DYNPTR_NEW] = { BIT(STACK) | BIT(DYNPTR), 0, "fp, dynptr_ptr" },
+	[ARG_DYNPTR_NEW_RING] = { BIT(STACK) | BIT(DYNPTR), 0, "fp, dynptr_ptr" },
+	[ARG_KPTR_OR_NULL] = { BIT(BTF), F_TRUSTED | F_ALLOC | F_PERCPU | F_RCU,
+			       "ptr_, trusted_ptr_, rcu_ptr_" },
+	[ARG_NONE] = { ~0u, UINT16_MAX, "" },
+	[ARG_ANY] = { ~0u, UINT16_MAX, "" },
+	[ARG_MORE] = { ~0u, UINT16_MAX, "" },
+	[ARG_OTHER] = { ~0u, UINT16_MAX, "" },
+};
+
 static struct wanted wanted_of(enum spec_arg arg)
 {
-	switch (arg) {
-	case ARG_CTX:
-	case ARG_CTX_OR_NULL:
-		return (struct wanted){ BIT(CTX), 0, "ctx" };
-	case ARG_MAP:
-		return (struct wanted){ BIT(MAP_PTR), 0, "map_ptr" };
-	case ARG_MAP_KEY:
-	case ARG_MAP_VALUE:
-	case ARG_MAP_VALUE_OR_NULL:
-	case ARG_MAP_VALUE_OUT:
-	case ARG_MEM:
-	case ARG_MEM_OR_NULL:
-	case ARG_MEM_OUT:
-	case ARG_MEM_OUT_OR_NULL:
-	case ARG_MEM_INOUT:
-	case ARG_LONG_OUT:
-	case ARG_INT_OUT:
-	case ARG_INT_INOUT:
-	case ARG_IPV4_HDR:
-	case ARG_IPV6_HDR:
-	case ARG_TCP_HDR:
-		return (struct wanted){ MEM_TYPES | BIT(BTF), F_RINGBUF | F_RDONLY | F_TRUSTED | F_ALLOC, mem_names };
-	case ARG_SIZE:
-	case ARG_SIZE_OR_ZERO:
-	case ARG_ALLOC_SIZE:
-		return (struct wanted){ BIT(SCALAR), 0, "scalar" };
-	case ARG_STR:
-		return (struct wanted){ BIT(MAP_VALUE), 0, "map_value" };
-	case ARG_FUNC:
-		return (struct wanted){ BIT(FUNC), 0, "func" };
-	case ARG_STACK_OR_NULL:
-		return (struct wanted){ BIT(STACK), 0, "fp" };
-	case ARG_RING_MEM:
-		return (struct wanted){ BIT(MEM), F_RINGBUF, "ringbuf_mem" };
-	case ARG_SPIN_LOCK:
-		return (struct wanted){ BIT(MAP_VALUE) | BIT(BTF), F_ALLOC | F_NON_OWN | F_RCU, "map_value, ptr_" };
-	case ARG_TIMER:
-		return (struct wanted){ BIT(MAP_VALUE), 0, "map_value" };
-	case ARG_KPTR_SLOT:
-		return (struct wanted){ BIT(MAP_VALUE) | BIT(BTF), F_ALLOC | F_NON_OWN | F_RCU, "map_value, ptr_" };
-	case ARG_SOCK_COMMON:
-		return (struct wanted){ BIT(SOCK_COMMON) | BIT(SOCKET) | BIT(TCP_SOCK) | BIT(XDP_SOCK), 0,
-					"sock_common, sock, tcp_sock, xdp_sock" };
-	case ARG_SOCK:
-		return (struct wanted){ BIT(SOCK_COMMON) | BIT(SOCKET) | BIT(TCP_SOCK) | BIT(XDP_SOCK) | BIT(BTF),
-					F_TRUSTED, "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_" };
-	case ARG_SOCKET_OR_NULL:
-		return (struct wanted){ BIT(SOCKET), 0, "sock" };
-	case ARG_PERCPU:
-		return (struct wanted){ BIT(BTF), F_PERCPU | F_RCU | F_TRUSTED | F_ALLOC,
-					"percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_" };
-	case ARG_DYNPTR:
-	case ARG_DYNPTR_RING:
-	case ARG_DYNPTR_NEW:
-	case ARG_DYNPTR_NEW_RING:
-		return (struct wanted){ BIT(STACK) | BIT(DYNPTR), 0, "fp, dynptr_ptr" };
-	case ARG_KPTR_OR_NULL:
-		return (struct wanted){ BIT(BTF), F_TRUSTED | F_ALLOC | F_PERCPU | F_RCU, "ptr_, trusted_ptr_, rcu_ptr_" };
-	case ARG_NONE:
-	case ARG_ANY:
-	case ARG_MORE:
-	case ARG_OTHER:
-	case ARG_COUNT:
-		return (struct wanted){ ~0u, UINT16_MAX, "" };
-	default: /* BTF_...: objects of the kernel */
-		return (struct wanted){ BIT(BTF) | BIT(SOCK_COMMON) | BIT(SOCKET) | BIT(TCP_SOCK), F_TRUSTED | F_RCU,
-					"ptr_, trusted_ptr_, rcu_ptr_" };
-	}
+	static const struct wanted object = { BIT(BTF) | BIT(SOCK_COMMON) | BIT(SOCKET) |
+						      BIT(TCP_SOCK),
+					      F_TRUSTED | F_RCU, "ptr_, trusted_ptr_, rcu_ptr_" };
+
+	return wanted[arg].names ? wanted[arg] : object;
 }
 
 static bool writes(enum spec_arg arg)
@@ -140,11 +144,13 @@ int helper_memory(struct verifier *v, unsigned int regno, uint64_t size, bool wr
 		  bool zero_ok)
 {
 	const struct reg *r = reg_at(v, regno);
-	struct access a = { .regno = regno, .size = 1, .write = write, .value = -1, .indirect = true };
+	struct access a = {
+		.regno = regno, .size = 1, .write = write, .value = -1, .indirect = true
+	};
 	char name[TYPE_NAME];
 	int err;
 
-	switch ((enum reg_type)r->type) {
+	switch ((int)r->type) {
 	case T_PKT:
 	case T_PKT_META:
 		if (write && !mem_packet_writable(v, true))
@@ -157,8 +163,7 @@ int helper_memory(struct verifier *v, unsigned int regno, uint64_t size, bool wr
 		return mem_region(v, regno, r->off, size, r->map->key_size, zero_ok);
 	case T_MAP_VALUE:
 		err = mem_map_type(v, regno, r->off, size, write);
-		return err < 0 ? err :
-				 mem_map_value(v, regno, r->off, size, zero_ok, true, write);
+		return err < 0 ? err : mem_map_value(v, regno, r->off, size, zero_ok, true, write);
 	case T_MEM:
 		if (write && r->flags & F_RDONLY)
 			return reject(v, &ERR_READONLY, "R%u cannot write into %s", regno,
@@ -196,13 +201,16 @@ static int check_size(struct verifier *v, struct call *c, unsigned int regno, bo
 	c->max_size = r->s.umax;
 	if (r->s.smin < 0)
 		return reject(v, &ERR_ARGUMENT,
-			      "R%u min value is negative, either use unsigned or 'var &= const'", regno);
+			      "R%u min value is negative, either use unsigned or 'var &= const'",
+			      regno);
 	if (!r->s.umin && !zero_ok)
-		return reject(v, &ERR_ARGUMENT, "R%u invalid zero-sized read: u64=[%lld,%lld]", regno,
-			      (long long)r->s.umin, (long long)r->s.umax);
+		return reject(v, &ERR_ARGUMENT, "R%u invalid zero-sized read: u64=[%lld,%lld]",
+			      regno, (long long)r->s.umin, (long long)r->s.umax);
 	if (r->s.umax >= 1u << 29)
-		return reject(v, &ERR_ARGUMENT,
-			      "R%u unbounded memory access, use 'var &= const' or 'if (var < const)'", regno);
+		return reject(
+			v, &ERR_ARGUMENT,
+			"R%u unbounded memory access, use 'var &= const' or 'if (var < const)'",
+			regno);
 	err = helper_memory(v, regno - 1, r->s.umax, writes(mem), is_raw, zero_ok);
 	return err < 0 ? err : precise_reg(v, regno);
 }
@@ -248,8 +256,10 @@ static int check_map(struct verifier *v, struct call *c, unsigned int regno)
 	struct reg *r = reg_at(v, regno);
 
 	if (c->map_uid_set && c->map_uid != r->uid) {
-		return reject(v, &ERR_ARGUMENT, "timer pointer in R1 map_uid=%u doesn't match map pointer in R2 map_uid=%u",
-			      c->map_uid, r->uid);
+		return reject(
+			v, &ERR_ARGUMENT,
+			"timer pointer in R1 map_uid=%u doesn't match map pointer in R2 map_uid=%u",
+			c->map_uid, r->uid);
 	}
 	c->map = r->map;
 	c->map_reg = *r;
@@ -274,14 +284,18 @@ static int check_any(struct verifier *v, unsigned int regno)
 static int check_offset(struct verifier *v, struct call *c, unsigned int regno, enum spec_arg arg)
 {
 	const struct reg *r = reg_at(v, regno);
-	bool release = c->proto->flags & (regno == 1 ? HELPER_F_RELEASE_1 : regno == 2 ? HELPER_F_RELEASE_2 : 0);
+	bool release = c->proto->flags & (regno == 1 ? HELPER_F_RELEASE_1 :
+					  regno == 2 ? HELPER_F_RELEASE_2 :
+						       0);
 
 	if (release && r->type == T_STACK)
 		return 0;
 	if (release && !reg_is_null(r) && (r->off || !scalar_is_const(&r->s)))
-		return reject(v, &ERR_RELEASE, "R%u must have zero offset when passed to release func or trusted arg to kfunc",
-			      regno);
-	switch ((enum reg_type)r->type) {
+		return reject(
+			v, &ERR_RELEASE,
+			"R%u must have zero offset when passed to release func or trusted arg to kfunc",
+			regno);
+	switch ((int)r->type) {
 	case T_STACK:
 	case T_PKT:
 	case T_PKT_META:
@@ -302,7 +316,7 @@ static int by_kind(struct verifier *v, struct call *c, unsigned int regno, enum 
 {
 	struct reg *r = reg_at(v, regno);
 
-	switch (arg) {
+	switch ((int)arg) {
 	case ARG_MAP:
 		return check_map(v, c, regno);
 	case ARG_MAP_KEY:
@@ -368,7 +382,8 @@ int helper_argument(struct verifier *v, struct call *c, unsigned int regno)
 	if (arg == ARG_OTHER)
 		return reject(v, &ERR_UNSERVED, "argument %u of helper %s cannot be checked", regno,
 			      c->proto->name);
-	if (reg_is_packet(r) && (!mem_packet_writable(v, false) || !(c->proto->flags & HELPER_F_PKT)))
+	if (reg_is_packet(r) &&
+	    (!mem_packet_writable(v, false) || !(c->proto->flags & HELPER_F_PKT)))
 		return reject(v, &ERR_PACKET, "helper access to the packet is not allowed");
 	if (reg_is_null(r) && spec_arg_info(arg)->null)
 		return 0;
@@ -378,9 +393,10 @@ int helper_argument(struct verifier *v, struct call *c, unsigned int regno)
 	if (err < 0)
 		return err;
 	if (r->ref) {
-		if (c->ref && c->ref != r->ref && arg != ARG_KPTR_SLOT && !(c->proto->id == HELPER_kptr_xchg))
-			return reject(v, &ERR_BUG, "more than one arg with ref_obj_id R%u %u %u", regno, r->ref,
-				      c->ref);
+		if (c->ref && c->ref != r->ref && arg != ARG_KPTR_SLOT &&
+		    !(c->proto->id == HELPER_kptr_xchg))
+			return reject(v, &ERR_BUG, "more than one arg with ref_obj_id R%u %u %u",
+				      regno, r->ref, c->ref);
 		c->ref = r->ref;
 	}
 	return by_kind(v, c, regno, arg);

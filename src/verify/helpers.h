@@ -13,8 +13,8 @@ struct call {
 	bool map_uid_set;
 	uint32_t map_uid;
 	uint64_t max_size, alloc_size;
-	uint32_t func;	    /* callback */
-	uint32_t ref;	    /* of the argument that has one */
+	uint32_t func; /* callback */
+	uint32_t ref;  /* of the argument that has one */
 	uint32_t dynptr_id, dynptr_ref;
 	enum dynptr_type dynptr;
 	const struct field *field; /* kptr slot */

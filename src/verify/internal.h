@@ -4,8 +4,8 @@
  *
  * The walk (explore.c) goes along every path of the program, a state being what is known at one point of one
  * path. At some instructions states are kept (prune.c): a path whose state is contained in a kept one that was walked to
- * its end needs no further walk. What of a kept state matters is found backwards: which registers are read (live.c,
- * before the walk), which stack slots (live.c, during it), which numbers have to be as precise as they were (precise.c).
+ * its end needs no further walk. What of a kept state matters is found backwards: which registers are read (liveness.c,
+ * before the walk), which stack slots (liveness.c, during it), which numbers have to be as precise as they were (precise.c).
  *
  * A state shares its callers' frames and its stacks with other states and copies them before it writes
  * (state.c). What is marked on a kept state lies in the state itself, never in what it shares.
@@ -28,7 +28,7 @@
 #undef ERR
 
 #define MAX_INSNS 1000000
-#define SLOTS 64 /* of 8 bytes, of one frame */
+#define SLOTS 64	     /* of 8 bytes, of one frame */
 #define MAX_OFFSET (1 << 29) /* of a pointer, either way */
 #define MAX_PACKET 65535
 #define FP ISA_REG_FP
@@ -42,7 +42,7 @@ enum reg_type {
 };
 
 enum reg_flag {
-	F_NULL = 1,   /* may be null */
+	F_NULL = 1, /* may be null */
 	F_RDONLY = 2,
 	F_RINGBUF = 4, /* memory of a ring buffer reservation */
 	F_ALLOC = 8,   /* object of the program's own types */
@@ -57,8 +57,15 @@ enum reg_flag {
 /* An id of a linked number: plus a constant, which is in `off`. */
 #define ID_ADD (1u << 31)
 
-enum dynptr_type { DYNPTR_NONE, DYNPTR_LOCAL, DYNPTR_RINGBUF, DYNPTR_SKB, DYNPTR_XDP, DYNPTR_SKB_META,
-		   DYNPTR_FILE };
+enum dynptr_type {
+	DYNPTR_NONE,
+	DYNPTR_LOCAL,
+	DYNPTR_RINGBUF,
+	DYNPTR_SKB,
+	DYNPTR_XDP,
+	DYNPTR_SKB_META,
+	DYNPTR_FILE
+};
 enum iter_state { ITER_NONE, ITER_ACTIVE, ITER_DRAINED };
 
 struct reg {
@@ -163,7 +170,7 @@ struct state {
 	uint32_t branches; /* ways from here that are not walked to their end */
 	struct ref *refs;
 	uint32_t nrefs, crefs;
-	uint32_t locks;		/* spin locks held, a part of refs */
+	uint32_t locks; /* spin locks held, a part of refs */
 	uint32_t active_lock_id;
 	const void *active_lock_ptr;
 	uint32_t preempt, rcu;
@@ -205,23 +212,24 @@ enum insn_mark {
 struct func {
 	const char *name;
 	uint32_t start, end;
-	uint32_t btf_id;  /* FUNC */
-	bool global, is_static_called, is_callback, is_async, is_exception, has_tail_call, has_ld_abs;
+	uint32_t btf_id; /* FUNC */
+	bool global, is_static_called, is_callback, is_async, is_exception, has_tail_call,
+		has_ld_abs;
 	bool checked, called, args_known, changes_data, might_sleep;
-	uint32_t depth;	  /* stack bytes */
+	uint32_t depth; /* stack bytes */
 	struct func_arg *args;
 	uint32_t nargs;
 	bool ret_void;
 };
 
-struct aux { /* per slot of the program */
-	uint8_t ptr_type;  /* of loads and stores: the base register's, must not change */
+struct aux {		  /* per slot of the program */
+	uint8_t ptr_type; /* of loads and stores: the base register's, must not change */
 	uint16_t ptr_flags;
 	bool ptr_set, always, never, arena_seen;
 	const struct verify_map *map; /* of a helper call, when always the same */
 	uint32_t map_uid;
-	uint8_t map_state;     /* 0 none, 1 one, 2 several */
-	uint32_t loop_inline;  /* constant flags */
+	uint8_t map_state;    /* 0 none, 1 one, 2 several */
+	uint32_t loop_inline; /* constant flags */
 };
 
 struct verifier {
@@ -233,7 +241,7 @@ struct verifier {
 	uint8_t *marks; /* enum insn_mark */
 	uint16_t *live; /* registers that are read from here on */
 	uint32_t *func_of;
-	uint32_t *scc;	/* cycle number, 0: in none */
+	uint32_t *scc; /* cycle number, 0: in none */
 	struct aux *aux;
 	struct func *funcs;
 	uint32_t nfuncs;
@@ -249,13 +257,15 @@ struct verifier {
 	uint32_t func; /* which is walked */
 	uint32_t jumps, kept_jumps, kept_insns;
 	bool walking;
-	uint32_t next;	/* instruction, where a call or exit leads */
-	uint32_t insn_limit;
+	uint32_t next; /* instruction, where a call or exit leads */
+	uint32_t insn_limit, stack_depth;
 	bool popped, log_from, started;
 	struct pending *free_pending;
+	struct fields_cache *fields;
 	struct live_data *lives;
 	uint32_t *preds, *first_pred;
-	struct free_block *free_frames, *free_states, *free_stacks[9], *free_refs[12], *free_steps[22];
+	struct free_block *free_frames, *free_states, *free_stacks[9], *free_refs[12],
+		*free_steps[22];
 	struct verify_stats stats;
 	/* log */
 	struct buf log;
@@ -263,7 +273,7 @@ struct verifier {
 	const struct verify_line *last_line;
 	uint32_t printed_regs[ISA_MAX_FRAMES];
 	uint64_t printed_slots[ISA_MAX_FRAMES]; /* what changed since it was printed */
-	size_t insn_start, insn_end; /* of the last instruction in the log */
+	size_t insn_start, insn_end;		/* of the last instruction in the log */
 	struct skep_error **reterr;
 	struct skep_error *error;
 	bool oom;

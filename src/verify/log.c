@@ -187,7 +187,8 @@ static void print_reg(struct verifier *v, const struct state *st, const struct r
 
 static void print_special(struct buf *out, const struct slot *s, uint32_t i)
 {
-	static const char *const kinds[] = { "", "local", "ringbuf", "skb", "xdp", "skb_meta", "file" };
+	static const char *const kinds[] = { "",    "local",	"ringbuf", "skb",
+					     "xdp", "skb_meta", "file" };
 	int off = -8 * ((int)i + 1);
 
 	if (s->type[0] == SLOT_DYNPTR) {
@@ -256,8 +257,7 @@ static void print_state(struct verifier *v, const struct state *st, uint32_t fra
 	if (frame)
 		buf_printf(out, " frame%u:", frame);
 	for (unsigned int i = 0; i < ISA_REGS; i++) {
-		if (f->regs[i].type == T_NOT_INIT ||
-		    (!all && !(v->printed_regs[frame] & 1u << i)))
+		if (f->regs[i].type == T_NOT_INIT || (!all && !(v->printed_regs[frame] & 1u << i)))
 			continue;
 		buf_printf(out, " R%u=", i);
 		print_reg(v, st, &f->regs[i], out);

@@ -35,7 +35,7 @@ static void want(struct back *b, unsigned int regno)
 
 static void drop(struct back *b, unsigned int regno)
 {
-	b->want.regs[b->frame] &= (uint16_t)~(1u << regno);
+	b->want.regs[b->frame] &= (uint16_t) ~(1u << regno);
 }
 
 /* Everything that is a number, in every state on the way. */
@@ -65,7 +65,8 @@ static void linked(struct back *b, const struct step *step)
 		int8_t what = step->linked[i];
 		uint32_t f = step->linked_frame[i];
 
-		any |= what >= 0 ? b->want.regs[f] >> what & 1 : b->want.slots[f] >> (-1 - what) & 1;
+		any |= what >= 0 ? b->want.regs[f] >> what & 1 :
+				   b->want.slots[f] >> (-1 - what) & 1;
 	}
 	for (unsigned int i = 0; any && i < step->nlinked; i++) {
 		int8_t what = step->linked[i];
@@ -164,7 +165,8 @@ static bool back_exit(struct verifier *v, struct back *b, int64_t later)
 }
 
 /* One instruction back. False: cannot be followed. */
-static bool back(struct verifier *v, struct back *b, uint32_t at, int64_t later, const struct step *step)
+static bool back(struct verifier *v, struct back *b, uint32_t at, int64_t later,
+		 const struct step *step)
 {
 	enum isa_op op = v->ops[at];
 	const struct skep_insn *in = &v->insns[at];
@@ -191,7 +193,8 @@ static bool back(struct verifier *v, struct back *b, uint32_t at, int64_t later,
 	case ISA_KIND_EXIT:
 		return back_exit(v, b, later);
 	case ISA_KIND_BRANCH:
-		if (in->code & 8 && insn_src(in) != FP && (has(b, insn_dst(in)) || has(b, insn_src(in)))) {
+		if (in->code & 8 && insn_src(in) != FP &&
+		    (has(b, insn_dst(in)) || has(b, insn_src(in)))) {
 			want(b, insn_dst(in));
 			want(b, insn_src(in));
 		}
@@ -334,7 +337,8 @@ static void mark(struct back *b, struct state *st)
 
 			if (!(b->want.slots[i] & bit))
 				continue;
-			if (!f || !f->stack || s >= f->stack->n || !slot_is_spill(&f->stack->slots[s]) ||
+			if (!f || !f->stack || s >= f->stack->n ||
+			    !slot_is_spill(&f->stack->slots[s]) ||
 			    f->stack->slots[s].spill.type != T_SCALAR || st->precise.slots[i] & bit)
 				b->want.slots[i] &= ~bit;
 			else

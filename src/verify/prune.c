@@ -86,8 +86,8 @@ static bool same_object(const struct reg *a, const struct reg *b)
 
 static bool exactly(const struct reg *a, const struct reg *b, struct idmap *m)
 {
-	return a->type == b->type && a->flags == b->flags && a->off == b->off && same_object(a, b) &&
-	       memcmp(&a->s, &b->s, sizeof(a->s)) == 0 &&
+	return a->type == b->type && a->flags == b->flags && a->off == b->off &&
+	       same_object(a, b) && memcmp(&a->s, &b->s, sizeof(a->s)) == 0 &&
 	       (a->type == T_SCALAR ? same_number_id(m, a->id, b->id) : same_id(m, a->id, b->id)) &&
 	       same_id(m, a->ref, b->ref);
 }
@@ -97,8 +97,8 @@ static bool within(const struct reg *old, const struct reg *now)
 	return scalar_is_within(&now->s, &old->s);
 }
 
-static bool covers(const struct verifier *v, const struct reg *old, const struct reg *now, bool precise,
-		   struct idmap *m, enum mode mode)
+static bool covers(const struct verifier *v, const struct reg *old, const struct reg *now,
+		   bool precise, struct idmap *m, enum mode mode)
 {
 	if (mode == EXACT)
 		return exactly(old, now, m);
@@ -203,8 +203,13 @@ static bool slot_covers(const struct verifier *v, const struct slot *old, const 
 {
 	static const struct reg misc = {
 		.type = T_SCALAR,
-		.s = { .t = { 0, ~0ull }, .smin = INT64_MIN, .smax = INT64_MAX, .umax = UINT64_MAX,
-		       .s32_min = INT32_MIN, .s32_max = INT32_MAX, .u32_max = UINT32_MAX },
+		.s = { .t = { 0, ~0ull },
+		       .smin = INT64_MIN,
+		       .smax = INT64_MAX,
+		       .umax = UINT64_MAX,
+		       .s32_min = INT32_MIN,
+		       .s32_max = INT32_MAX,
+		       .u32_max = UINT32_MAX },
 	};
 	bool compare;
 
@@ -251,7 +256,8 @@ static bool refs_cover(const struct state *old, const struct state *now, struct 
 	    old->active_lock_ptr != now->active_lock_ptr)
 		return false;
 	for (uint32_t i = 0; i < old->nrefs; i++)
-		if (old->refs[i].kind != now->refs[i].kind || old->refs[i].ptr != now->refs[i].ptr ||
+		if (old->refs[i].kind != now->refs[i].kind ||
+		    old->refs[i].ptr != now->refs[i].ptr ||
 		    !same_id(m, old->refs[i].id, now->refs[i].id))
 			return false;
 	return true;
@@ -272,7 +278,8 @@ static bool frame_covers(struct verifier *v, const struct state *old, const stru
 		return false;
 	for (unsigned int i = 0; i < FP; i++)
 		if ((live & 1u << i || mode == EXACT) &&
-		    !covers(v, &a->regs[i], &b->regs[i], old->precise.regs[frame] >> i & 1, m, mode))
+		    !covers(v, &a->regs[i], &b->regs[i], old->precise.regs[frame] >> i & 1, m,
+			    mode))
 			return false;
 	return stack_covers(v, old, now, frame, m, mode);
 }
@@ -387,8 +394,8 @@ static int on_the_way(struct verifier *v, struct state *old, bool *keep, bool fo
 		return 1;
 	if (!(marks & (AT_ITER | AT_CALLBACK)) && v->ops[v->at] != ISA_MAY_GOTO &&
 	    same_way(old, now) && !depths_differ(old, now) &&
-	    old->may_goto_depth == now->may_goto_depth && old->callback_depth == now->callback_depth &&
-	    state_covers(v, old, now, EXACT)) {
+	    old->may_goto_depth == now->may_goto_depth &&
+	    old->callback_depth == now->callback_depth && state_covers(v, old, now, EXACT)) {
 		int r;
 
 		say(v, "cur state:");
@@ -396,7 +403,9 @@ static int on_the_way(struct verifier *v, struct state *old, bool *keep, bool fo
 		say(v, "old state:");
 		log_state(v, old, old->cur, true);
 		r = reject(v, &ERR_LOOP, "infinite loop detected at insn %u", v->at);
-		skep_hint(&v->error, "nothing changes from one round to the next; count the rounds, or use may_goto or bpf_loop");
+		skep_hint(
+			&v->error,
+			"nothing changes from one round to the next; count the rounds, or use may_goto or bpf_loop");
 		return r;
 	}
 	if (!force && v->jumps - v->kept_jumps < 20 &&

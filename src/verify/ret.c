@@ -13,24 +13,28 @@ int resource_leak(struct verifier *v, const char *what, bool leaving_inner)
 	if (leaving_inner)
 		return 0;
 	if (st->locks)
-		return reject(v, &ERR_LOCK, "%s cannot be used inside bpf_spin_lock-ed region", what);
+		return reject(v, &ERR_LOCK, "%s cannot be used inside bpf_spin_lock-ed region",
+			      what);
 	for (uint32_t i = 0; i < st->nrefs; i++) {
 		if (st->refs[i].kind != REF_PTR)
 			continue;
-		reject(v, &ERR_REFERENCE, "Unreleased reference id=%u alloc_insn=%u", st->refs[i].id,
-		       st->refs[i].insn);
-		skep_need(&v->error, "release what instruction %u acquired on every path", st->refs[i].insn);
+		reject(v, &ERR_REFERENCE, "Unreleased reference id=%u alloc_insn=%u",
+		       st->refs[i].id, st->refs[i].insn);
+		skep_need(&v->error, "release what instruction %u acquired on every path",
+			  st->refs[i].insn);
 		any = true;
 	}
 	if (any)
 		return -EINVAL;
 	if (st->active_irq)
-		return reject(v, &ERR_CONTEXT, "%s cannot be used inside bpf_local_irq_save-ed region", what);
+		return reject(v, &ERR_CONTEXT,
+			      "%s cannot be used inside bpf_local_irq_save-ed region", what);
 	if (st->rcu)
-		return reject(v, &ERR_CONTEXT, "%s cannot be used inside bpf_rcu_read_lock-ed region", what);
+		return reject(v, &ERR_CONTEXT,
+			      "%s cannot be used inside bpf_rcu_read_lock-ed region", what);
 	if (st->preempt)
-		return reject(v, &ERR_CONTEXT, "%s cannot be used inside bpf_preempt_disable-ed region",
-			      what);
+		return reject(v, &ERR_CONTEXT,
+			      "%s cannot be used inside bpf_preempt_disable-ed region", what);
 	return 0;
 }
 
@@ -42,7 +46,8 @@ bool contract_returns(const struct verifier *v, struct range *ret)
 	switch (v->o->prog_type) {
 	case PROG_CGROUP_SOCK_ADDR:
 		if (attach == ATTACH_CGROUP_UDP4_RECVMSG || attach == ATTACH_CGROUP_UDP6_RECVMSG ||
-		    attach == ATTACH_CGROUP_UNIX_RECVMSG || attach == ATTACH_CGROUP_INET4_GETPEERNAME ||
+		    attach == ATTACH_CGROUP_UNIX_RECVMSG ||
+		    attach == ATTACH_CGROUP_INET4_GETPEERNAME ||
 		    attach == ATTACH_CGROUP_INET6_GETPEERNAME ||
 		    attach == ATTACH_CGROUP_UNIX_GETPEERNAME ||
 		    attach == ATTACH_CGROUP_INET4_GETSOCKNAME ||
@@ -74,7 +79,8 @@ bool contract_returns(const struct verifier *v, struct range *ret)
 		}
 		return attach == ATTACH_TRACE_ITER;
 	case PROG_KPROBE:
-		return attach == ATTACH_TRACE_KPROBE_SESSION || attach == ATTACH_TRACE_UPROBE_SESSION;
+		return attach == ATTACH_TRACE_KPROBE_SESSION ||
+		       attach == ATTACH_TRACE_UPROBE_SESSION;
 	case PROG_SK_LOOKUP:
 	case PROG_NETFILTER:
 		return true;
@@ -88,12 +94,14 @@ bool contract_returns(const struct verifier *v, struct range *ret)
 	}
 }
 
-static int out_of_range(struct verifier *v, const char *what, const struct reg *r, struct range range)
+static int out_of_range(struct verifier *v, const char *what, const struct reg *r,
+			struct range range)
 {
 	bool any = r->s.smin == INT64_MIN && r->s.smax == INT64_MAX;
 
 	if (any)
-		reject(v, &ERR_RETURN, "%s has unknown scalar value should have been in [%lld, %lld]", what,
+		reject(v, &ERR_RETURN,
+		       "%s has unknown scalar value should have been in [%lld, %lld]", what,
 		       (long long)range.min, (long long)range.max);
 	else if (r->s.smin == INT64_MIN)
 		reject(v, &ERR_RETURN, "%s has smax=%lld should have been in [%lld, %lld]", what,
@@ -102,7 +110,8 @@ static int out_of_range(struct verifier *v, const char *what, const struct reg *
 		reject(v, &ERR_RETURN, "%s has smin=%lld should have been in [%lld, %lld]", what,
 		       (long long)r->s.smin, (long long)range.min, (long long)range.max);
 	else
-		reject(v, &ERR_RETURN, "%s has smin=%lld smax=%lld should have been in [%lld, %lld]", what,
+		reject(v, &ERR_RETURN,
+		       "%s has smin=%lld smax=%lld should have been in [%lld, %lld]", what,
 		       (long long)r->s.smin, (long long)r->s.smax, (long long)range.min,
 		       (long long)range.max);
 	skep_need(&v->error, "r0 between %lld and %lld at the end of this type of program",
@@ -129,8 +138,10 @@ int check_return(struct verifier *v, const char *what)
 		char name[TYPE_NAME];
 
 		if (r->type != T_SCALAR)
-			return reject(v, &ERR_RETURN, "At subprogram exit the register R0 is not a scalar value (%s)",
-				      type_name(v, r->type, r->flags, name, sizeof(name)));
+			return reject(
+				v, &ERR_RETURN,
+				"At subprogram exit the register R0 is not a scalar value (%s)",
+				type_name(v, r->type, r->flags, name, sizeof(name)));
 		return 0;
 	}
 	if (!contract_returns(v, &range))

@@ -68,10 +68,11 @@ static int bounds(struct verifier *v, const struct access *a, int64_t *ret_min, 
 		min = r->off + a->off + r->s.smin;
 		max = r->off + a->off + r->s.smax + (int64_t)a->size;
 		if (min < -ISA_STACK_SIZE || max > 0)
-			return reject(v, &ERR_STACK_ACCESS,
-				      "invalid variable-offset%s stack R%u var_off=(0x%llx; 0x%llx) off=%d size=%u",
-				      access_name(a), a->regno, (unsigned long long)r->s.t.value,
-				      (unsigned long long)r->s.t.mask, r->off + a->off, a->size);
+			return reject(
+				v, &ERR_STACK_ACCESS,
+				"invalid variable-offset%s stack R%u var_off=(0x%llx; 0x%llx) off=%d size=%u",
+				access_name(a), a->regno, (unsigned long long)r->s.t.value,
+				(unsigned long long)r->s.t.mask, r->off + a->off, a->size);
 	}
 	if (-min > f->depth)
 		f->depth = (uint32_t)-min;
@@ -82,7 +83,9 @@ static int bounds(struct verifier *v, const struct access *a, int64_t *ret_min, 
 
 static void record(struct verifier *v, uint32_t frame, uint32_t slot)
 {
-	struct step step = { .at = v->at, .from = v->prev, .slot = (int16_t)slot, .frame = (uint8_t)frame };
+	struct step step = {
+		.at = v->at, .from = v->prev, .slot = (int16_t)slot, .frame = (uint8_t)frame
+	};
 
 	state_add_step(v, v->st, &step);
 }
@@ -181,8 +184,9 @@ static int write_fixed(struct verifier *v, const struct access *a, int64_t off)
 		if (a->size != 8)
 			return reject(v, &ERR_STACK_ACCESS, "invalid size of register spill");
 		if (frame != v->st->cur && r->type == T_STACK && r->frame == v->st->cur)
-			return reject(v, &ERR_STACK_ACCESS,
-				      "cannot spill pointers to stack into stack frame of the caller");
+			return reject(
+				v, &ERR_STACK_ACCESS,
+				"cannot spill pointers to stack into stack frame of the caller");
 		slot_spill(s, r, 8);
 	} else {
 		err = store_bytes(v, a, s, off, r);
@@ -210,9 +214,10 @@ static int write_variable(struct verifier *v, const struct access *a, int64_t mi
 		uint8_t *type = &s->type[(-off - 1) % 8];
 
 		if (!v->allow_leak && *type != SLOT_MISC && *type != SLOT_ZERO && slot_is_spill(s))
-			return reject(v, &ERR_STACK_ACCESS,
-				      "spilled ptr in range of var-offset stack write; insn %u, ptr off: %lld",
-				      v->at, (long long)off);
+			return reject(
+				v, &ERR_STACK_ACCESS,
+				"spilled ptr in range of var-offset stack write; insn %u, ptr off: %lld",
+				v->at, (long long)off);
 		if (zero && *type == SLOT_SPILL && s->spill.type == T_SCALAR &&
 		    reg_is_null(&s->spill)) {
 			kept_zero = true;
@@ -224,9 +229,10 @@ static int write_variable(struct verifier *v, const struct access *a, int64_t mi
 			continue;
 		}
 		if (*type == SLOT_INVALID && !v->allow_leak)
-			return reject(v, &ERR_STACK_ACCESS,
-				      "uninit stack in range of var-offset write prohibited for !root; insn %u, off: %lld",
-				      v->at, (long long)off);
+			return reject(
+				v, &ERR_STACK_ACCESS,
+				"uninit stack in range of var-offset write prohibited for !root; insn %u, off: %lld",
+				v->at, (long long)off);
 		*type = SLOT_MISC;
 		touch_slot(v, frame, (uint32_t)((-off - 1) / 8));
 	}
@@ -236,8 +242,8 @@ static int write_variable(struct verifier *v, const struct access *a, int64_t mi
 
 /* Reads ------------------------------------------------------------------------------------------- */
 
-static int read_bytes(struct verifier *v, const struct access *a, const struct slot *slots, uint32_t n,
-		      int64_t min, int64_t max)
+static int read_bytes(struct verifier *v, const struct access *a, const struct slot *slots,
+		      uint32_t n, int64_t min, int64_t max)
 {
 	bool zero = true;
 	struct reg *dst = a->value >= 0 ? reg_at(v, (unsigned int)a->value) : NULL;
@@ -336,10 +342,11 @@ int stack_access(struct verifier *v, const struct access *a)
 	int err;
 
 	if (!fixed && !v->allow_leak)
-		return reject(v, &ERR_STACK_ACCESS,
-			      "R%u variable stack access prohibited for !root, var_off=(0x%llx; 0x%llx) off=%d",
-			      a->regno, (unsigned long long)r->s.t.value,
-			      (unsigned long long)r->s.t.mask, r->off + a->off);
+		return reject(
+			v, &ERR_STACK_ACCESS,
+			"R%u variable stack access prohibited for !root, var_off=(0x%llx; 0x%llx) off=%d",
+			a->regno, (unsigned long long)r->s.t.value, (unsigned long long)r->s.t.mask,
+			r->off + a->off);
 	err = bounds(v, a, &min, &max);
 	if (err < 0)
 		return err;
@@ -350,7 +357,8 @@ int stack_access(struct verifier *v, const struct access *a)
 
 /* Helpers ----------------------------------------------------------------------------------------- */
 
-static int helper_range(struct verifier *v, const struct access *a, int64_t min, int64_t max, bool raw)
+static int helper_range(struct verifier *v, const struct access *a, int64_t min, int64_t max,
+			bool raw)
 {
 	uint32_t frame = pointer(v, a)->frame;
 	bool fixed = scalar_is_const(&pointer(v, a)->s);
@@ -362,7 +370,8 @@ static int helper_range(struct verifier *v, const struct access *a, int64_t min,
 		uint8_t *type = &s->type[(-off - 1) % 8];
 
 		if (*type == SLOT_DYNPTR && a->write)
-			return reject(v, &ERR_DYNPTR, "potential write to dynptr at off=%lld disallowed",
+			return reject(v, &ERR_DYNPTR,
+				      "potential write to dynptr at off=%lld disallowed",
 				      (long long)off);
 		if (raw && fixed) {
 			scrub(s);
@@ -391,32 +400,38 @@ static int helper_range(struct verifier *v, const struct access *a, int64_t min,
 		}
 		if (fixed)
 			return reject(v, &ERR_STACK_ACCESS,
-				      "invalid indirect read from stack R%u off %lld+%lld size %u", a->regno,
-				      (long long)min, (long long)(off - min), a->size);
-		return reject(v, &ERR_STACK_ACCESS,
-			      "invalid indirect read from stack R%u var_off (0x%llx; 0x%llx)+%lld size %u",
-			      a->regno, (unsigned long long)pointer(v, a)->s.t.value,
-			      (unsigned long long)pointer(v, a)->s.t.mask, (long long)(off - min),
-			      a->size);
+				      "invalid indirect read from stack R%u off %lld+%lld size %u",
+				      a->regno, (long long)min, (long long)(off - min), a->size);
+		return reject(
+			v, &ERR_STACK_ACCESS,
+			"invalid indirect read from stack R%u var_off (0x%llx; 0x%llx)+%lld size %u",
+			a->regno, (unsigned long long)pointer(v, a)->s.t.value,
+			(unsigned long long)pointer(v, a)->s.t.mask, (long long)(off - min),
+			a->size);
 	}
 	if (!raw || !fixed)
 		stack_mark_read(v, frame, min, max);
 	return 0;
 }
 
-int stack_helper(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool write, bool raw)
+int stack_helper(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool write,
+		 bool raw)
 {
-	struct access a = { .regno = regno, .off = (int32_t)off, .size = (uint32_t)size, .write = write,
-			    .indirect = true, .value = -1 };
+	struct access a = { .regno = regno,
+			    .off = (int32_t)off,
+			    .size = (uint32_t)size,
+			    .write = write,
+			    .indirect = true,
+			    .value = -1 };
 	const struct reg *r = reg_at(v, regno);
 	int64_t min, max;
 	int err;
 
 	if (!scalar_is_const(&r->s) && !v->allow_leak)
-		return reject(v, &ERR_STACK_ACCESS,
-			      "R%u indirect variable offset stack access prohibited for !root, var_off=(0x%llx; 0x%llx)",
-			      regno, (unsigned long long)r->s.t.value,
-			      (unsigned long long)r->s.t.mask);
+		return reject(
+			v, &ERR_STACK_ACCESS,
+			"R%u indirect variable offset stack access prohibited for !root, var_off=(0x%llx; 0x%llx)",
+			regno, (unsigned long long)r->s.t.value, (unsigned long long)r->s.t.mask);
 	err = bounds(v, &a, &min, &max);
 	if (err < 0)
 		return err;

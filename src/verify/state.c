@@ -39,11 +39,13 @@ static unsigned int class_of(uint32_t n)
 bool state_spares(struct verifier *v)
 {
 	v->spare_frame = ARENA_NEW(&v->arena, struct frame);
-	v->spare_stack = arena_alloc(&v->arena, 1, sizeof(struct stack) + SLOTS * sizeof(struct slot));
+	v->spare_stack =
+		arena_alloc(&v->arena, 1, sizeof(struct stack) + SLOTS * sizeof(struct slot));
 	v->spare_state = ARENA_NEW(&v->arena, struct state);
 	v->spare_ref = ARENA_NEW(&v->arena, struct ref);
 	v->spare_step = ARENA_NEW(&v->arena, struct step);
-	if (!v->spare_frame || !v->spare_stack || !v->spare_state || !v->spare_ref || !v->spare_step)
+	if (!v->spare_frame || !v->spare_stack || !v->spare_state || !v->spare_ref ||
+	    !v->spare_step)
 		return false;
 	v->spare_stack->cap = v->spare_stack->n = SLOTS;
 	v->spare_frame->stack = v->spare_stack;
@@ -54,8 +56,8 @@ bool state_spares(struct verifier *v)
 static struct stack *stack_new(struct verifier *v, uint32_t n)
 {
 	unsigned int c = class_of(n);
-	struct stack *s = take(v, &v->free_stacks[c],
-			       sizeof(*s) + ((size_t)1 << c) * sizeof(struct slot));
+	struct stack *s =
+		take(v, &v->free_stacks[c], sizeof(*s) + ((size_t)1 << c) * sizeof(struct slot));
 
 	if (!s)
 		return v->spare_stack;
@@ -152,9 +154,8 @@ struct state *state_new(struct verifier *v)
 static struct ref *refs_new(struct verifier *v, uint32_t n, uint32_t *ret_cap)
 {
 	unsigned int c = class_of(n);
-	struct ref *r = c < ARRAY_SIZE(v->free_refs) ?
-				take(v, &v->free_refs[c], sizeof(*r) << c) :
-				NULL;
+	struct ref *r = c < ARRAY_SIZE(v->free_refs) ? take(v, &v->free_refs[c], sizeof(*r) << c) :
+						       NULL;
 
 	if (!r) {
 		v->oom = true;
@@ -321,8 +322,7 @@ void slot_spill(struct slot *s, const struct reg *r, unsigned int size)
 	for (unsigned int i = 8; i > 8 - size; i--)
 		s->type[i - 1] = SLOT_SPILL;
 	for (unsigned int i = 8 - size; i > 0; i--)
-		if (s->type[i - 1] == SLOT_SPILL ||
-		    (s->type[i - 1] == SLOT_ZERO))
+		if (s->type[i - 1] == SLOT_SPILL || (s->type[i - 1] == SLOT_ZERO))
 			s->type[i - 1] = SLOT_MISC;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the rules of single instructions share (stack.c, mem.c, ctx.c, alu.c, branch.c, call*.c): inside verify/ only. */
+/* What the rules of single instructions share (stack.c, memory.c, ctx_access.c, alu.c, branch.c, call*.c): inside verify/ only. */
 #ifndef VERIFY_WALK_H
 #define VERIFY_WALK_H
 
@@ -17,10 +17,10 @@ struct access {
 	int32_t off;	    /* of the instruction */
 	uint32_t size;
 	bool write, sign;
-	bool indirect;	    /* by a helper */
-	bool once_strict;   /* atomics */
-	int value;	    /* register that is loaded or stored, or -1 */
-	bool is_imm;	    /* stores `imm` */
+	bool indirect;	  /* by a helper */
+	bool once_strict; /* atomics */
+	int value;	  /* register that is loaded or stored, or -1 */
+	bool is_imm;	  /* stores `imm` */
 	int32_t imm;
 };
 
@@ -29,7 +29,7 @@ int use_reg(struct verifier *v, unsigned int regno);
 /* It is about to be written: the log shows it. */
 void def_reg(struct verifier *v, unsigned int regno);
 
-/* mem.c */
+/* memory.c */
 int mem_access(struct verifier *v, const struct access *a);
 /* [off, off + size) of a region of @limit bytes, with what the register adds. */
 int mem_region(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, uint64_t limit,
@@ -50,7 +50,7 @@ int stack_helper(struct verifier *v, unsigned int regno, int64_t off, uint64_t s
 		 bool raw);
 void stack_mark_read(struct verifier *v, uint32_t frame, int64_t min, int64_t max);
 
-/* ctx.c */
+/* ctx_access.c */
 int ctx_access(struct verifier *v, const struct access *a);
 int sock_access(struct verifier *v, const struct access *a);
 

@@ -7,6 +7,8 @@
 
 #include "verify/graph.h"
 
+#define WIDE_CODE 0x18 /* of all wide loads */
+
 _Static_assert(ISA_COUNT < 256, "ops are bytes");
 
 static bool writes_fp(const struct skep_insn *in)
@@ -18,8 +20,8 @@ static bool writes_fp(const struct skep_insn *in)
 
 static int bad_insn(struct verifier *v, uint32_t i)
 {
-	static const char *const classes[] = { "BPF_LD",   "BPF_LDX", "BPF_ST",	 "BPF_STX",
-					       "BPF_ALU",  "BPF_JMP", "BPF_JMP32", "BPF_ALU64" };
+	static const char *const classes[] = { "BPF_LD",  "BPF_LDX", "BPF_ST",	  "BPF_STX",
+					       "BPF_ALU", "BPF_JMP", "BPF_JMP32", "BPF_ALU64" };
 	const struct skep_insn *in = &v->insns[i];
 	unsigned int class = in->code & 7;
 	char why[96];
@@ -29,7 +31,7 @@ static int bad_insn(struct verifier *v, uint32_t i)
 		return reject(v, &ERR_INSN, "R%u is invalid", insn_dst(in));
 	if (insn_src(in) > FP)
 		return reject(v, &ERR_INSN, "R%u is invalid", insn_src(in));
-	if (in->code == 0x18)
+	if (in->code == WIDE_CODE)
 		return reject(v, &ERR_INSN, "invalid BPF_LD_IMM insn");
 	if (writes_fp(in))
 		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
@@ -41,11 +43,14 @@ static int bad_insn(struct verifier *v, uint32_t i)
 		if (class == 4 || class == 7)
 			what = op == 11 ? "BPF_MOV" : op == 8 ? "BPF_NEG" : "BPF_ALU";
 		else if (class == 5 || class == 6)
-			what = op == 8 ? "BPF_CALL" : op == 9 ? "BPF_EXIT" : op == 0 ? "BPF_JA" : classes[class];
+			what = op == 8 ? "BPF_CALL" :
+			       op == 9 ? "BPF_EXIT" :
+			       op == 0 ? "BPF_JA" :
+					 classes[class];
 		return reject(v, &ERR_INSN, "%s uses reserved fields: %s", what, why);
 	}
 	if (class == 4 || class == 7)
-		return reject(v, &ERR_INSN, "invalid BPF_ALU opcode %x", in->code & 0xf0);
+		return reject(v, &ERR_INSN, "invalid BPF_ALU opcode %x", in->code >> 4 << 4);
 	return reject(v, &ERR_INSN, "unknown opcode %02x", in->code);
 }
 
@@ -163,10 +168,12 @@ int graph_jumps(struct verifier *v)
 		if (isa_is_jump(op) && isa_kind(op) != ISA_KIND_JUMP_REG) {
 			to = (int64_t)i + 1 + isa_jump_delta(op, &v->insns[i]);
 			if (to < f->start || to >= f->end)
-				return reject(v, &ERR_TARGET, "jump out of range from insn %u to %lld",
-					      i, (long long)to);
+				return reject(v, &ERR_TARGET,
+					      "jump out of range from insn %u to %lld", i,
+					      (long long)to);
 			if (v->marks[to] & AT_SECOND)
-				return reject(v, &ERR_TARGET, "jump into the middle of ldimm64 insn %lld",
+				return reject(v, &ERR_TARGET,
+					      "jump into the middle of ldimm64 insn %lld",
 					      (long long)to - 1);
 		}
 		if (i + isa_slots(op) == f->end && !ends(op))
@@ -255,8 +262,8 @@ static int walk_func(struct verifier *v, uint8_t *colour, uint32_t *stack, uint3
 				colour[to] = 1;
 				stack[depth++] = to;
 				pushed = true;
-			} else if (colour[to] == 1 && !v->bpf_capable && v->ops[at] != ISA_CALL_LOCAL &&
-				   v->ops[at] != ISA_LD_FUNC) {
+			} else if (colour[to] == 1 && !v->bpf_capable &&
+				   v->ops[at] != ISA_CALL_LOCAL && v->ops[at] != ISA_LD_FUNC) {
 				v->at = at;
 				return reject(v, &ERR_LOOP, "back-edge from insn %u to %u", at, to);
 			}

@@ -19,21 +19,22 @@ int mem_fixed(struct verifier *v, unsigned int regno, bool off_ok)
 
 	type_name(v, r->type, r->flags, name, sizeof(name));
 	if (r->off < 0)
-		return reject(v, &ERR_ARGUMENT, "negative offset %s ptr R%u off=%d disallowed", name,
-			      regno, r->off);
-	if (!off_ok && r->off)
-		return reject(v, &ERR_ARGUMENT, "dereference of modified %s ptr R%u off=%d disallowed",
+		return reject(v, &ERR_ARGUMENT, "negative offset %s ptr R%u off=%d disallowed",
 			      name, regno, r->off);
+	if (!off_ok && r->off)
+		return reject(v, &ERR_ARGUMENT,
+			      "dereference of modified %s ptr R%u off=%d disallowed", name, regno,
+			      r->off);
 	if (!scalar_is_const(&r->s) || scalar_value(&r->s))
-		return reject(v, &ERR_ARGUMENT, "variable %s access var_off=(0x%llx; 0x%llx) disallowed",
-			      name, (unsigned long long)r->s.t.value,
-			      (unsigned long long)r->s.t.mask);
+		return reject(v, &ERR_ARGUMENT,
+			      "variable %s access var_off=(0x%llx; 0x%llx) disallowed", name,
+			      (unsigned long long)r->s.t.value, (unsigned long long)r->s.t.mask);
 	return 0;
 }
 
 /* One end of the access. */
-static int inside(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, uint64_t limit,
-		  bool zero_ok)
+static int inside(struct verifier *v, unsigned int regno, int64_t off, uint64_t size,
+		  uint64_t limit, bool zero_ok)
 {
 	const struct reg *r = reg_at(v, regno);
 
@@ -41,7 +42,8 @@ static int inside(struct verifier *v, unsigned int regno, int64_t off, uint64_t 
 		return 0;
 	switch (r->type) {
 	case T_MAP_KEY:
-		return reject(v, &ERR_ACCESS, "invalid access to map key, key_size=%llu off=%lld size=%llu",
+		return reject(v, &ERR_ACCESS,
+			      "invalid access to map key, key_size=%llu off=%lld size=%llu",
 			      (unsigned long long)limit, (long long)off, (unsigned long long)size);
 	case T_MAP_VALUE:
 		return reject(v, &ERR_ACCESS,
@@ -50,10 +52,11 @@ static int inside(struct verifier *v, unsigned int regno, int64_t off, uint64_t 
 	case T_PKT:
 	case T_PKT_META:
 	case T_PKT_END:
-		return reject(v, &ERR_PACKET,
-			      "invalid access to packet, off=%lld size=%llu, R%u(id=%u,off=%lld,r=%lld)",
-			      (long long)off, (unsigned long long)size, regno, r->id, (long long)off,
-			      (long long)limit);
+		return reject(
+			v, &ERR_PACKET,
+			"invalid access to packet, off=%lld size=%llu, R%u(id=%u,off=%lld,r=%lld)",
+			(long long)off, (unsigned long long)size, regno, r->id, (long long)off,
+			(long long)limit);
 	default:
 		return reject(v, &ERR_ACCESS,
 			      "invalid access to memory, mem_size=%llu off=%lld size=%llu",
@@ -69,21 +72,25 @@ int mem_region(struct verifier *v, unsigned int regno, int64_t off, uint64_t siz
 
 	if (s->smin < 0 && (s->smin == INT64_MIN || off + s->smin != (int32_t)(off + s->smin) ||
 			    off + s->smin < 0))
-		return reject(v, &ERR_ACCESS,
-			      "R%u min value is negative, either use unsigned index or do a if (index >=0) check.",
-			      regno);
+		return reject(
+			v, &ERR_ACCESS,
+			"R%u min value is negative, either use unsigned index or do a if (index >=0) check.",
+			regno);
 	err = inside(v, regno, s->smin + off, size, limit, zero_ok);
 	if (err < 0) {
-		reject(v, &ERR_ACCESS, "R%u min value is outside of the allowed memory range", regno);
+		reject(v, &ERR_ACCESS, "R%u min value is outside of the allowed memory range",
+		       regno);
 		return err;
 	}
 	if (s->umax >= MAX_OFFSET)
-		return reject(v, &ERR_ACCESS,
-			      "R%u unbounded memory access, make sure to bounds check any such access",
-			      regno);
+		return reject(
+			v, &ERR_ACCESS,
+			"R%u unbounded memory access, make sure to bounds check any such access",
+			regno);
 	err = inside(v, regno, (int64_t)s->umax + off, size, limit, zero_ok);
 	if (err < 0)
-		reject(v, &ERR_ACCESS, "R%u max value is outside of the allowed memory range", regno);
+		reject(v, &ERR_ACCESS, "R%u max value is outside of the allowed memory range",
+		       regno);
 	return err;
 }
 
@@ -93,11 +100,11 @@ int mem_packet(struct verifier *v, unsigned int regno, int64_t off, uint64_t siz
 	int err;
 
 	if (r->s.smin < 0)
-		return reject(v, &ERR_PACKET,
-			      "R%u min value is negative, either use unsigned index or do a if (index >=0) check.",
-			      regno);
-	err = r->range < 0 ? -EINVAL :
-			     inside(v, regno, off, size, (uint64_t)r->range, zero_ok);
+		return reject(
+			v, &ERR_PACKET,
+			"R%u min value is negative, either use unsigned index or do a if (index >=0) check.",
+			regno);
+	err = r->range < 0 ? -EINVAL : inside(v, regno, off, size, (uint64_t)r->range, zero_ok);
 	if (err < 0) {
 		int32_t range = r->range;
 
@@ -106,7 +113,8 @@ int mem_packet(struct verifier *v, unsigned int regno, int64_t off, uint64_t siz
 			  (long long)off + (long long)size);
 		skep_known(&v->error, "%d bytes were compared with the packet's end",
 			   range > 0 ? range : 0);
-		skep_hint(&v->error, "compare the pointer plus the size with `data_end` before this access");
+		skep_hint(&v->error,
+			  "compare the pointer plus the size with `data_end` before this access");
 	}
 	return err;
 }
@@ -134,7 +142,8 @@ int mem_map_value(struct verifier *v, unsigned int regno, int64_t off, uint64_t 
 
 	return err < 0 ? err :
 			 fields_overlap(v, regno, r->map, off + r->s.smin,
-					off + (int64_t)r->s.umax + (int64_t)size, size, indirect, write);
+					off + (int64_t)r->s.umax + (int64_t)size, size, indirect,
+					write);
 }
 
 bool mem_packet_writable(struct verifier *v, bool write)
@@ -209,8 +218,9 @@ static int aligned(struct verifier *v, const struct reg *r, const struct access 
 	if (tnum_is_aligned(t, a->size))
 		return 0;
 	if (packet)
-		return reject(v, &ERR_ALIGN, "misaligned packet access off 2+%s0x%llx+%d+%d size %u",
-			      "", (unsigned long long)r->s.t.value, r->off, a->off, a->size);
+		return reject(v, &ERR_ALIGN,
+			      "misaligned packet access off 2+%s0x%llx+%d+%d size %u", "",
+			      (unsigned long long)r->s.t.value, r->off, a->off, a->size);
 	return reject(v, &ERR_ALIGN, "misaligned %saccess off (0x%llx; 0x%llx)+%d+%d size %u",
 		      region_name(r), (unsigned long long)r->s.t.value,
 		      (unsigned long long)r->s.t.mask, r->off, a->off, a->size);
@@ -318,8 +328,9 @@ static int buffer_access(struct verifier *v, const struct access *a)
 {
 	struct reg *r = reg_at(v, a->regno);
 	char name[TYPE_NAME];
-	const char *kind = r->type == T_TP_BUFFER ? "tracepoint" : r->flags & F_RDONLY ? "rdonly" :
-										       "rdwr";
+	const char *kind = r->type == T_TP_BUFFER ? "tracepoint" :
+			   r->flags & F_RDONLY	  ? "rdonly" :
+						    "rdwr";
 
 	type_name(v, r->type, r->flags, name, sizeof(name));
 	if (r->flags & F_NULL)
@@ -327,14 +338,29 @@ static int buffer_access(struct verifier *v, const struct access *a)
 	if (a->write && r->flags & F_RDONLY)
 		return reject(v, &ERR_READONLY, "R%u cannot write into %s", a->regno, name);
 	if (r->off + a->off < 0)
-		return reject(v, &ERR_ACCESS, "R%u invalid %s buffer access: off=%d, size=%u", a->regno,
-			      kind, r->off + a->off, a->size);
+		return reject(v, &ERR_ACCESS, "R%u invalid %s buffer access: off=%d, size=%u",
+			      a->regno, kind, r->off + a->off, a->size);
 	if (!scalar_is_const(&r->s) || scalar_value(&r->s))
-		return reject(v, &ERR_ACCESS,
-			      "R%u invalid variable buffer offset: off=%d, var_off=(0x%llx; 0x%llx)",
-			      a->regno, r->off + a->off, (unsigned long long)r->s.t.value,
-			      (unsigned long long)r->s.t.mask);
+		return reject(
+			v, &ERR_ACCESS,
+			"R%u invalid variable buffer offset: off=%d, var_off=(0x%llx; 0x%llx)",
+			a->regno, r->off + a->off, (unsigned long long)r->s.t.value,
+			(unsigned long long)r->s.t.mask);
 	return 0;
+}
+
+static int no_access(struct verifier *v, const struct access *a)
+{
+	const struct reg *r = reg_at(v, a->regno);
+	char name[TYPE_NAME];
+
+	reject(v, r->flags & F_NULL ? &ERR_NULL_ACCESS : &ERR_ACCESS, "R%u invalid mem access '%s'",
+	       a->regno, type_name(v, r->type, r->flags, name, sizeof(name)));
+	if (r->flags & F_NULL) {
+		skep_need(&v->error, "a pointer that is known not to be null");
+		skep_hint(&v->error, "compare the pointer with NULL before using it");
+	}
+	return -EACCES;
 }
 
 static int by_type(struct verifier *v, const struct access *a, bool *ret_known)
@@ -345,7 +371,8 @@ static int by_type(struct verifier *v, const struct access *a, bool *ret_known)
 	switch ((enum reg_type)r->type) {
 	case T_MAP_KEY:
 		if (a->write)
-			return reject(v, &ERR_READONLY, "write to change key R%u not allowed", a->regno);
+			return reject(v, &ERR_READONLY, "write to change key R%u not allowed",
+				      a->regno);
 		return mem_region(v, a->regno, (int64_t)r->off + a->off, a->size, r->map->key_size,
 				  false);
 	case T_MAP_VALUE:
@@ -395,13 +422,7 @@ static int by_type(struct verifier *v, const struct access *a, bool *ret_known)
 	case T_COUNT:
 		break;
 	}
-	reject(v, r->flags & F_NULL ? &ERR_NULL_ACCESS : &ERR_ACCESS, "R%u invalid mem access '%s'",
-	       a->regno, type_name(v, r->type, r->flags, name, sizeof(name)));
-	if (r->flags & F_NULL) {
-		skep_need(&v->error, "a pointer that is known not to be null");
-		skep_hint(&v->error, "compare the pointer with NULL before using it");
-	}
-	return -EACCES;
+	return no_access(v, a);
 }
 
 int mem_access(struct verifier *v, const struct access *a)
@@ -419,10 +440,9 @@ int mem_access(struct verifier *v, const struct access *a)
 		loaded(v, a);
 	if (r->type == T_SCALAR && a->size < 8) {
 		if (a->sign) {
-			r->s = known && scalar_is_const(&r->s) ?
-				       scalar_sext(&r->s, a->size) :
-				       scalar_is_unknown(&r->s) ? scalar_signed(a->size) :
-								  scalar_sext(&r->s, a->size);
+			r->s = known && scalar_is_const(&r->s) ? scalar_sext(&r->s, a->size) :
+			       scalar_is_unknown(&r->s)	       ? scalar_signed(a->size) :
+								 scalar_sext(&r->s, a->size);
 			r->id = 0;
 			r->off = 0;
 		} else {

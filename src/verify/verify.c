@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The phases of a verification, and its result. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "verify/contract.h"
+#include "verify/walk.h"
+
+#define MEMORY_LIMIT ((size_t)1 << 30)
+#define MAX_STACK 512
+
+static int check_options(struct verifier *v)
+{
+	const struct verify_opts *o = v->o;
+
+	if (!o->n)
+		return reject(v, &ERR_SIZE, "the program has no instructions");
+	if (o->n > MAX_INSNS || (!v->bpf_capable && o->n > 4096))
+		return reject(v, &ERR_SIZE, "%u instructions, at most %u are allowed", o->n,
+			      v->bpf_capable ? MAX_INSNS : 4096);
+	if (!spec_prog_type_name(o->prog_type) || !o->prog_type)
+		return reject(v, &ERR_PROG_TYPE, "no program type %d", o->prog_type);
+	return 0;
+}
+
+static int allocate(struct verifier *v)
+{
+	uint32_t n = v->n;
+
+	v->ops = ARENA_ARRAY(&v->arena, uint8_t, n);
+	v->marks = ARENA_ARRAY(&v->arena, uint8_t, (size_t)n + 1);
+	v->live = ARENA_ARRAY(&v->arena, uint16_t, (size_t)n + 1);
+	v->func_of = ARENA_ARRAY(&v->arena, uint32_t, n);
+	v->scc = ARENA_ARRAY(&v->arena, uint32_t, n);
+	v->aux = ARENA_ARRAY(&v->arena, struct aux, n);
+	v->kept = ARENA_ARRAY(&v->arena, struct state *, n);
+	return v->ops && v->marks && v->live && v->func_of && v->scc && v->aux && v->kept &&
+			       state_spares(v) ?
+		       0 :
+		       out_of_memory(v);
+}
+
+static int check_wide(struct verifier *v, uint32_t i)
+{
+	const struct skep_insn *in = &v->insns[i];
+	const struct verify_map *map;
+	unsigned int src = insn_src(in);
+
+	v->at = i;
+	if (src == ISA_PSEUDO_IMM || src == ISA_PSEUDO_BTF_ID || src == ISA_PSEUDO_FUNC)
+		return 0;
+	if (in->imm < 0 || (uint32_t)in->imm >= v->o->nmaps)
+		return reject(v, &ERR_MAP_USE, "fd %d is not pointing to valid bpf_map", in->imm);
+	map = &v->o->maps[in->imm];
+	if (src != ISA_PSEUDO_MAP_VALUE && src != ISA_PSEUDO_MAP_IDX_VALUE)
+		return 0;
+	if ((uint32_t)in[1].imm >= 1u << 29)
+		return reject(v, &ERR_MAP_USE, "direct value offset of %u is not allowed",
+			      (uint32_t)in[1].imm);
+	if (map->type == MAP_ARENA)
+		return 0;
+	if (map->type != MAP_ARRAY || map->max_entries != 1)
+		return reject(v, &ERR_MAP_USE, "no direct value access support for this map type");
+	if ((uint32_t)in[1].imm >= map->value_size)
+		return reject(v, &ERR_MAP_USE,
+			      "invalid access to map value pointer, value_size=%u off=%u",
+			      map->value_size, (uint32_t)in[1].imm);
+	return 0;
+}
+
+static int check_references(struct verifier *v)
+{
+	for (uint32_t i = 0; i < v->n; i++) {
+		int err = isa_kind(v->ops[i]) == ISA_KIND_WIDE_LOAD ? check_wide(v, i) : 0;
+
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+/* Stack of each chain of calls; calls do not recurse more than the frames allow. */
+static int deepest(struct verifier *v, uint32_t func, uint32_t depth, uint32_t frames,
+		   uint32_t *ret)
+{
+	uint32_t own = v->funcs[func].depth;
+
+	depth += (uint32_t)num_align(own ? own : 1, 16);
+	if (depth > MAX_STACK)
+		return reject(v, &ERR_STACK_DEPTH,
+			      "combined stack size of %u calls is %u. Too large", frames + 1,
+			      depth);
+	if (frames >= ISA_MAX_FRAMES)
+		return reject(v, &ERR_FRAMES, "the call stack of %u frames is too deep !",
+			      frames + 1);
+	if (depth > *ret)
+		*ret = depth;
+	for (uint32_t i = v->funcs[func].start; i < v->funcs[func].end; i++) {
+		uint32_t callee;
+		int err;
+
+		if ((v->ops[i] != ISA_CALL_LOCAL && v->ops[i] != ISA_LD_FUNC) ||
+		    !(v->marks[i] & AT_SEEN))
+			continue;
+		callee = graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm);
+		if (callee == UINT32_MAX || v->funcs[callee].is_async)
+			continue;
+		v->at = i;
+		err = deepest(v, callee, depth, frames + 1, ret);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static int walk_all(struct verifier *v)
+{
+	bool again = true;
+	int err = explore(v, 0);
+
+	while (err == 0 && again) {
+		again = false;
+		for (uint32_t i = 1; err == 0 && i < v->nfuncs; i++) {
+			struct func *f = &v->funcs[i];
+
+			if (!f->global || !f->called || f->checked)
+				continue;
+			f->checked = again = true;
+			say(v, "Validating %s() func#%u...\n", f->name ? f->name : "", i);
+			err = explore(v, i);
+			if (err == 0)
+				say(v,
+				    "Func#%u ('%s') is safe for any args that match its prototype\n",
+				    i, f->name ? f->name : "");
+		}
+	}
+	return err;
+}
+
+/* May a function move the packet? Then its callers' packet pointers are void. */
+static void find_changes(struct verifier *v)
+{
+	bool changed = true;
+
+	for (uint32_t i = 0; i < v->n; i++) {
+		const struct spec_helper *h =
+			v->ops[i] == ISA_CALL_HELPER ? spec_helper(v->insns[i].imm) : NULL;
+
+		if (h && h->flags & HELPER_F_CHANGES)
+			v->funcs[v->func_of[i]].changes_data = true;
+	}
+	while (changed) {
+		changed = false;
+		for (uint32_t i = 0; i < v->n; i++) {
+			uint32_t callee =
+				v->ops[i] == ISA_CALL_LOCAL ?
+					graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm) :
+					UINT32_MAX;
+			struct func *f = &v->funcs[v->func_of[i]];
+
+			if (callee == UINT32_MAX || !v->funcs[callee].changes_data ||
+			    f->changes_data)
+				continue;
+			f->changes_data = changed = true;
+		}
+	}
+}
+
+static int run(struct verifier *v)
+{
+	static int (*const phases[])(struct verifier * v) = {
+		graph_decode, graph_functions, graph_jumps,    check_references,
+		graph_reach,  graph_cycles,    live_registers,
+	};
+	int err = check_options(v);
+
+	if (err == 0)
+		err = allocate(v);
+	for (size_t i = 0; err == 0 && i < ARRAY_SIZE(phases); i++)
+		err = v->oom ? -ENOMEM : phases[i](v);
+	if (err < 0)
+		return err;
+	find_changes(v);
+	for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
+		err = contract_read(v, i);
+	if (err == 0)
+		err = walk_all(v);
+	if (err == 0) {
+		uint32_t depth = 0;
+
+		for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
+			if (!i || v->funcs[i].global || v->funcs[i].is_async)
+				err = deepest(v, i, 0, 0, &depth);
+		v->stack_depth = depth;
+	}
+	return v->oom ? -ENOMEM : err;
+}
+
+static void facts(struct verifier *v, struct verify_result *ret)
+{
+	ret->facts = calloc(v->n, sizeof(*ret->facts));
+	if (!ret->facts)
+		return;
+	ret->facts[0].flags |= FACT_BOUNDED;
+	for (uint32_t i = 0; i < v->n; i++) {
+		struct spec_fact *f = &ret->facts[i];
+		const struct aux *aux = &v->aux[i];
+
+		if (!(v->marks[i] & AT_SEEN) && v->ops[i]) {
+			f->flags |= FACT_DEAD;
+			continue;
+		}
+		if (isa_kind(v->ops[i]) == ISA_KIND_BRANCH && aux->always != aux->never)
+			f->flags |= aux->always ? FACT_TAKEN : FACT_NOT_TAKEN;
+		if (aux->map_state == 1) {
+			f->flags |= FACT_MAP;
+			f->value = aux->map->address ? aux->map->address :
+						       (uint64_t)(aux->map - v->o->maps);
+		}
+	}
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void finish(struct verifier *v, int err, struct verify_result *ret)
+{
+	say(v,
+	    "processed %u insns (limit %u) max_states_per_insn %u total_states %u peak_states %u mark_read %u\n",
+	    v->stats.insns_processed, v->insn_limit, v->stats.max_states_per_insn,
+	    v->stats.total_states, v->stats.peak_states, v->stats.mark_read);
+	if (v->o->log && v->log.len)
+		v->o->log(v->o->log_ctx, buf_str(&v->log), v->log.len);
+	v->stats.memory = v->arena.used;
+	if (!ret) {
+		buf_done(&v->log);
+		return;
+	}
+	ret->stats = v->stats;
+	ret->stack_depth = v->stack_depth;
+	if (err == 0 && v->o->want_facts)
+		facts(v, ret);
+	if (v->log_level)
+		ret->log = buf_give(&v->log);
+	else
+		buf_done(&v->log);
+}
+
+int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
+		struct skep_error **reterr)
+{
+	struct verifier *v = calloc(1, sizeof(*v));
+	uint64_t start = clock_ns();
+	int err;
+
+	if (ret)
+		memset(ret, 0, sizeof(*ret));
+	if (!v)
+		return skep_fail_nomem(reterr);
+	v->o = opts;
+	v->insns = opts->insns;
+	v->n = opts->n;
+	v->log_level = opts->log_level;
+	v->insn_limit = opts->insn_limit ? opts->insn_limit : MAX_INSNS;
+	v->bpf_capable = opts->caps & (VERIFY_CAP_BPF | VERIFY_CAP_SYS_ADMIN);
+	v->perfmon = opts->caps & (VERIFY_CAP_PERFMON | VERIFY_CAP_SYS_ADMIN);
+	v->privileged = v->allow_leak = v->perfmon;
+	v->strict = opts->prog_flags & VERIFY_F_STRICT_ALIGNMENT;
+	v->any_align = opts->prog_flags & VERIFY_F_ANY_ALIGNMENT;
+	v->test_state_freq = opts->prog_flags & VERIFY_F_TEST_STATE_FREQ;
+	arena_init(&v->arena, opts->memory_limit ? opts->memory_limit : MEMORY_LIMIT);
+	buf_init(&v->log);
+	err = run(v);
+	if (err == -ENOMEM && v->oom) {
+		skep_error_free(v->error);
+		v->error = NULL;
+		err = v->arena.limit && v->arena.used > v->arena.limit / 2 ?
+			      reject(v, &ERR_MEMORY, "%zu bytes are in use", v->arena.used) :
+			      skep_fail_nomem(&v->error);
+	}
+	v->stats.time_ns = clock_ns() - start;
+	finish(v, err, ret);
+	if (err < 0 && reterr)
+		*reterr = v->error;
+	else
+		skep_error_free(v->error);
+	arena_done(&v->arena);
+	free(v);
+	return err;
+}
+
+void verify_done(struct verify_result *result)
+{
+	free(result->facts);
+	free(result->hits);
+	free(result->log);
+	memset(result, 0, sizeof(*result));
+}
