@@ -16,11 +16,11 @@ extern "C" {
 
 /** Who loads it, for skep_verify_opts.caps. */
 enum skep_verify_cap {
-	SKEP_VERIFY_BPF = 1,	       /**< CAP_BPF */
-	SKEP_VERIFY_PERFMON = 2,       /**< CAP_PERFMON */
-	SKEP_VERIFY_NET_ADMIN = 4,     /**< CAP_NET_ADMIN */
-	SKEP_VERIFY_SYS_ADMIN = 8,     /**< CAP_SYS_ADMIN */
-	SKEP_VERIFY_NOBODY = 16, /**< none of them; 0 is all of them */
+	SKEP_VERIFY_BPF = 1,	   /**< CAP_BPF */
+	SKEP_VERIFY_PERFMON = 2,   /**< CAP_PERFMON */
+	SKEP_VERIFY_NET_ADMIN = 4, /**< CAP_NET_ADMIN */
+	SKEP_VERIFY_SYS_ADMIN = 8, /**< CAP_SYS_ADMIN */
+	SKEP_VERIFY_NOBODY = 16,   /**< none of them; 0 is all of them */
 };
 
 /** Zero-initialise and set size; NULL takes all defaults. */
