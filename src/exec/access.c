@@ -9,9 +9,18 @@
 #include "exec/guard.h"
 #include "exec/internal.h"
 
+/* Checked code must ask again. */
+void access_close(struct exec_run *run)
+{
+	if (run->checks.open)
+		memset(run->checks.windows, 0, sizeof(run->checks.windows));
+	run->checks.open = false;
+}
+
 void access_forget(struct exec_run *run)
 {
 	memset(run->near, 0, sizeof(run->near));
+	access_close(run);
 	run->map_last = NULL;
 	run->map_addr = 0;
 }
@@ -32,6 +41,7 @@ int exec_region_remove(struct exec_run *run, enum exec_region_kind kind, uint64_
 		memmove(&run->regions[i], &run->regions[i + 1],
 			(--run->nregions - i) * sizeof(run->regions[0]));
 		memset(&run->near[0], 0, sizeof(run->near[0]));
+		access_close(run);
 		return 0;
 	}
 	return -ENOENT;
@@ -46,6 +56,7 @@ void exec_region_move(struct exec_run *run, enum exec_region_kind kind, uint64_t
 		run->regions[i].base = base;
 		run->regions[i].size = size;
 		memset(&run->near[0], 0, sizeof(run->near[0]));
+		access_close(run);
 		return;
 	}
 }

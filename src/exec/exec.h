@@ -12,6 +12,7 @@
 #define EXEC_EXEC_H
 
 #include "base/error.h"
+#include "exec/checked.h"
 #include "isa/isa.h"
 #include "spec/form.h"
 #include "spec/spec.h"
@@ -222,6 +223,7 @@ struct exec_run {
 	void *watch_ctx;
 	uint32_t sampled, cpu; /* enum helper_need: which of these are the host's, of this run */
 	uint64_t pid_tgid;
+	struct exec_checks checks;
 };
 
 int exec_run_init(struct exec_run *run, struct skep_error **reterr);

@@ -43,6 +43,7 @@ void exec_run_start(struct exec_run *run, uint64_t budget)
 	run->budget_start = num_min(budget ? budget : EXEC_DEFAULT_BUDGET, INT64_MAX);
 	run->budget = run->budget_start;
 	run->nregions = 0;
+	access_close(run);
 	run->depth = 0;
 	run->callback_depth = 0;
 }

@@ -129,6 +129,7 @@ bool access_packet(const struct exec_run *run, int32_t off, uint32_t size, uint6
 /* The region that holds @addr: the run's, a live stack frame, or a map value. */
 bool access_find(const struct exec_run *run, uint64_t addr, struct exec_region *ret);
 void access_forget(struct exec_run *run);
+void access_close(struct exec_run *run);
 
 /* guard_copy.c: what faults, and where a fault at @pc goes on. */
 int guard_copy(void *dst, const void *src, size_t n);
@@ -162,6 +163,7 @@ void trap_where(const struct exec_run *run, uint64_t addr, char *buf, size_t siz
 /* An instruction that this engine does not run. */
 void trap_refused(struct exec_run *run);
 void trap_stopped(struct exec_run *run);
+void trap_budget(struct exec_run *run);
 /* Why this engine does not run the op in this program; NULL: it does. */
 const char *refused_reason(const struct exec_prog *prog, enum isa_op op);
 void trap_field(struct exec_run *run, const struct exec_region *reg, const char *what, uint32_t off,

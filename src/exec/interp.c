@@ -420,9 +420,7 @@ next_piece:
 	}
 out_of_budget:
 	run->insn = (uint32_t)(op - run->prog->ops);
-	trap(run, &ERR_BUDGET, "ended after %llu instructions, the budget of this run",
-	     (unsigned long long)run->budget_start);
-	run->budget = 0;
+	trap_budget(run);
 	return skep_error_code(run->fault);
 ended:
 	left -= op + 1 - start;

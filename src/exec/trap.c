@@ -238,6 +238,13 @@ void trap_stopped(struct exec_run *run)
 	trap(run, &ERR_STOPPED, "by another thread");
 }
 
+void trap_budget(struct exec_run *run)
+{
+	trap(run, &ERR_BUDGET, "ended after %llu instructions, the budget of this run",
+	     (unsigned long long)run->budget_start);
+	run->budget = 0;
+}
+
 void trap_refused(struct exec_run *run)
 {
 	const struct skep_insn *in = &run->prog->insns[run->insn];

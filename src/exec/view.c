@@ -13,6 +13,11 @@ uint32_t exec_view_count(const struct exec_prog *prog)
 	return prog->n;
 }
 
+bool exec_view_scrubs(const struct exec_prog *prog)
+{
+	return prog->scrub;
+}
+
 int exec_view_type(const struct exec_prog *prog)
 {
 	return prog->prog_type;

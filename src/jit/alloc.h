@@ -41,6 +41,10 @@ struct jit_alloc {
 	float *weight;
 	uint32_t *phi_of; /* a PHI that takes the value */
 	bool failed;
+	/* checked code */
+	bool checked;
+	uint32_t frame; /* of run->stack */
+	uint64_t most; /* the entry of a program that does not count: instructions it takes at most */
 };
 
 /* The call at `at` (4 bytes) goes to function `to` of the program, or to an address. */
@@ -124,6 +128,7 @@ struct jit_target {
 	uint8_t fill; /* between functions: does not run */
 	/* Appends what FIX_THUNK calls go through. NULL: the target does not harden. */
 	void (*thunk)(struct jit_code_buf *out);
+	bool checks; /* it has a form of IR_CHECK and those after it */
 };
 
 extern const struct jit_target jit_x86_64, jit_arm64;

@@ -45,6 +45,9 @@ struct build {
 	uint32_t *place;       /* of each in it */
 	uint32_t looked;       /* spans that assume() has looked at */
 	bool naive;	       /* every live variable gets a PHI in a loop's head */
+	int left;	       /* variable of the budget, or -1 */
+	uint32_t *pending;     /* by span: instructions at its end that are not charged yet */
+	uint32_t at, charge;   /* the instruction at hand; those not charged yet */
 };
 
 /* cfg.c */
@@ -64,13 +67,34 @@ uint32_t build_get(struct build *b, int var);
 void build_set(struct build *b, int var, uint32_t value);
 uint32_t build_access(struct build *b, struct ir_ins *in);
 void build_call(struct build *b, uint32_t i);
-void build_clobber(struct build *b, uint32_t r0); /* as calls do */
-uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n);
+void build_clobber(struct build *b, uint32_t r0, bool local); /* as calls do */
+/* @moves: it may take regions away */
+uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n, bool moves);
 
 /* inline.c: the loop that a call of bpf_loop is: before it, and a turn of it. The conditions to go on. */
 struct ir_ins build_loop_start(struct build *b, uint32_t insn, struct span *turn);
 struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span *turn);
 /* *ret is the result; false: it is a call like any other. */
 bool build_inline(struct build *b, uint32_t i, uint32_t *ret);
+
+/* checks.c */
+void build_check(struct build *b, const struct ir_ins *access, int32_t off);
+void build_set_run(struct build *b, size_t field, uint32_t value, int size);
+uint32_t build_get_run(struct build *b, size_t field, int size);
+/* Charges what is pending. */
+void build_spend(struct build *b);
+/* The budget goes back to the run, for whoever looks at it; and is taken from it again. */
+void build_give_back(struct build *b);
+void build_take(struct build *b);
+/* The budget at the start of a function, and at its end. */
+void build_budget_in(struct build *b);
+void build_budget_out(struct build *b);
+void build_faulted(struct build *b);
+/* Around a call: the budget where the callee finds it. */
+void build_before_call(struct build *b, uint32_t insn);
+void build_after_call(struct build *b, uint32_t insn);
+/* The helper's body, or what checks its arguments first. */
+uintptr_t build_body(const struct build *b, uint32_t insn);
+bool build_moves(const struct exec_view *v, const struct exec_prog *prog);
 
 #endif

@@ -301,7 +301,7 @@ static void effects(const struct build *b, uint32_t i, uint64_t *reads, uint64_t
 	*writes = (uint64_t)(op.writes & ISA_USE_DST) << v->dst |
 		  (uint64_t)(op.writes >> 1 & 1) << v->src | (op.writes >> 2 & 1);
 	if (op.writes & ISA_USE_CALLER)
-		*writes |= 0x3f;
+		*writes |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
 	if (op.kind == ISA_KIND_CALL)
 		*reads |= build_arg_mask(b->u, i);
 	*reads &= (1ull << ISA_REG_FP) - 1; /* r10 is no variable */
@@ -325,6 +325,8 @@ int build_liveness(struct build *b)
 	for (uint32_t k = 1; k < b->nspans; k++) {
 		struct span *s = &b->spans[k];
 
+		if (b->left >= 0) /* every span reads the budget, and changes it */
+			s->reads = s->writes = 1ull << b->left;
 		for (uint32_t i = s->start; i < s->end; i++) {
 			if (!b->u->view[i].reached)
 				continue;

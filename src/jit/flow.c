@@ -34,23 +34,14 @@ static uint32_t undef(struct build *b)
 	return ir_append(b->f, (struct ir_ins){ .op = IR_UNDEF });
 }
 
-/* Stores a constant into a field of the run. */
-static void set_run(struct build *b, size_t field, uint64_t value, int size)
+uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n, bool moves)
 {
-	ir_emit(b->f, (struct ir_ins){ .op = IR_STORE,
-				       .w = size == 8,
-				       .x = (uint8_t)size,
-				       .a = b->run,
-				       .b = ir_const(b->f, value),
-				       .imm = field });
-}
-
-uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n)
-{
-	return ir_emit(
-		b->f,
-		(struct ir_ins){
-			.op = IR_CALL, .w = 1, .a = ir_args(b->f, args, n), .b = n, .imm = fn });
+	return ir_emit(b->f, (struct ir_ins){ .op = IR_CALL,
+					      .w = 1,
+					      .y = moves,
+					      .a = ir_args(b->f, args, n),
+					      .b = n,
+					      .imm = fn });
 }
 
 /* An argument of a helper of unknown arity: what is undefined on some path is not passed. */
@@ -64,11 +55,14 @@ static uint32_t weak(struct build *b, uint32_t v)
 	return v;
 }
 
-void build_clobber(struct build *b, uint32_t r0)
+void build_clobber(struct build *b, uint32_t r0, bool local)
 {
 	build_set(b, 0, r0);
 	for (int r = 1; r <= 5; r++)
-		build_set(b, r, undef(b));
+		if (!b->u->checked)
+			build_set(b, r, undef(b));
+		else if (local || !b->u->keeps_args)
+			build_set(b, r, ir_const(b->f, SCRUBBED));
 }
 
 void build_call(struct build *b, uint32_t i)
@@ -79,7 +73,7 @@ void build_call(struct build *b, uint32_t i)
 	const struct jit_func *to;
 
 	if (build_inline(b, i, &value)) {
-		build_clobber(b, value);
+		build_clobber(b, value, false);
 		return;
 	}
 	for (int r = 1; r <= 5; r++) {
@@ -90,24 +84,28 @@ void build_call(struct build *b, uint32_t i)
 								      weak(b, build_get(b, r));
 		n = !ir_is(b->f, args[r], IR_UNDEF) ? (uint32_t)r + 1 : n;
 	}
+	build_before_call(b, i);
 	if (v->op == ISA_CALL_LOCAL) {
 		to = &b->u->funcs[b->u->func_of[jit_target_of(b->u, i)]];
 		args[0] = to->uses_run ? b->run : undef(b);
 		value = ir_emit(b->f, (struct ir_ins){ .op = IR_CALL_LOCAL,
 						       .w = 1,
+						       .y = b->u->moves,
 						       .a = ir_args(b->f, args, n),
 						       .b = n,
 						       .imm = (uint64_t)(to - b->u->funcs) });
 	} else {
 		args[0] = b->run;
-		if (v->custom && exec_view_custom_ctx(b->u->prog))
+		if (v->custom && exec_view_custom_ctx(b->u->prog) &&
+		    build_body(b, i) == (uintptr_t)v->custom->fn)
 			args[0] = ir_const(b->f, (uintptr_t)exec_view_custom_ctx(b->u->prog));
 		else
-			set_run(b, offsetof(struct exec_run, insn), i, 4);
-		value = build_call_to(b, v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn,
-				      args, n);
+			build_set_run(b, offsetof(struct exec_run, insn), ir_const(b->f, i), 4);
+		value = build_call_to(b, build_body(b, i), args, n,
+				      b->u->checked && build_moves(v, b->u->prog));
 	}
-	build_clobber(b, value);
+	build_after_call(b, i);
+	build_clobber(b, value, v->op == ISA_CALL_LOCAL);
 }
 
 static void finish(struct build *b, struct ir_ins in, uint32_t to0, uint32_t to1)
@@ -163,26 +161,35 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 	uint32_t args[4] = { b->run }, value, second, zero = ir_const(b->f, 0);
 	bool tail = v->tail_call;
 
+	build_spend(b);
 	if (tail) {
-		set_run(b, offsetof(struct exec_run, insn), s->last, 4);
+		build_give_back(b);
+		build_set_run(b, offsetof(struct exec_run, insn), ir_const(b->f, s->last), 4);
 		for (int r = 1; r <= 3; r++)
 			args[r] = build_get(b, r);
-		value = build_call_to(b, (uintptr_t)exec_tail, args, 4);
+		value = build_call_to(
+			b, b->u->checked ? (uintptr_t)exec_checked_tail : (uintptr_t)exec_tail,
+			args, 4, b->u->checked);
 	} else {
 		args[1] = ir_const(b->f, v->imm);
 		if (jit_ops[v->op].reads & ISA_USE_SRC)
 			args[1] = ir_binary(b->f, IR_ADD, 1, build_get(b, v->src), args[1]);
 		args[2] = ir_const(b->f, jit_ops[v->op].bytes);
-		value = build_call_to(b, (uintptr_t)exec_packet, args, 3);
+		value = build_call_to(b, (uintptr_t)exec_packet, args, 3, false);
 	}
 	second = ir_append(b->f, (struct ir_ins){ .op = IR_SECOND, .w = 1 });
-	build_clobber(b, value);
+	if (tail) {
+		build_faulted(b);
+		build_take(b);
+	}
+	build_clobber(b, value, false);
 	finish(b,
 	       (struct ir_ins){
 		       .op = IR_BR, .w = 1, .x = tail ? CC_NE : CC_EQ, .a = second, .b = zero },
 	       leaf, s->succ[0]);
 	b->f->block = leaf;
 	b->f->blocks[leaf].start = b->f->n;
+	build_budget_out(b);
 	finish(b, (struct ir_ins){ .op = IR_RET, .w = 1, .a = value }, NO_BLOCK, NO_BLOCK);
 }
 
@@ -195,10 +202,15 @@ static void may_goto(struct build *b, const struct span *s)
 	struct ir_ins store = load;
 	uint32_t left = ir_emit(b->f, load), quarter;
 
-	left = ir_binary(b->f, IR_SUB, 1, left, ir_const(b->f, 1));
-	store.op = IR_STORE;
-	store.b = left;
-	ir_emit(b->f, store);
+	if (b->left >= 0) {
+		build_spend(b);
+		left = ir_binary(b->f, IR_ADD, 1, left, build_get(b, b->left));
+	} else {
+		left = ir_binary(b->f, IR_SUB, 1, left, ir_const(b->f, 1));
+		store.op = IR_STORE;
+		store.b = left;
+		ir_emit(b->f, store);
+	}
 	load.imm = offsetof(struct exec_run, budget_start);
 	quarter = ir_binary(b->f, IR_SHR, 1, ir_emit(b->f, load), ir_const(b->f, 2));
 	finish(b, (struct ir_ins){ .op = IR_BR, .w = 1, .x = CC_SLT, .a = left, .b = quarter },
@@ -212,6 +224,8 @@ static void end_span(struct build *b, struct span *s, uint32_t *leaf)
 	bool wide, imm;
 
 	if (v->op == ISA_EXIT) {
+		build_spend(b);
+		build_budget_out(b);
 		finish(b, (struct ir_ins){ .op = IR_RET, .w = 1, .a = build_get(b, 0) }, NO_BLOCK,
 		       NO_BLOCK);
 	} else if (s->leaves) {
@@ -250,7 +264,8 @@ static void start_entry(struct build *b)
 		if (live && given)
 			b->var[r] = ir_append(f, (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = r });
 		else
-			b->var[r] = live && r >= 1 && r <= 5 ? undef(b) : ir_const(f, 0);
+			b->var[r] = live && r >= 1 && r <= 5 && !b->u->checked ? undef(b) :
+										 ir_const(f, 0);
 	}
 	if (fn->uses_stack) {
 		b->fp = ir_append(f, (struct ir_ins){ .op = IR_LOAD,
@@ -264,7 +279,10 @@ static void start_entry(struct build *b)
 				  ir_const(f, fn->frame * EXEC_FRAME_STRIDE + ISA_STACK_SIZE));
 	}
 	if (entry && b->u->has_callbacks)
-		set_run(b, offsetof(struct exec_run, native), (uintptr_t)b->u->native, 8);
+		build_set_run(b, offsetof(struct exec_run, native),
+			      ir_const(f, (uintptr_t)b->u->native), 8);
+	if (b->u->checked)
+		build_budget_in(b);
 	jump_to(b, 1);
 }
 
@@ -382,8 +400,10 @@ static void enter_span(struct build *b, uint32_t k)
 	uint64_t kept = UINT64_MAX, live;
 	bool done;
 
+	b->charge = 0;
 	if (block->npreds == 1) {
 		memcpy(b->var, from, b->nvars * sizeof(*b->var));
+		b->charge = b->pending[b->f->preds[block->pred]];
 		return;
 	}
 	memset(b->var, 0, b->nvars * sizeof(*b->var));
@@ -438,6 +458,31 @@ static void fill_phis(struct build *b)
 	}
 }
 
+/* Is the end of the span where paths meet? Until then what is to be charged is known. */
+static bool joins(const struct build *b, const struct span *s)
+{
+	for (int e = 0; e < 2; e++)
+		if (s->succ[e] != NO_BLOCK && b->f->blocks[s->succ[e]].npreds != 1)
+			return true;
+	return false;
+}
+
+static void build_span(struct build *b, const struct span *s, uint32_t *leaf)
+{
+	for (uint32_t i = s->start; i < s->end; i++) {
+		if (!b->u->view[i].reached)
+			continue;
+		b->at = b->f->at = i;
+		b->charge++;
+		if (!b->u->view[i].tail_call && !jit_loop_callee(b->u, i))
+			build_insn(b, i);
+	}
+	b->f->at = s->last;
+	if (joins(b, s))
+		build_spend(b);
+	end_span(b, s, leaf);
+}
+
 static void build_blocks(struct build *b)
 {
 	struct ir_fn *f = b->f;
@@ -462,16 +507,11 @@ static void build_blocks(struct build *b)
 			/* a span that one other leads to sees the memory as that one left it */
 			if (block->npreds != 1 || f->preds[block->pred] != before)
 				ir_forget(f);
+			f->checks.epoch += f->checks.moves;
 			f->blocks[k].start = f->n;
 			enter_span(b, k);
-			for (uint32_t i = s->start; i < s->end; i++)
-				if (b->u->view[i].reached && !b->u->view[i].tail_call &&
-				    !jit_loop_callee(b->u, i)) {
-					f->at = i;
-					build_insn(b, i);
-				}
-			f->at = s->last;
-			end_span(b, s, &leaves[k]);
+			build_span(b, s, &leaves[k]);
+			b->pending[k] = b->charge;
 		}
 		before = s->leaves ? NO_BLOCK : k;
 		memcpy(&b->exit[(size_t)k * b->nvars], b->var, b->nvars * sizeof(*b->var));
@@ -486,6 +526,7 @@ static int build_once(struct build *b)
 		!b->u->opts->no_optimise);
 	if (!f->failed && b->u->noting)
 		ir_trace(f, b->fn->start);
+	f->checks = (struct ir_checks){ .moves = b->u->moves, .frame = b->fn->frame };
 	if (f->failed)
 		return -ENOMEM;
 	link_blocks(b);
@@ -503,19 +544,22 @@ static int build_once(struct build *b)
 int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
 	      struct ir_fn *ret)
 {
-	struct build b = { .u = u, .fn = fn, .f = ret, .arena = scratch };
+	struct build b = { .u = u, .fn = fn, .f = ret, .arena = scratch, .left = -1 };
 	int r = build_spans(&b);
 
 	if (r < 0)
 		return r;
 	build_find_slots(&b);
+	if (fn->counts)
+		b.left = (int)b.nvars++;
 	r = build_liveness(&b);
 	if (r < 0)
 		return r;
 	b.var = ARENA_ARRAY(scratch, uint32_t, MAX_VARS);
 	b.exit = ARENA_ARRAY(scratch, uint32_t, (size_t)b.nspans * b.nvars);
 	b.place = ARENA_ARRAY(scratch, uint32_t, b.nspans);
-	if (!b.var || !b.exit || !b.place)
+	b.pending = ARENA_ARRAY(scratch, uint32_t, b.nspans);
+	if (!b.var || !b.exit || !b.place || !b.pending)
 		return -ENOMEM;
 	r = build_once(&b);
 	if (r == 0 && !check_assumed(&b)) {
@@ -530,7 +574,7 @@ int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scrat
 /* The registers that a function reads before it writes them. */
 int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch)
 {
-	struct build b = { .u = u, .fn = fn, .arena = scratch };
+	struct build b = { .u = u, .fn = fn, .arena = scratch, .left = -1 };
 	int r = build_spans(&b);
 
 	if (r < 0)

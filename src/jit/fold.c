@@ -145,7 +145,7 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 	uint64_t za = ir_operands[in->op] ? f->zero[in->a] : 0, zb = f->zero[in->b];
 	uint64_t mask = width_mask(in->w), z = 0;
 
-	switch ((enum ir_op)in->op) {
+	switch ((int)in->op) { /* values */
 	case IR_CONST:
 		return ~in->imm;
 	case IR_ADD:
@@ -176,6 +176,8 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 		return in->w ? 0 : ~mask;
 	case IR_SELECT:
 		return f->zero[f->args[in->a + 2]] & f->zero[f->args[in->a + 3]];
+	case IR_GUARD:
+		return ~1ull;
 	case IR_SUB:
 	case IR_MUL:
 	case IR_SAR:
@@ -186,18 +188,7 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 	case IR_SEXT:
 	case IR_MULHU:
 		break;
-	case IR_NOP:
-	case IR_UNDEF:
-	case IR_ARG:
-	case IR_PHI:
-	case IR_STORE:
-	case IR_CALL:
-	case IR_CALL_LOCAL:
-	case IR_SECOND:
-	case IR_JMP:
-	case IR_BR:
-	case IR_RET:
-	case IR_COUNT:
+	default: /* results that nothing is known of, or none */
 		return 0;
 	}
 	return z | ~mask;

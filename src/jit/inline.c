@@ -174,7 +174,7 @@ static uint32_t map_call(struct build *b, const struct jit_known_call *call,
 	}
 	if (fn->cpu)
 		args[n++] = run_field(b, offsetof(struct exec_run, cpu), 4);
-	return build_call_to(b, fn->fn, args, n);
+	return build_call_to(b, fn->fn, args, n, false);
 }
 
 /* helper/h_task.c: get_prandom_u32. */
@@ -205,7 +205,7 @@ static uint32_t direct(struct build *b, uint32_t i)
 
 	for (int r = 1; r <= 5 && mask >> r & 1; r++)
 		args[n++] = build_get(b, r);
-	return build_call_to(b, (uintptr_t)b->u->view[i].fn, args, n);
+	return build_call_to(b, (uintptr_t)b->u->view[i].fn, args, n, false);
 }
 
 bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
@@ -254,7 +254,7 @@ struct ir_ins build_loop_start(struct build *b, uint32_t insn, struct span *turn
 	turn->ctx = build_get(b, 3);
 	none = choose(b, CC_EQ, 0, (uint32_t[]){ n, zero, zero, ir_const(f, (uint32_t)-E2BIG) },
 		      false);
-	build_clobber(b, none);
+	build_clobber(b, none, false);
 	build_set(b, 1, zero);
 	return (struct ir_ins){ .op = IR_BR,
 				.x = CC_LT,
@@ -277,7 +277,7 @@ struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span 
 					   .b = 3,
 					   .imm = (uint64_t)(to - b->u->funcs) });
 	next = ir_binary(f, IR_ADD, 1, i, ir_const(f, 1));
-	build_clobber(b, next);
+	build_clobber(b, next, false);
 	build_set(b, 1, next);
 	/* one comparison for both: the limit is 0 when it was told to stop */
 	stop = choose(b, CC_EQ, 1, (uint32_t[]){ stop, zero, turn->limit, zero }, false);

@@ -226,18 +226,21 @@ uint32_t ir_emit(struct ir_fn *f, struct ir_ins in)
 		return 0;
 	if (!f->fold)
 		return ir_append(f, in);
-	v = ir_fold(f, &in);
+	v = in.op == IR_CHECK ? ir_check(f, &in) : ir_fold(f, &in);
 	if (!v)
 		v = ir_idiom(f, &in);
 	if (!v && plain)
 		v = forwarded(f, &in);
 	if (v)
 		return v;
+	if (in.op == IR_CHECK)
+		return ir_check_add(f, in);
 	if (in.op == IR_STORE && !in.y)
 		stored(f, &in);
 	else if (in.op == IR_STORE || in.op == IR_ATOMIC || in.op == IR_CALL ||
 		 in.op == IR_CALL_LOCAL || (in.op == IR_LOAD && !plain))
 		ir_forget(f);
+	f->checks.epoch += (in.op == IR_CALL || in.op == IR_CALL_LOCAL) && in.y;
 	if (plain)
 		in.c = f->epoch;
 	if (in.op != IR_SELECT && (plain || ir_has(&in, IR_IS_PURE)))

@@ -134,6 +134,11 @@ struct ir_fn {
 	uint32_t epoch; /* of memory */
 	struct ir_mem mem[MEM_FACTS];
 	uint32_t mem_next;
+	struct ir_checks {
+		bool moves;	/* calls may take regions away */
+		uint32_t frame; /* of run->stack */
+		uint32_t epoch; /* of the regions */
+	} checks;
 };
 
 extern const uint16_t ir_flags[IR_COUNT];
@@ -189,6 +194,17 @@ struct jit_op {
 	bool newer;			    /* than RFC 9669 */
 };
 extern const struct jit_op jit_ops[ISA_COUNT];
+/* checks.c: an IR_CHECK that says nothing new: an older value, or any other; 0: it stands. */
+uint32_t ir_check(struct ir_fn *f, struct ir_ins *in);
+uint32_t ir_check_add(struct ir_fn *f, struct ir_ins in);
+static inline int32_t ir_check_off(const struct ir_ins *in)
+{
+	return (int32_t)(uint32_t)in->imm;
+}
+static inline uint32_t ir_check_place(const struct ir_ins *in)
+{
+	return (uint32_t)(in->imm >> 32);
+}
 
 /* A function of the program while it is compiled. */
 struct jit_func {
@@ -200,6 +216,9 @@ struct jit_func {
 	bool reached, callback;
 	bool known, escaped; /* known.c: it was looked at; addresses of its frame are anywhere */
 	uint32_t code;	     /* offset in the program's code */
+	/* checked: it keeps the budget; if not, it takes at least and at most so many instructions */
+	bool counts;
+	uint64_t least, most;
 };
 
 struct jit_unit {
@@ -216,7 +235,9 @@ struct jit_unit {
 	struct arena *arena, *scratch; /* of the program; of the function at hand */
 	const struct exec_native *native;
 	bool has_callbacks, has_tails;
-	const char *why; /* it cannot be compiled */
+	bool checked, moves; /* moves: a helper may take regions away */
+	bool keeps_args;     /* r1 to r5 survive helper calls */
+	const char *why;     /* it cannot be compiled */
 	uint32_t why_insn, frames, ir_insns;
 	uint64_t blind; /* state of the random numbers */
 	bool no_map;	/* perf's could not be written */
@@ -226,6 +247,12 @@ struct jit_unit {
 /* scan.c: functions, frames, what they use. -EOPNOTSUPP and unit->why, or -ENOMEM. */
 int jit_scan(struct jit_unit *u);
 uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn);
+/* checks.c: how the budget is kept */
+void jit_plan(struct jit_unit *u);
+static inline bool jit_fact(const struct jit_unit *u, uint32_t insn, uint32_t flags)
+{
+	return u->opts->facts && u->opts->facts[insn].flags & flags;
+}
 /* ssa.c */
 int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
 	      struct ir_fn *ret);

@@ -68,10 +68,8 @@ static code_fn code_at(const struct jit_prog *jit, uint32_t off)
 }
 
 /* A function by its first instruction: for callbacks and tail calls. */
-static uint64_t call_native(const struct exec_native *native, struct exec_run *run, uint32_t insn,
-			    const uint64_t args[5])
+static uint32_t entry_at(const struct jit_prog *jit, uint32_t insn)
 {
-	const struct jit_prog *jit = (const struct jit_prog *)native;
 	uint32_t lo = 0, hi = jit->nentries;
 
 	while (lo < hi) {
@@ -82,8 +80,21 @@ static uint64_t call_native(const struct exec_native *native, struct exec_run *r
 		else
 			hi = mid;
 	}
-	return code_at(jit, jit->entries[lo].code)(run, args[0], args[1], args[2], args[3],
-						   args[4]);
+	return jit->entries[lo].code;
+}
+
+static uint64_t call_native(const struct exec_native *native, struct exec_run *run, uint32_t insn,
+			    const uint64_t args[5])
+{
+	const struct jit_prog *jit = (const struct jit_prog *)native;
+	uint64_t r0;
+
+	if (jit->mode == JIT_CHECKED && insn)
+		run->checks.left = 0; /* the first charge takes a piece */
+	r0 = code_at(jit, entry_at(jit, insn))(run, args[0], args[1], args[2], args[3], args[4]);
+	if (jit->mode == JIT_CHECKED && insn)
+		run->budget += run->checks.left;
+	return r0;
 }
 
 static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_code_buf *out)
@@ -93,6 +104,9 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 	int r;
 
 	arena_reset(u->scratch, JIT_KEPT_SCRATCH);
+	a.checked = u->checked;
+	a.frame = fn->frame;
+	a.most = u->checked && fn == u->funcs && !fn->counts ? fn->most : 0;
 	a.features = u->opts->portable ? 0 : a.target->features();
 	r = jit_build(u, fn, u->scratch, &f);
 	if (r == 0)
@@ -238,6 +252,8 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 		return r;
 	out.harden = u->opts->harden;
 	out.noting = u->noting = u->opts->lines || u->opts->perf_map || u->opts->debugger;
+	if (u->checked)
+		jit_plan(u);
 	r = live_ins(u);
 	for (uint32_t i = 0; i < u->n; i++)
 		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||
@@ -295,7 +311,8 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 
 	if (!target_of(u.opts))
 		return skep_fail(reterr, &ERR_JIT_HOST, SKEP_NOWHERE, NULL);
-	if (u.opts->mode == JIT_CHECKED)
+	u.checked = u.opts->mode == JIT_CHECKED;
+	if (u.checked && !host()->checks)
 		return skep_fail(reterr, &ERR_JIT_MODE, SKEP_NOWHERE, NULL);
 	u.why = context_refuses(prog);
 	if (u.why)
@@ -367,8 +384,6 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
 
 jit_entry jit_code(const struct jit_prog *jit, size_t *ret_size)
 {
-	if (jit->mode != JIT_TRUSTED)
-		return NULL;
 	if (ret_size)
 		*ret_size = jit->stats.code_bytes;
 	return (jit_entry)(uintptr_t)jit->mem.start;

@@ -66,7 +66,9 @@ void jit_free(struct jit_prog *jit);
 /* As exec(): 0 and *ret_r0, or -errno and the error that ended the run. */
 int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
 	    struct skep_error **reterr);
-/* The entry for embedders and benchmarks: trusted mode only, else NULL. */
+/*
+ * The entry for embedders and benchmarks. In checked mode after exec_begin(), and a fault is in run->fault afterwards.
+ */
 typedef uint64_t (*jit_entry)(struct exec_run *run, uint64_t r1, uint64_t r2);
 jit_entry jit_code(const struct jit_prog *jit, size_t *ret_size);
 /* Code from `code` on, up to the next one's, is of instruction `insn`. Ascending by code; none without jit_opts.lines. */

@@ -64,6 +64,12 @@ static void add_phi(struct walk *w, const struct ir_block *b, uint32_t v)
 	}
 }
 
+/* Must the operand be there when the result is written? */
+static bool outlives(const struct ir_ins *in, uint32_t operand)
+{
+	return in->op == IR_ATOMIC || (in->op == IR_SPEND && operand);
+}
+
 static bool collect_uses(struct walk *w)
 {
 	struct jit_alloc *a = w->a;
@@ -102,7 +108,7 @@ static bool collect_uses(struct walk *w)
 			}
 			n = jit_operands(f, in, ops);
 			for (uint32_t j = 0; j < n; j++)
-				add_use(w, ops[j], k, a->pos[v] + (in->op == IR_ATOMIC ? 2 : 1),
+				add_use(w, ops[j], k, a->pos[v] + (outlives(in, j) ? 2 : 1),
 					weight);
 		}
 	}

@@ -292,6 +292,7 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 	bool taken;
 
 	p->to->block = k;
+	p->to->checks.epoch += p->to->checks.moves;
 	/* a block that one other leads to sees the memory as that one left it */
 	if (block->npreds != 1 || p->to->preds[block->pred] != before)
 		ir_forget(p->to);
@@ -383,6 +384,7 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	memcpy(to.blocks, f->blocks, f->nblocks * sizeof(*to.blocks));
 	to.preds = f->preds;
 	to.order = f->order;
+	to.checks = f->checks;
 	for (uint32_t v = 1; v < f->n; v++)
 		if (ir_is(f, v, IR_CONST))
 			p.map[v] = ir_const(&to, f->ins[v].imm);

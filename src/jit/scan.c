@@ -98,7 +98,8 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 	case ISA_KIND_PACKET:
 		return true;
 	case ISA_KIND_CALL:
-		return v->op != ISA_CALL_LOCAL && (!v->custom || !exec_view_custom_ctx(u->prog));
+		return v->op != ISA_CALL_LOCAL &&
+		       (u->checked || !v->custom || !exec_view_custom_ctx(u->prog));
 	case ISA_KIND_JUMP:
 		return v->op == ISA_MAY_GOTO;
 	default:
@@ -114,7 +115,7 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 	if ((v->dst == ISA_REG_FP && reads & ISA_USE_DST) ||
 	    (v->src == ISA_REG_FP && reads & ISA_USE_SRC))
 		fn->uses_stack = fn->uses_run = true;
-	fn->uses_run |= needs_run(u, v);
+	fn->uses_run |= needs_run(u, v) || (u->checked && isa_access_size(v->op));
 	u->has_tails |= v->tail_call;
 	if (v->op == ISA_LD_FUNC) {
 		u->has_callbacks = true;

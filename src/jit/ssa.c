@@ -96,6 +96,8 @@ static uint32_t address(struct build *b, uint32_t base, int32_t off, struct ir_i
 {
 	in->a = base;
 	in->imm = (uint64_t)(int64_t)off;
+	if (b->u->checked)
+		build_check(b, in, off);
 	return build_access(b, in);
 }
 

@@ -27,6 +27,7 @@ struct skep_vm_state {
 struct skep_vm {
 	struct exec_prog *prog;
 	struct jit_prog *jit; /* NULL: interpreted */
+	bool trusted;	      /* jit's code */
 	struct skep_vm_state *own;
 	uint64_t budget;
 	uint32_t insns;
@@ -131,6 +132,7 @@ static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_vm_p
 				 .blind = flags & SKEP_VM_BLIND,
 				 .harden = flags & SKEP_VM_HARDEN };
 
+	vm->trusted = engine == SKEP_ENGINE_JIT;
 	switch (engine) {
 	case SKEP_ENGINE_INTERP:
 		return 0;
@@ -334,7 +336,7 @@ int skep_vm_run(struct skep_vm *vm, void *mem, size_t len, uint64_t *ret_r0,
 
 skep_vm_code skep_vm_entry(const struct skep_vm *vm, struct skep_vm_state *state)
 {
-	jit_entry entry = vm->jit ? jit_code(vm->jit, NULL) : NULL;
+	jit_entry entry = vm->jit && vm->trusted ? jit_code(vm->jit, NULL) : NULL;
 
 	if (!entry)
 		return NULL;

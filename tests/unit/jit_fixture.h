@@ -112,6 +112,8 @@ static inline bool fixture_same(const struct text *t, const uint8_t *memory)
 		{ .mode = JIT_TRUSTED, .no_optimise = true },
 		{ .mode = JIT_TRUSTED, .blind = true, .harden = FIXTURE_HARDENS },
 		{ .mode = JIT_TRUSTED, .blind = true, .no_optimise = true },
+		{ .mode = JIT_CHECKED },
+		{ .mode = JIT_CHECKED, .no_optimise = true },
 	};
 	struct exec_prog *prog = fixture_prog(t);
 	struct outcome want, got;

@@ -138,6 +138,10 @@ static void block_code(struct a64_emit *e, uint32_t k)
 		case IR_SELECT:
 			a64_value(e, v);
 			break;
+		case IR_CHECK: /* jit_target.checks is not set: nothing makes them */
+		case IR_GUARD:
+		case IR_SPEND:
+		case IR_FAULTED:
 		case IR_COUNT:
 			break;
 		}

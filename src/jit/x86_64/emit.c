@@ -159,6 +159,12 @@ static void block_code(struct x86_emit *e, uint32_t k)
 		case IR_CALL_LOCAL:
 			x86_call(e, v);
 			break;
+		case IR_CHECK:
+		case IR_GUARD:
+		case IR_SPEND:
+		case IR_FAULTED:
+			x86_check(e, v);
+			break;
 		case IR_JMP:
 		case IR_BR:
 		case IR_RET:
@@ -236,6 +242,7 @@ static void write_all(struct x86_emit *e)
 {
 	const struct jit_alloc *a = e->a;
 
+	x86_check_enter(e);
 	prologue(e);
 	x86_arguments(e);
 	for (uint32_t i = 0; i < a->nlayout; i++) {
@@ -267,13 +274,15 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	e.heads = ARENA_ARRAY(a->arena, bool, a->f->nblocks);
 	e.gaps = ARENA_ARRAY(a->arena, struct x86_gap, 3 * (size_t)a->nlayout + 1);
 	out->failed |= !e.offset || !e.first_gap || !e.forward || !e.heads || !e.gaps;
+	out->failed |= !x86_check_init(&e);
 	if (out->failed)
 		return;
 	find_forwards(&e);
 	find_heads(&e);
 	write_all(&e);
 	if (e.ngaps && !out->failed)
-		x86_relax(&e, start, (struct x86_records){ fixes, probes, notes });
+		x86_relax(&e, start, (struct x86_records){ fixes, probes, notes, 0 });
+	x86_check_end(&e);
 }
 
 static uint32_t features(void)
@@ -403,4 +412,5 @@ const struct jit_target jit_x86_64 = {
 	.link = link_call,
 	.thunk = thunk,
 	.fill = 0xcc,
+	.checks = true,
 };

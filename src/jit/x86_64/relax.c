@@ -92,6 +92,10 @@ static uint32_t move_piece(struct x86_emit *e, uint32_t from, uint32_t end, uint
 	/* at the end: of the jump that follows */
 	for (; done->note < out->nnotes && out->notes[done->note].at <= end; done->note++)
 		out->notes[done->note].at -= from - to;
+	for (; done->slow < e->nslow && e->slow[done->slow].at <= end; done->slow++) {
+		e->slow[done->slow].at -= from - to;
+		e->slow[done->slow].back -= from - to;
+	}
 	if (from != to)
 		memmove(&out->bytes[to], &out->bytes[from], end - from);
 	return to + (end - from);

@@ -103,6 +103,11 @@ uint32_t x86_jcc8(struct jit_code_buf *out, enum x86_cond cc);
 uint32_t x86_jmp8(struct jit_code_buf *out);
 void x86_here(struct jit_code_buf *out, uint32_t jump);
 
+/* Where checked code leaves its path, and where it comes back. */
+struct x86_slow {
+	uint32_t at, back, value;
+};
+
 /* A function being written. */
 #define LOOP_ALIGN 16
 
@@ -125,6 +130,8 @@ struct x86_emit {
 	uint32_t ngaps;
 	uint32_t next; /* block that follows in the code */
 	uint32_t frame;
+	struct x86_slow *slow;
+	uint32_t nslow, slow_room;
 };
 
 /* emit.c: where values are */
@@ -145,7 +152,7 @@ void x86_copy(struct x86_emit *e, int reg, uint32_t v);
 void x86_gap(struct x86_emit *e, int cc, uint32_t block, uint32_t room);
 /* Records of places in the code: how many were before the function's. */
 struct x86_records {
-	uint32_t fix, probe, note;
+	uint32_t fix, probe, note, slow;
 };
 void x86_relax(struct x86_emit *e, size_t start, struct x86_records first);
 
@@ -153,6 +160,11 @@ void x86_relax(struct x86_emit *e, size_t start, struct x86_records first);
 void x86_value(struct x86_emit *e, uint32_t v);
 /* mem.c */
 void x86_memory(struct x86_emit *e, uint32_t v);
+/* x86_check.c */
+bool x86_check_init(struct x86_emit *e);
+void x86_check_enter(struct x86_emit *e); /* before the prologue */
+void x86_check(struct x86_emit *e, uint32_t v);
+void x86_check_end(struct x86_emit *e); /* after the function's code */
 /* x86_flow.c */
 void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y,
 		 enum x86_cond *ret);
