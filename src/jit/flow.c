@@ -467,7 +467,7 @@ static bool joins(const struct build *b, const struct span *s)
 	return false;
 }
 
-static void build_span(struct build *b, const struct span *s, uint32_t *leaf)
+static void build_span(struct build *b, struct span *s, uint32_t *leaf)
 {
 	for (uint32_t i = s->start; i < s->end; i++) {
 		if (!b->u->view[i].reached)
