@@ -149,6 +149,7 @@ static void block_code(struct x86_emit *e, uint32_t k)
 		case IR_ARG:
 		case IR_PHI:
 		case IR_SECOND: /* with its call */
+		case IR_COUNT:
 			break;
 		case IR_LOAD:
 		case IR_STORE:
@@ -191,8 +192,6 @@ static void block_code(struct x86_emit *e, uint32_t k)
 		case IR_SEXT:
 		case IR_SELECT:
 			x86_value(e, v);
-			break;
-		case IR_COUNT:
 			break;
 		}
 	}
