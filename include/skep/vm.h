@@ -72,6 +72,12 @@ enum skep_vm_flag {
 	/** bpf_probe_read() and its kin read this process's memory, at any address; a bad one fails as in the kernel.
 	 *  Without it they read what the program may touch. For every engine. */
 	SKEP_VM_OWN_MEMORY = 4,
+	/** Functions are written into the file of this process that perf(1) reads. */
+	SKEP_VM_PERF_MAP = 8,
+	/** gdb and lldb are told of the code: names, lines and frames. */
+	SKEP_VM_DEBUGGER = 16,
+	/** Keeps where code comes from, for skep_vm_lines(). */
+	SKEP_VM_LINES = 32,
 };
 
 /** Zero-initialise and set size. */
@@ -142,6 +148,14 @@ SKEP_API int skep_vm_run_on(const struct skep_vm *vm, struct skep_vm_state *stat
  */
 typedef uint64_t (*skep_vm_code)(struct skep_vm_state *state, uint64_t r1, uint64_t r2);
 SKEP_API skep_vm_code skep_vm_entry(const struct skep_vm *vm, struct skep_vm_state *state);
+
+/** Code from byte `code` on, up to the next line's, is of instruction `insn`. */
+struct skep_vm_line {
+	uint32_t code, insn;
+};
+/** The machine code as bytes, NULL when there is none; and what they come from (SKEP_VM_LINES), in their order. */
+SKEP_API const void *skep_vm_bytes(const struct skep_vm *vm, size_t *ret_size);
+SKEP_API const struct skep_vm_line *skep_vm_lines(const struct skep_vm *vm, size_t *ret_n);
 
 /** Set size; later fields than the library knows stay as they are. */
 struct skep_vm_stats {

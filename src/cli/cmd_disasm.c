@@ -16,7 +16,8 @@ enum key {
 	KEY_RAW,
 	KEY_HEX,
 	KEY_CBPF,
-	KEY_LABELS
+	KEY_LABELS,
+	KEY_JIT
 };
 
 static const struct argp_option options[] = {
@@ -24,6 +25,10 @@ static const struct argp_option options[] = {
 	  "kernel (as its verifier logs), clang (as llvm-objdump) or asm (conformance files)", 1 },
 	{ "bytes", KEY_BYTES, 0, 0, "the bytes of each instruction, too", 1 },
 	{ "no-source", KEY_NO_SOURCE, 0, 0, "without source lines", 1 },
+	{ "jit", KEY_JIT, 0, 0,
+	  "as machine code of this CPU: its bytes, in their order, behind the instructions that "
+	  "they come from; for programs without maps",
+	  1 },
 	{ "raw", KEY_RAW, 0, 0, "the file is bare instructions, not an object", 2 },
 	{ "hex", KEY_HEX, 0, 0, "the file is bare instructions in hex", 2 },
 	{ "cbpf", KEY_CBPF, 0, 0,
@@ -43,7 +48,7 @@ struct args {
 	char *object;
 	const char *prog, *btf, *output;
 	int style; /* SKEP_INSN_ANY: not given */
-	bool json, bytes, no_source, raw, hex, cbpf, labels;
+	bool json, bytes, no_source, raw, hex, cbpf, labels, jit;
 };
 
 static bool is_bare(const struct args *a)
@@ -73,6 +78,8 @@ static error_t parse_bare(int key, struct argp_state *state)
 			argp_error(state, "one of --raw, --hex and --cbpf");
 		if (a->labels && !is_bare(a))
 			argp_error(state, "--labels is for --raw, --hex and --cbpf");
+		if (a->jit && (a->labels || a->bytes))
+			argp_error(state, "--jit goes with neither --labels nor --bytes");
 		if (!a->object && !is_bare(a))
 			argp_error(state, "which object?");
 		return 0;
@@ -92,6 +99,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_BYTES:
 		a->bytes = true;
+		return 0;
+	case KEY_JIT:
+		a->jit = true;
 		return 0;
 	case KEY_NO_SOURCE:
 		a->no_source = true;
@@ -200,6 +210,90 @@ static enum skep_insn_style style_of(const struct args *a)
 	return a->style == SKEP_INSN_ANY ? SKEP_INSN_KERNEL : (enum skep_insn_style)a->style;
 }
 
+/* Where a program's instructions are from: an object's program, or NULL. */
+struct subject {
+	const struct skep_prog *prog;
+	const struct skep_insn *insns;
+	size_t n;
+};
+
+static void print_code(struct out *o, const unsigned char *code, size_t from, size_t end)
+{
+	for (size_t at = from; at < end; at++) {
+		if ((at - from) % 16 == 0)
+			fprintf(o->f, "%s%8zx:", at > from ? "\n" : "", at);
+		fprintf(o->f, " %02x", code[at]);
+	}
+	fputc('\n', o->f);
+}
+
+static void json_code(struct out *o, size_t insn, const char *text, const unsigned char *code,
+		      size_t from, size_t end)
+{
+	struct buf hex;
+
+	buf_init(&hex);
+	for (size_t at = from; at < end; at++)
+		buf_printf(&hex, "%02x", code[at]);
+	out_json(o, json_pack("{s:I, s:o, s:I, s:s}", "instruction", (json_int_t)insn, "text",
+			      text_json(text), "offset", (json_int_t)from, "bytes", buf_str(&hex)));
+	buf_done(&hex);
+}
+
+static void print_native(struct out *o, const struct args *a, const struct subject *s,
+			 const struct skep_vm *vm)
+{
+	struct skep_place place, last = { 0 };
+	const struct skep_vm_line *lines;
+	const unsigned char *code;
+	size_t size, n;
+	char text[512];
+
+	code = skep_vm_bytes(vm, &size);
+	lines = skep_vm_lines(vm, &n);
+	for (size_t i = 0; i < n; i++) {
+		size_t insn = lines[i].insn, end = i + 1 < n ? lines[i + 1].code : size;
+
+		if (s->prog)
+			skep_prog_print_insn(s->prog, insn, style_of(a), text, sizeof(text));
+		else
+			skep_insn_print(&s->insns[insn], s->n - insn, style_of(a), text,
+					sizeof(text));
+		if (o->json) {
+			json_code(o, insn, text, code, lines[i].code, end);
+			continue;
+		}
+		if (!a->no_source && s->prog && skep_prog_line(s->prog, insn, false, &place))
+			print_source(o, &place, &last);
+		fprintf(o->f, "%5zu: ", insn);
+		out_text(o, text);
+		fputc('\n', o->f);
+		print_code(o, code, lines[i].code, end);
+	}
+}
+
+static int show_native(struct out *o, const struct args *a, const struct subject *s)
+{
+	struct skep_vm_opts opts = { .size = sizeof(opts),
+				     .name = a->object ? a->object : "standard input",
+				     .engine = SKEP_ENGINE_JIT,
+				     .flags = SKEP_VM_LINES };
+	struct skep_error *err = NULL;
+	struct skep_vm *vm;
+
+	if (skep_vm_new(s->insns, s->n, &opts, &vm, &err) < 0)
+		return show_error(err, a->json);
+	if (s->prog && !o->json) {
+		struct skep_prog_info p;
+
+		skep_prog_info(s->prog, &p);
+		print_head(o, &p);
+	}
+	print_native(o, a, s, vm);
+	skep_vm_free(vm);
+	return EXIT_YES;
+}
+
 static void print_prog(struct out *o, const struct args *a, const struct skep_prog *prog)
 {
 	struct skep_prog_info p;
@@ -255,9 +349,15 @@ static int show(const struct args *a, const struct skep_obj *obj)
 		if (found && !o.json)
 			fputc('\n', o.f);
 		found = true;
-		print_prog(&o, a, prog);
+		if (!a->jit)
+			print_prog(&o, a, prog);
+		else if (code == EXIT_YES)
+			code = show_native(&o, a, &(struct subject){ prog, p.insns, p.ninsns });
 	}
-	code = out_close(&o);
+	if (code == EXIT_YES)
+		code = out_close(&o);
+	else
+		out_close(&o);
 	if (found || !a->prog)
 		return code;
 	skep_fail(&err, &ERR_NO_PROGRAM, SKEP_AT_FILE(a->object, 0), "'%s'", a->prog);
@@ -270,7 +370,9 @@ static int show_insns(const struct args *a, const struct skep_insn *insns, size_
 	struct out o;
 	int code = out_open(&o, a->output, a->json);
 
-	if (code == EXIT_YES)
+	if (code == EXIT_YES && a->jit)
+		code = show_native(&o, a, &(struct subject){ NULL, insns, n });
+	else if (code == EXIT_YES)
 		code = raw_print(&o, insns, n, &opts);
 	return code == EXIT_YES ? out_close(&o) : code;
 }
@@ -299,7 +401,7 @@ static int disasm_cbpf(const struct args *a, struct skep_error **err)
 	if (r == 0)
 		r = skep_cbpf_parse(buf_str(&text), input_name(a->object), &cbpf, &n, err);
 	buf_done(&text);
-	if (r == 0 && a->style == SKEP_INSN_ANY && !a->labels) {
+	if (r == 0 && a->style == SKEP_INSN_ANY && !a->labels && !a->jit) {
 		code = show_cbpf(a, cbpf, n);
 	} else if (r == 0) {
 		r = skep_cbpf_translate(cbpf, n, &insns, &ninsns, err);

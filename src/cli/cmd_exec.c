@@ -22,6 +22,8 @@ enum key {
 	KEY_BUDGET,
 	KEY_BLIND,
 	KEY_HARDEN,
+	KEY_PERF_MAP,
+	KEY_DEBUGGER,
 	KEY_JSON
 };
 
@@ -33,7 +35,9 @@ static const struct argp_option options[] = {
 	{ "jit", KEY_JIT, 0, 0, "as machine code that trusts the program", 1 },
 	{ "budget", KEY_BUDGET, "N", 0, "instructions it may take (10000000)", 1 },
 	{ "blind", KEY_BLIND, 0, 0, "machine code without the program's constants in it", 1 },
-	{ "harden", KEY_HARDEN, 0, 0, "machine code without indirect calls to lead astray", 1 },
+	{ "harden", KEY_HARDEN, 0, 0, "machine code whose indirect calls are hardened", 1 },
+	{ "perf-map", KEY_PERF_MAP, 0, 0, "perf(1) learns of the machine code", 1 },
+	{ "debugger", KEY_DEBUGGER, 0, 0, "gdb and lldb learn of the machine code", 1 },
 	{ "json", KEY_JSON, 0, 0, "errors as JSON", 1 },
 	{ 0 },
 };
@@ -49,6 +53,16 @@ static const struct {
 	{ KEY_JIT, SKEP_ENGINE_JIT, "trusting code" },
 };
 #define ENGINES (sizeof(engines) / sizeof(engines[0]))
+
+static const struct {
+	int key;
+	unsigned int flag;
+} flags[] = {
+	{ KEY_BLIND, SKEP_VM_BLIND },
+	{ KEY_HARDEN, SKEP_VM_HARDEN },
+	{ KEY_PERF_MAP, SKEP_VM_PERF_MAP },
+	{ KEY_DEBUGGER, SKEP_VM_DEBUGGER },
+};
 
 struct args {
 	const char *memory, *function;
@@ -101,10 +115,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--budget '%s' is not a number", arg);
 		return 0;
 	case KEY_BLIND:
-		a->flags |= SKEP_VM_BLIND;
-		return 0;
 	case KEY_HARDEN:
-		a->flags |= SKEP_VM_HARDEN;
+	case KEY_PERF_MAP:
+	case KEY_DEBUGGER:
+		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+			if (flags[i].key == key)
+				a->flags |= flags[i].flag;
 		return 0;
 	case KEY_JSON:
 		a->json = true;

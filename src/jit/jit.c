@@ -404,3 +404,9 @@ const struct jit_line *jit_lines(const struct jit_prog *jit, size_t *ret_n)
 	*ret_n = jit->nlines;
 	return jit->lines;
 }
+
+const uint8_t *jit_bytes(const struct jit_prog *jit, size_t *ret_size)
+{
+	*ret_size = jit->stats.code_bytes;
+	return jit->mem.start;
+}

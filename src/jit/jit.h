@@ -71,6 +71,7 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
  */
 typedef uint64_t (*jit_entry)(struct exec_run *run, uint64_t r1, uint64_t r2);
 jit_entry jit_code(const struct jit_prog *jit, size_t *ret_size);
+const uint8_t *jit_bytes(const struct jit_prog *jit, size_t *ret_size);
 /* Code from `code` on, up to the next one's, is of instruction `insn`. Ascending by code; none without jit_opts.lines. */
 struct jit_line {
 	uint32_t code, insn;

@@ -15,7 +15,9 @@
 #include "lib/vm_elf.h"
 
 #define MAX_REGIONS 16
-#define KNOWN_FLAGS ((unsigned int)(SKEP_VM_BLIND | SKEP_VM_HARDEN | SKEP_VM_OWN_MEMORY))
+#define KNOWN_FLAGS                                                                              \
+	((unsigned int)(SKEP_VM_BLIND | SKEP_VM_HARDEN | SKEP_VM_OWN_MEMORY | SKEP_VM_PERF_MAP | \
+			SKEP_VM_DEBUGGER | SKEP_VM_LINES))
 
 struct skep_vm_state {
 	struct exec_run run; /* first: helpers get its address */
@@ -130,7 +132,10 @@ static int compile(struct skep_vm *vm, enum skep_engine engine, struct skep_vm_p
 	struct jit_opts opts = { .mode = engine == SKEP_ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED,
 				 .pool = (struct jit_pool *)pool,
 				 .blind = flags & SKEP_VM_BLIND,
-				 .harden = flags & SKEP_VM_HARDEN };
+				 .harden = flags & SKEP_VM_HARDEN,
+				 .perf_map = flags & SKEP_VM_PERF_MAP,
+				 .debugger = flags & SKEP_VM_DEBUGGER,
+				 .lines = flags & SKEP_VM_LINES };
 
 	vm->trusted = engine == SKEP_ENGINE_JIT;
 	switch (engine) {
@@ -343,6 +348,22 @@ skep_vm_code skep_vm_entry(const struct skep_vm *vm, struct skep_vm_state *state
 	prepare(vm, state, NULL, 0);
 	state->run.prog = vm->prog;
 	return (skep_vm_code)(void (*)(void))entry;
+}
+
+_Static_assert(sizeof(struct skep_vm_line) == sizeof(struct jit_line) &&
+		       offsetof(struct skep_vm_line, insn) == offsetof(struct jit_line, insn),
+	       "the public name of struct jit_line");
+
+const void *skep_vm_bytes(const struct skep_vm *vm, size_t *ret_size)
+{
+	*ret_size = 0;
+	return vm->jit ? jit_bytes(vm->jit, ret_size) : NULL;
+}
+
+const struct skep_vm_line *skep_vm_lines(const struct skep_vm *vm, size_t *ret_n)
+{
+	*ret_n = 0;
+	return vm->jit ? (const struct skep_vm_line *)jit_lines(vm->jit, ret_n) : NULL;
 }
 
 void skep_vm_stats(const struct skep_vm *vm, struct skep_vm_stats *ret)

@@ -322,6 +322,37 @@ static void own_memory(void)
 	}
 }
 
+/* Where machine code comes from. */
+static void code_lines(void)
+{
+	for (int engine = 0; engine < 2; engine++) {
+		struct skep_vm_opts opts = { .size = sizeof(opts),
+					     .engine = engine ? SKEP_ENGINE_JIT :
+								SKEP_ENGINE_INTERP,
+					     .flags = SKEP_VM_LINES | SKEP_VM_DEBUGGER };
+		const struct skep_vm_line *lines;
+		struct skep_vm *vm = NULL;
+		size_t n = 1, size = 1;
+		const void *bytes;
+		int r = new_vm("mov %r0, %r1\nadd %r0, %r2\nmul %r0, 5\nexit\n", &opts, &vm, NULL);
+
+		CHECK_CASE("engine %d", engine);
+		if (r == -EOPNOTSUPP && engine)
+			continue; /* no compiler for this CPU */
+		CHECK_EQ_INT(r, 0);
+		lines = skep_vm_lines(vm, &n);
+		bytes = skep_vm_bytes(vm, &size);
+		if (engine) {
+			CHECK(lines && bytes && n >= 2 && n <= 4);
+			CHECK(lines && lines[0].code == 0 && lines[n - 1].insn == 3 &&
+			      lines[n - 1].code < size);
+		} else {
+			CHECK(!lines && !bytes && !n && !size);
+		}
+		skep_vm_free(vm);
+	}
+}
+
 static void refusals(void)
 {
 	struct skep_vm_region many[18] = { { 0 } };
@@ -558,5 +589,6 @@ static void code(void)
 }
 
 CHECK_MAIN({ "helpers", helpers }, { "arguments", arguments }, { "ends", ends },
-	   { "layouts", layouts }, { "own_memory", own_memory }, { "refusals", refusals },
-	   { "pools", pools }, { "threads", threads }, { "stops", stops }, { "code", code })
+	   { "layouts", layouts }, { "own_memory", own_memory }, { "code_lines", code_lines },
+	   { "refusals", refusals }, { "pools", pools }, { "threads", threads }, { "stops", stops },
+	   { "code", code })
