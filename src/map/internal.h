@@ -179,7 +179,8 @@ struct table_elem {
 
 struct table_stripe {
 	struct map_lock lock;
-	uint32_t spare; /* 1 + number of an element kept for replacing, or 0 */
+	uint32_t spare;	   /* 1 + number of an element kept for replacing, or 0 */
+	uint32_t sequence; /* odd while a writer is at work */
 } __attribute__((aligned(64)));
 
 struct table {

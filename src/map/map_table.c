@@ -5,6 +5,8 @@
  * for another key while a reader stands on it; so a chain ends with a mark that names its bucket,
  * and a reader that arrives at the mark of another bucket starts again. Writers of a bucket hold its stripe's lock.
  *
+ * User space copies a value without the lock, too, and once more, with it, when a writer was at work meanwhile.
+ *
  * A present key is replaced by a new element, as in the kernel, so that a program that holds the old value keeps
  * seeing it whole; each stripe keeps one spare element for that. Per-CPU values are written in place.
  *
@@ -115,9 +117,9 @@ static struct table_elem *find_word(const struct table *t, const void *key, uint
 	return table_find_word(t, word, hash);
 }
 
-struct table_elem *table_find(const struct table *t, const void *key)
+static struct table_elem *find_hashed(const struct table *t, const void *key, uint32_t hash)
 {
-	uint32_t hash = hash_key(t, key), bucket = hash & t->mask, number;
+	uint32_t bucket = hash & t->mask, number;
 
 	if (t->words == 1)
 		return find_word(t, key, hash);
@@ -135,6 +137,44 @@ struct table_elem *table_find(const struct table *t, const void *key)
 			return NULL;
 	}
 	return table_find_slowly(t, key, hash);
+}
+
+struct table_elem *table_find(const struct table *t, const void *key)
+{
+	return find_hashed(t, key, hash_key(t, key));
+}
+
+/* Values: copied by words, because others may read or write them meanwhile --------------------------- */
+
+/* From a map: @from is aligned. */
+static inline void copy_words(void *to, const void *from, uint32_t size)
+{
+	const uint8_t *in = from;
+	uint8_t *out = to;
+
+	for (; size >= 8; size -= 8, in += 8, out += 8) {
+		uint64_t word = load_word((const uint64_t *)(const void *)in);
+
+		memcpy(out, &word, 8);
+	}
+	for (; size; size--)
+		*out++ = __atomic_load_n(in++, __ATOMIC_RELAXED);
+}
+
+/* Into a map: @to is aligned. @from may be another value of the same element. */
+static inline void put_words(void *to, const void *from, uint32_t size)
+{
+	const uint8_t *in = from;
+	uint8_t *out = to;
+
+	if (in < out && out < in + size) {
+		memmove(out, in, size);
+		return;
+	}
+	for (; size >= 8; size -= 8, in += 8, out += 8)
+		__atomic_store_n((uint64_t *)(void *)out, bytes_u64(in, false), __ATOMIC_RELAXED);
+	for (; size; size--)
+		__atomic_store_n(out++, *in++, __ATOMIC_RELAXED);
 }
 
 /* Elements: free, spare, evicted --------------------------------------------------------------------- */
@@ -235,16 +275,12 @@ static void write_value(struct table *t, struct table_elem *e, const struct tabl
 	uint8_t *values = table_value(t, e, 0);
 
 	if (w->all_cpus && t->map.ncpus > 1) {
-		memmove(values, w->value, all);
+		put_words(values, w->value, (uint32_t)all);
 		return;
 	}
-	if (fresh && t->map.ncpus > 1)
-		memset(values, 0, all);
-	values += (uint64_t)w->cpu * t->map.vstride;
-	if (t->map.attr.value_size == 8)
-		memcpy(values, w->value, 8);
-	else
-		memmove(values, w->value, t->map.attr.value_size);
+	for (uint32_t i = 0; fresh && t->map.ncpus > 1 && i < all / 8; i++)
+		__atomic_store_n((uint64_t *)(void *)values + i, 0, __ATOMIC_RELAXED);
+	put_words(values + (uint64_t)w->cpu * t->map.vstride, w->value, t->map.attr.value_size);
 }
 
 static int insert(struct table *t, struct table_stripe *stripe, const void *key, uint32_t hash,
@@ -286,6 +322,19 @@ static void replace(struct table *t, struct table_stripe *stripe, uint32_t *wher
 	give_spare(t, stripe, old);
 }
 
+static void write_lock(struct table_stripe *stripe)
+{
+	map_lock(&stripe->lock);
+	__atomic_store_n(&stripe->sequence, stripe->sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void write_unlock(struct table_stripe *stripe)
+{
+	__atomic_store_n(&stripe->sequence, stripe->sequence + 1, __ATOMIC_RELEASE);
+	map_unlock(&stripe->lock);
+}
+
 static int update_hashed(struct map *map, const void *key, uint32_t hash,
 			 const struct table_write *w)
 {
@@ -299,7 +348,7 @@ static int update_hashed(struct map *map, const void *key, uint32_t hash,
 		return r;
 	if (w->cpu >= map->ncpus)
 		return -EINVAL;
-	map_lock(&stripe->lock);
+	write_lock(stripe);
 	e = find_locked(t, key, hash, &where);
 	if (e && w->flags == MAP_NOEXIST) {
 		r = -EEXIST;
@@ -313,7 +362,7 @@ static int update_hashed(struct map *map, const void *key, uint32_t hash,
 	} else {
 		replace(t, stripe, where, w);
 	}
-	map_unlock(&stripe->lock);
+	write_unlock(stripe);
 	return r;
 }
 
@@ -334,7 +383,7 @@ static int remove_hashed(struct map *map, const void *key, uint32_t hash)
 	struct table_stripe *stripe = stripe_of(t, hash);
 	struct table_elem *e;
 
-	map_lock(&stripe->lock);
+	write_lock(stripe);
 	e = find_locked(t, key, hash, &where);
 	if (e) {
 		number = *where;
@@ -345,7 +394,7 @@ static int remove_hashed(struct map *map, const void *key, uint32_t hash)
 			give_spare(t, stripe, number);
 		map_count(&map->entries, -1);
 	}
-	map_unlock(&stripe->lock);
+	write_unlock(stripe);
 	return e ? 0 : -ENOENT;
 }
 
@@ -361,18 +410,36 @@ int table_remove_word(struct map *map, uint64_t key)
 
 /* User space ------------------------------------------------------------------------------------------- */
 
-int table_user_lookup(struct map *map, const void *key, void *value)
+static int copy_locked(const struct table *t, const void *key, uint32_t hash, void *value)
 {
-	struct table *t = (struct table *)map;
-	uint32_t hash = hash_key(t, key), *where;
 	struct table_stripe *stripe = stripe_of(t, hash);
 	struct table_elem *e;
+	uint32_t *where;
 
 	map_lock(&stripe->lock);
 	e = find_locked(t, key, hash, &where);
 	if (e)
-		memcpy(value, table_value(t, e, 0), map_user_value_size(map));
+		copy_words(value, table_value(t, e, 0), map_user_value_size(&t->map));
 	map_unlock(&stripe->lock);
+	return e ? 0 : -ENOENT;
+}
+
+int table_user_lookup(struct map *map, const void *key, void *value)
+{
+	const struct table *t = (const struct table *)map;
+	uint32_t hash = hash_key(t, key), before;
+	const struct table_stripe *stripe = stripe_of(t, hash);
+	struct table_elem *e;
+
+	before = __atomic_load_n(&stripe->sequence, __ATOMIC_ACQUIRE);
+	if (before & 1)
+		return copy_locked(t, key, hash, value);
+	e = find_hashed(t, key, hash);
+	if (e)
+		copy_words(value, table_value(t, e, 0), map_user_value_size(map));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&stripe->sequence, __ATOMIC_RELAXED) != before)
+		return copy_locked(t, key, hash, value);
 	return e ? 0 : -ENOENT;
 }
 
