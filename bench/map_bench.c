@@ -19,7 +19,7 @@
 #define ROUNDS_MAX 201
 #define SAMPLE_NS 1e6
 #define TAILS 33
-#define RING_RUNS 40 /* 24 bytes a record in a ring of 1 MiB */
+#define RING_RUNS 9 /* 24 bytes a record in a ring of 256 KiB */
 #define API_LOOKUPS 20000
 
 enum { OURS, KERNEL, ENGINES };
@@ -74,7 +74,7 @@ static int sample(const struct map_engine *e, void *self, enum map_op op, uint64
 	int r;
 
 	if (!*times) { /* how many runs make a sample */
-		r = e->run(self, op, 10, &ns, &value);
+		r = e->run(self, op, 5, &ns, &value);
 		if (r < 0)
 			return r;
 		*times = ns < SAMPLE_NS / 1e6 ? 1000000 : (uint64_t)(SAMPLE_NS / ns) + 1;

@@ -35,11 +35,12 @@ int exec_region_add(struct exec_run *run, const struct exec_region *region)
 
 int exec_region_remove(struct exec_run *run, enum exec_region_kind kind, uint64_t base)
 {
-	for (uint32_t i = 0; i < run->nregions; i++) {
+	for (uint32_t i = run->nregions; i-- > 0;) {
 		if (run->regions[i].kind != kind || run->regions[i].base != base)
 			continue;
-		memmove(&run->regions[i], &run->regions[i + 1],
-			(--run->nregions - i) * sizeof(run->regions[0]));
+		if (i != --run->nregions)
+			memmove(&run->regions[i], &run->regions[i + 1],
+				(run->nregions - i) * sizeof(run->regions[0]));
 		memset(&run->near[0], 0, sizeof(run->near[0]));
 		access_close(run);
 		return 0;

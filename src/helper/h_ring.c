@@ -19,25 +19,33 @@ BODY(ringbuf_output)
 	return map ? result(map_ring_output(map, pointer(a2), a3, a4)) : 0;
 }
 
+uint64_t ring_reserve(struct exec_run *run, struct map *ring, uint64_t size, uint64_t flags)
+{
+	struct exec_region *region = &run->regions[run->nregions];
+	void *sample;
+
+	if (run->nregions == EXEC_MAX_REGIONS)
+		return exec_fault(run, &ERR_RESERVED, "at most %d regions", EXEC_MAX_REGIONS);
+	sample = map_ring_reserve(ring, size, flags);
+	if (!sample)
+		return 0;
+	/* in place: copying what was just written would wait for it */
+	region->base = (uintptr_t)sample;
+	region->size = size;
+	region->kind = REGION_RING;
+	region->writable = true;
+	region->name = map_attr(ring)->name;
+	region->ctx = NULL;
+	region->backing = NULL;
+	run->nregions++;
+	return (uintptr_t)sample;
+}
+
 BODY(ringbuf_reserve)
 {
 	struct map *map = ring_of(run, a1);
-	struct exec_region region;
-	void *sample = map ? map_ring_reserve(map, a2, a3) : NULL;
 
-	if (!sample)
-		return 0;
-	region = (struct exec_region){
-		.base = (uintptr_t)sample,
-		.size = a2,
-		.kind = REGION_RING,
-		.writable = true,
-		.name = map_attr(map)->name,
-	};
-	if (exec_region_add(run, &region) == 0)
-		return region.base;
-	map_ring_discard(map, sample, 0);
-	return exec_fault(run, &ERR_RESERVED, "at most %d regions", EXEC_MAX_REGIONS);
+	return map ? ring_reserve(run, map, a2, a3) : 0;
 }
 
 static bool close_reservation(struct exec_run *run, uint64_t sample)

@@ -86,6 +86,9 @@ int64_t mem_read_str(struct exec_run *run, enum mem_from from, char *out, uint64
 /* Of a kernel function: may @len bytes at @addr be read, or written? False: the run ends after the call. */
 bool kfunc_memory(struct exec_run *run, const char *name, uint64_t addr, uint64_t len, bool write);
 
+/* h_ring.c: bpf_ringbuf_reserve on this ring. */
+uint64_t ring_reserve(struct exec_run *run, struct map *ring, uint64_t size, uint64_t flags);
+
 /* h_xdp.c: the packet of the context, if it has one. */
 enum packet_kind { PACKET_NONE, PACKET_XDP, PACKET_SKB };
 enum packet_kind packet_of(struct exec_run *run, const uint8_t **ret_data, uint64_t *ret_len);

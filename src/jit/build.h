@@ -67,6 +67,7 @@ uint32_t build_get(struct build *b, int var);
 void build_set(struct build *b, int var, uint32_t value);
 uint32_t build_access(struct build *b, struct ir_ins *in);
 void build_call(struct build *b, uint32_t i);
+void build_at(struct build *b, uint32_t i); /* where a fault of the call to come is */
 void build_clobber(struct build *b, uint32_t r0, bool local); /* as calls do */
 /* @moves: it may take regions away */
 uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n, bool moves);

@@ -65,6 +65,11 @@ void build_clobber(struct build *b, uint32_t r0, bool local)
 			build_set(b, r, ir_const(b->f, SCRUBBED));
 }
 
+void build_at(struct build *b, uint32_t i)
+{
+	build_set_run(b, offsetof(struct exec_run, insn), ir_const(b->f, i), 4);
+}
+
 void build_call(struct build *b, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];

@@ -56,6 +56,9 @@ void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call)
 	case HELPER_FORM_RANDOM:
 		yes = true;
 		break;
+	case HELPER_FORM_KNOWN:
+		yes = call->map && call->map->type == form->at;
+		break;
 	case HELPER_FORM_LOOP:
 		yes = call->arg[1].kind == KNOWN_FUNC && call->arg[3].kind == KNOWN_CONST &&
 		      !call->arg[3].value;
@@ -198,14 +201,17 @@ static uint32_t random_word(struct build *b, uint32_t at)
 	return ir_binary(f, IR_SHR, 1, x, ir_const(f, 32));
 }
 
-static uint32_t direct(struct build *b, uint32_t i)
+/* @map: the map in r1, NULL: r1 as it is. */
+static uint32_t direct(struct build *b, uint32_t i, uintptr_t fn, const void *map)
 {
 	uint64_t mask = build_arg_mask(b->u, i);
 	uint32_t args[6] = { b->run }, n = 1;
 
 	for (int r = 1; r <= 5 && mask >> r & 1; r++)
 		args[n++] = build_get(b, r);
-	return build_call_to(b, (uintptr_t)b->u->view[i].fn, args, n, false);
+	if (map)
+		args[1] = ir_const(b->f, (uintptr_t)map);
+	return build_call_to(b, fn, args, n, false);
 }
 
 bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
@@ -233,7 +239,11 @@ bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
 		*ret = run_field(b, form->at, form->size);
 		return true;
 	case HELPER_FORM_DIRECT:
-		*ret = direct(b, i);
+		*ret = direct(b, i, (uintptr_t)b->u->view[i].fn, NULL);
+		return true;
+	case HELPER_FORM_KNOWN:
+		build_at(b, i);
+		*ret = direct(b, i, form->fn, call->map->map);
 		return true;
 	case HELPER_FORM_RANDOM:
 		*ret = random_word(b, form->at);

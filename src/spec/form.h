@@ -43,7 +43,8 @@ enum helper_form_kind {
 	HELPER_FORM_FIELD,  /* `size` bytes of the run at `at`, sampled when it starts: `needs` */
 	HELPER_FORM_DIRECT, /* its body, which neither faults nor asks where it is called from */
 	HELPER_FORM_RANDOM, /* xorshift64* over the 8 bytes of the run at `at` */
-	HELPER_FORM_LOOP,   /* calls a function of the program, at most `size` times */
+	HELPER_FORM_KNOWN, /* `fn`, as its body, but it gets the map itself; if that is known and of type `at` */
+	HELPER_FORM_LOOP, /* calls a function of the program, at most `size` times */
 };
 
 /* What a run samples of its host when it starts. */
@@ -57,6 +58,7 @@ struct helper_form {
 	uint8_t needs;
 	uint16_t at;
 	uint32_t size;
+	uintptr_t fn;
 };
 
 #endif
