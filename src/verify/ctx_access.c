@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The context: what a program's type lets it read and write there, and what a field yields. */
+/*
+ * The context and sockets: what a program's type and attach type let it read and write there, and what a load yields. The
+ * rules are the rows of spec/ctx_rules.def; contexts of BTF arguments are those of ctx_args.c.
+ */
+#include "spec/rules.h"
 #include "verify/walk.h"
-
-#define TRACE_RECORD 8192 /* a tracepoint's record is no longer */
-#define PT_REGS 168
-#define RAW_ARGS 12
 
 static int refuse(struct verifier *v, const struct access *a, int64_t off)
 {
@@ -15,76 +15,59 @@ static int refuse(struct verifier *v, const struct access *a, int64_t off)
 	return -EACCES;
 }
 
-/* A context that is plain memory. */
-static bool plain(struct verifier *v, const struct access *a, int64_t off, bool *ret_known)
+/* A pointer that may be null has an id, by which all its copies are known not to be. */
+static void pointer(struct verifier *v, struct reg *dst, enum reg_type type, unsigned int flags)
 {
-	uint64_t limit = 0;
-
-	*ret_known = true;
-	if (off < 0 || off % a->size)
-		return false;
-	switch (v->o->prog_type) {
-	case PROG_TRACEPOINT:
-		limit = TRACE_RECORD;
-		if (a->write)
-			return false;
-		break;
-	case PROG_KPROBE:
-		limit = PT_REGS;
-		if (a->write)
-			return false;
-		break;
-	case PROG_PERF_EVENT:
-		if (a->write)
-			return false;
-		if ((off == PT_REGS || off == PT_REGS + 8))
-			return a->size <= 8;
-		limit = PT_REGS + 16;
-		return (uint64_t)off + a->size <= limit && a->size == 8;
-	case PROG_RAW_TRACEPOINT:
-	case PROG_RAW_TRACEPOINT_WRITABLE:
-	case PROG_TRACING:
-	case PROG_LSM:
-		if (a->write)
-			return false;
-		return a->size == 8 && off + 8 <= RAW_ARGS * 8;
-	case PROG_SYSCALL:
-		return off + a->size <= UINT16_MAX;
-	default:
-		*ret_known = false;
-		return false;
-	}
-	return (uint64_t)off + a->size <= limit;
+	reg_pointer(dst, type, flags);
+	if (flags & F_NULL)
+		dst->id = next_id(v);
 }
 
-static void yield(struct verifier *v, const struct access *a, const struct spec_field *f,
-		  bool whole)
+static void yield(struct verifier *v, struct reg *dst, const struct spec_ctx_rule *rule)
 {
-	struct reg *dst = reg_at(v, (unsigned int)a->value);
-
-	switch (whole ? f->kind : FIELD_SCALAR) {
-	case FIELD_PKT:
-		reg_pointer(dst, T_PKT, 0);
-		break;
-	case FIELD_PKT_META:
-		reg_pointer(dst, T_PKT_META, 0);
-		break;
-	case FIELD_PKT_END:
-		reg_pointer(dst, T_PKT_END, 0);
-		break;
-	default:
+	switch (rule->yields) {
+	case YIELD_SCALAR:
 		reg_unknown(dst);
+		return;
+	case YIELD_PKT:
+		pointer(v, dst, T_PKT, 0);
+		return;
+	case YIELD_PKT_END:
+		pointer(v, dst, T_PKT_END, 0);
+		return;
+	case YIELD_PKT_META:
+		pointer(v, dst, T_PKT_META, 0);
+		return;
+	case YIELD_SOCKET:
+		pointer(v, dst, T_SOCKET, 0);
+		return;
+	case YIELD_SOCKET_OR_NULL:
+		pointer(v, dst, T_SOCKET, F_NULL);
+		return;
+	case YIELD_SOCK_COMMON_OR_NULL:
+		pointer(v, dst, T_SOCK_COMMON, F_NULL);
+		return;
+	case YIELD_FLOW_KEYS:
+		pointer(v, dst, T_FLOW_KEYS, 0);
+		return;
+	case YIELD_TP_BUFFER:
+		pointer(v, dst, T_TP_BUFFER, 0);
+		return;
+	case YIELD_BTF:
 		break;
 	}
+	pointer(v, dst, T_BTF, F_TRUSTED);
+	dst->btf = v->o->kernel_btf;
+	dst->btf_id = dst->btf ? btf_find(dst->btf, rule->btf, BTF_STRUCT, 0) : 0;
+	if (!dst->btf_id)
+		reg_unknown(dst);
 }
 
 int ctx_access(struct verifier *v, const struct access *a)
 {
-	const struct spec_ctx *ctx = spec_ctx_of(v->o->prog_type);
 	const struct reg *r = reg_at(v, a->regno);
 	int64_t off = (int64_t)r->off + a->off + (int64_t)scalar_value(&r->s);
-	const struct spec_field *f;
-	bool known, ok, pointer;
+	const struct spec_ctx_rule *rule;
 	int err;
 
 	if (a->write && a->value >= 0 && !v->allow_leak &&
@@ -95,61 +78,35 @@ int ctx_access(struct verifier *v, const struct access *a)
 		      mem_fixed(v, a->regno, false);
 	if (err < 0)
 		return err;
-	ok = plain(v, a, off, &known);
-	if (known) {
-		if (!ok)
-			return refuse(v, a, off);
-		if (!a->write && a->value >= 0)
-			reg_unknown(reg_at(v, (unsigned int)a->value));
-		return 0;
-	}
-	if (!ctx || off < 0 || off % a->size)
+	if (off < 0 || off > UINT16_MAX)
 		return refuse(v, a, off);
-	f = spec_ctx_field(ctx, (uint32_t)off, a->size);
-	if (!f || f->kind == FIELD_DENIED || (a->write && !f->writable))
-		return refuse(v, a, off);
-	pointer = f->kind == FIELD_PKT || f->kind == FIELD_PKT_END || f->kind == FIELD_PKT_META;
-	if (pointer && (a->write || a->size != f->size || off != f->off))
-		return refuse(v, a, off);
-	if (a->write && f->kind == FIELD_SCALAR && a->size != f->size)
+	if (spec_ctx_is_btf(v->o->prog_type))
+		return ctx_argument(v, a, (uint32_t)off);
+	rule = spec_ctx_access(v->o->prog_type, v->o->attach_type, (uint32_t)off, a->size,
+			       a->write);
+	if (!rule || (a->sign && rule->yields != YIELD_SCALAR))
 		return refuse(v, a, off);
 	if (!a->write && a->value >= 0)
-		yield(v, a, f, pointer);
+		yield(v, reg_at(v, (unsigned int)a->value), rule);
 	return 0;
 }
 
-/* struct bpf_sock of linux/bpf.h: 4-byte fields, and 1 or 2 byte reads inside some. */
 int sock_access(struct verifier *v, const struct access *a)
 {
 	const struct reg *r = reg_at(v, a->regno);
 	int64_t off = (int64_t)r->off + a->off;
+	enum spec_sock sock = r->type == T_SOCK_COMMON ? SOCK_COMMON :
+			      r->type == T_SOCKET      ? SOCK_FULL :
+			      r->type == T_TCP_SOCK    ? SOCK_TCP :
+							 SOCK_XDP;
 	char name[TYPE_NAME];
-	bool ok = off >= 0 && off % a->size == 0;
 
 	if (r->s.smin < 0)
 		return reject(
 			v, &ERR_ACCESS,
 			"R%u min value is negative, either use unsigned index or do a if (index >=0) check.",
 			a->regno);
-	switch ((int)r->type) {
-	case T_SOCK_COMMON:
-		ok = ok && a->size <= 4 &&
-		     ((off >= 4 && off + a->size <= 8) || (off >= 24 && off + a->size <= 44) ||
-		      (off >= 44 && off + a->size <= 76) || (off >= 72 && off + a->size <= 80));
-		break;
-	case T_SOCKET:
-		ok = ok && a->size <= 4 && off + a->size <= 80 && !(off == 50);
-		break;
-	case T_TCP_SOCK:
-		ok = ok && (a->size == 4 || a->size == 8) && off + a->size <= 112;
-		if (a->size == 8)
-			ok = ok && (off == 72 || off == 80);
-		break;
-	default:
-		ok = ok && a->size == 4 && off == 0;
-		break;
-	}
-	if (!ok)
+	if (off < 0 || off > UINT16_MAX || !spec_sock_access(sock, (uint32_t)off, a->size))
 		return reject(v, &ERR_ACCESS, "R%u invalid %s access off=%lld size=%u", a->regno,
 			      type_name(v, r->type, 0, name, sizeof(name)), (long long)off,
 			      a->size);

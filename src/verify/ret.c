@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The end of a program: what r0 may hold, and that nothing is left open. */
+#include "spec/rules.h"
 #include "verify/contract.h"
 #include "verify/walk.h"
 
@@ -38,60 +39,35 @@ int resource_leak(struct verifier *v, const char *what, bool leaving_inner)
 	return 0;
 }
 
+/* What an LSM hook returns by its type: nothing, a yes or no, or 0 or an error. */
+static bool hook_returns(const struct verifier *v, struct range *ret)
+{
+	const struct btf *b = v->o->kernel_btf;
+	uint32_t id = v->o->attach_btf_id;
+	uint32_t type = 0;
+
+	*ret = (struct range){ -4095, 0 };
+	if (!b || !id || id >= btf_count(b) || btf_kind(b, id) != BTF_FUNC)
+		return true;
+	type = btf_strip_all(b, btf_ref_type(b, btf_ref_type(b, id)));
+	if (!type)
+		return false;
+	if (strcmp(v->o->attach_name ? v->o->attach_name : "", "audit_rule_known") == 0 ||
+	    strcmp(v->o->attach_name ? v->o->attach_name : "", "inode_xattr_skipcap") == 0)
+		*ret = (struct range){ 0, 1 };
+	return true;
+}
+
 bool contract_returns(const struct verifier *v, struct range *ret)
 {
-	int attach = v->o->attach_type;
+	const struct spec_return *r = spec_return_of(v->o->prog_type, v->o->attach_type);
 
-	*ret = (struct range){ 0, 1 };
-	switch (v->o->prog_type) {
-	case PROG_CGROUP_SOCK_ADDR:
-		if (attach == ATTACH_CGROUP_UDP4_RECVMSG || attach == ATTACH_CGROUP_UDP6_RECVMSG ||
-		    attach == ATTACH_CGROUP_UNIX_RECVMSG ||
-		    attach == ATTACH_CGROUP_INET4_GETPEERNAME ||
-		    attach == ATTACH_CGROUP_INET6_GETPEERNAME ||
-		    attach == ATTACH_CGROUP_UNIX_GETPEERNAME ||
-		    attach == ATTACH_CGROUP_INET4_GETSOCKNAME ||
-		    attach == ATTACH_CGROUP_INET6_GETSOCKNAME ||
-		    attach == ATTACH_CGROUP_UNIX_GETSOCKNAME)
-			*ret = (struct range){ 1, 1 };
-		if (attach == ATTACH_CGROUP_INET4_BIND || attach == ATTACH_CGROUP_INET6_BIND)
-			*ret = (struct range){ 0, 3 };
-		return true;
-	case PROG_CGROUP_SKB:
-		if (attach == ATTACH_CGROUP_INET_EGRESS)
-			*ret = (struct range){ 0, 3 };
-		return true;
-	case PROG_CGROUP_SOCK:
-	case PROG_SOCK_OPS:
-	case PROG_CGROUP_DEVICE:
-	case PROG_CGROUP_SYSCTL:
-	case PROG_CGROUP_SOCKOPT:
-		return true;
-	case PROG_RAW_TRACEPOINT:
-		if (!v->o->attach_btf_id)
-			return false;
-		*ret = (struct range){ 0, 0 };
-		return true;
-	case PROG_TRACING:
-		if (attach == ATTACH_TRACE_FENTRY || attach == ATTACH_TRACE_FEXIT) {
-			*ret = (struct range){ 0, 0 };
-			return true;
-		}
-		return attach == ATTACH_TRACE_ITER;
-	case PROG_KPROBE:
-		return attach == ATTACH_TRACE_KPROBE_SESSION ||
-		       attach == ATTACH_TRACE_UPROBE_SESSION;
-	case PROG_SK_LOOKUP:
-	case PROG_NETFILTER:
-		return true;
-	case PROG_LSM:
-		if (attach == ATTACH_LSM_CGROUP)
-			return true;
-		*ret = (struct range){ -4095, 0 };
-		return attach == ATTACH_LSM_MAC;
-	default:
+	if (v->o->prog_type == PROG_LSM && v->o->attach_type == ATTACH_LSM_MAC)
+		return hook_returns(v, ret);
+	if (!r)
 		return false;
-	}
+	*ret = (struct range){ r->min, r->max };
+	return true;
 }
 
 static int out_of_range(struct verifier *v, const char *what, const struct reg *r,

@@ -54,6 +54,9 @@ void stack_mark_read(struct verifier *v, uint32_t frame, int64_t min, int64_t ma
 int ctx_access(struct verifier *v, const struct access *a);
 int sock_access(struct verifier *v, const struct access *a);
 
+/* ctx_args.c */
+int ctx_argument(struct verifier *v, const struct access *a, uint32_t off);
+
 /* btf_access.c */
 int btf_object_access(struct verifier *v, const struct access *a);
 
