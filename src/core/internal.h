@@ -32,6 +32,8 @@ struct core_obj {
 	size_t nprogs;
 	struct core_range *ranges;
 	size_t nranges;
+	uint64_t *tables; /* the jump tables of all programs, one after the other */
+	uint64_t tables_size;
 	uint32_t *buffers; /* indexes of ring and perf maps */
 	size_t nbuffers;
 	struct arena arena;

@@ -14,12 +14,30 @@ struct prepared {
 	const char **missing;
 	struct exec_kfunc *kfuncs; /* by extern */
 	uint64_t arena;
+	struct exec_table *tables;
 	struct exec_line *lines;
 	struct exec_poison *poisons;
 };
 
+/* Jump tables lie one after the other, in the order of the programs. */
+static void collect_tables(const struct core_obj *obj, const struct load_prog *p,
+			   struct prepared *x)
+{
+	uint64_t *at = obj->tables;
+
+	for (const struct load_prog *q = obj->spec->progs; q < p; q++)
+		for (uint32_t i = 0; i < q->ntables; i++)
+			at += q->tables[i].n;
+	for (uint32_t i = 0; i < p->ntables; i++) {
+		x->tables[i] = (struct exec_table){ at, p->tables[i].to, p->tables[i].n };
+		x->value[obj->nmaps + i] = (uintptr_t)at;
+		at += p->tables[i].n;
+	}
+}
+
 static void collect(const struct core_obj *obj, const struct load_prog *p, struct prepared *x)
 {
+	collect_tables(obj, p, x);
 	for (size_t i = 0; i < obj->nmaps; i++) {
 		struct map *map = obj->maps[i].map;
 
@@ -51,17 +69,20 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 	struct arena scratch;
 	struct prepared x;
 	struct exec_prog_opts o;
+	size_t nmaps;
 	int r;
 
 	arena_init(&scratch, 0);
-	x.ptr = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
-	x.value = ARENA_ARRAY(&scratch, uint64_t, obj->nmaps);
-	x.missing = ARENA_ARRAY(&scratch, const char *, obj->nmaps);
+	nmaps = obj->nmaps + p->ntables;
+	x.ptr = ARENA_ARRAY(&scratch, uint64_t, nmaps);
+	x.value = ARENA_ARRAY(&scratch, uint64_t, nmaps);
+	x.missing = ARENA_ARRAY(&scratch, const char *, nmaps);
+	x.tables = ARENA_ARRAY(&scratch, struct exec_table, p->ntables);
 	x.arena = 0;
 	x.kfuncs = ARENA_ARRAY(&scratch, struct exec_kfunc, obj->spec->nexterns);
 	x.lines = ARENA_ARRAY(&scratch, struct exec_line, p->nlines);
 	x.poisons = ARENA_ARRAY(&scratch, struct exec_poison, p->npoisons);
-	if (!x.ptr || !x.value || !x.missing || !x.kfuncs || !x.lines || !x.poisons) {
+	if (!x.tables || !x.ptr || !x.value || !x.missing || !x.kfuncs || !x.lines || !x.poisons) {
 		arena_done(&scratch);
 		return skep_fail_nomem(reterr);
 	}
@@ -74,7 +95,9 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 				     .map_ptr = x.ptr,
 				     .map_value = x.value,
 				     .map_missing = x.missing,
-				     .nmaps = obj->nmaps,
+				     .nmaps = nmaps,
+				     .tables = x.tables,
+				     .ntables = p->ntables,
 				     .kfuncs = x.kfuncs,
 				     .nkfuncs = obj->spec->nexterns,
 				     .arena = x.arena,

@@ -16,9 +16,16 @@ static int by_base(const void *a, const void *b)
 
 int core_space_init(struct core_obj *obj, struct skep_error **reterr)
 {
+	uint64_t slots = 0;
+
+	for (uint32_t i = 0; i < obj->spec->nprogs; i++)
+		for (uint32_t k = 0; k < obj->spec->progs[i].ntables; k++)
+			slots += obj->spec->progs[i].tables[k].n;
+	obj->tables = ARENA_ARRAY(&obj->arena, uint64_t, slots);
+	obj->tables_size = slots * sizeof(*obj->tables);
 	obj->ranges = ARENA_ARRAY(&obj->arena, struct core_range, obj->nmaps);
 	obj->buffers = ARENA_ARRAY(&obj->arena, uint32_t, obj->nmaps);
-	if (!obj->ranges || !obj->buffers)
+	if (!obj->tables || !obj->ranges || !obj->buffers)
 		return skep_fail_nomem(reterr);
 	for (uint32_t i = 0; i < obj->nmaps; i++) {
 		struct core_range *r = &obj->ranges[obj->nranges];
@@ -63,6 +70,13 @@ static bool space_value(void *space, uint64_t addr, struct exec_region *ret)
 	const struct core_map *m;
 	uint32_t size;
 
+	if (!r && addr - (uintptr_t)obj->tables < obj->tables_size) {
+		*ret = (struct exec_region){ .base = (uintptr_t)obj->tables,
+					     .size = obj->tables_size,
+					     .kind = REGION_RODATA,
+					     .name = ".jumptables" };
+		return true;
+	}
 	if (!r)
 		return false;
 	m = &obj->maps[r->map];

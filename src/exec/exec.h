@@ -98,6 +98,13 @@ struct exec_kfunc {
 	unsigned int nargs;
 };
 
+/* A jump table: slots[i] becomes what an indirect jump to instruction insns[i] takes. */
+struct exec_table {
+	uint64_t *slots; /* filled while the program is made; the program reads them */
+	const uint32_t *insns;
+	uint32_t n;
+};
+
 struct exec_prog_opts {
 	const char *object, *name; /* for errors */
 	const struct skep_insn *insns;
@@ -121,6 +128,8 @@ struct exec_prog_opts {
 	/* Of kfunc calls, whose imm is an index into these; only read while the program is made. */
 	const struct exec_kfunc *kfuncs;
 	size_t nkfuncs;
+	const struct exec_table *tables;
+	size_t ntables;
 	/* Addresses that casts give lie in these 4 GiB (exec_arena_base()); 0: there is no arena. */
 	uint64_t arena;
 	const struct exec_line *lines; /* sorted; copied, strings too */

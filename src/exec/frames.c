@@ -160,6 +160,19 @@ bool call_by_id(struct exec_run *run, uint64_t id, uint64_t *r)
 	return run->fault == NULL;
 }
 
+int64_t table_target(struct exec_run *run, uint32_t insn, uint64_t value)
+{
+	const struct exec_prog *prog = run->prog;
+	uint64_t off = value - (uint64_t)(uintptr_t)prog->ops, to = off / sizeof(*prog->ops);
+
+	if (off % sizeof(*prog->ops) == 0 && to < prog->n && prog->marks[to] & MARK_TABLE &&
+	    prog->func[to] == prog->func[insn])
+		return (int64_t)to;
+	run->insn = insn;
+	trap(run, &ERR_TABLE, "0x%llx", (unsigned long long)value);
+	return -1;
+}
+
 bool func_is_valid(const struct exec_prog *prog, uint64_t func)
 {
 	uint64_t off = func - (uint64_t)(uintptr_t)prog->ops;

@@ -72,6 +72,7 @@ struct exec_prog {
 	uint8_t needs; /* enum helper_need: what compiled code reads of the run */
 	bool has_arena;
 	uint64_t arena_base;
+	uint32_t *func; /* start of the function that holds the instruction; NULL: no indirect jumps */
 	size_t nkfuncs;
 	struct spec_helper *kfunc_rows; /* by index: what calls of them check, which is nothing */
 	struct exec_call *calls;
@@ -96,6 +97,9 @@ enum exec_mark {
 	MARK_FUNC = 2,	 /* a function starts here */
 	MARK_JUMP = 4,	 /* a jump lands here */
 	MARK_REACHED = 8,
+	MARK_TABLE = 16, /* stands in a jump table */
+	MARK_SPREAD =
+		32, /* reach.c: the jump tables of the function that starts here were followed */
 };
 
 /* What a call saves; frames[d] belongs to the call from depth d to d + 1. */
@@ -150,6 +154,8 @@ static inline void *custom_self(struct exec_run *run)
 {
 	return run->prog->custom_ctx ? run->prog->custom_ctx : run;
 }
+/* The instruction that the value of a jump table means for the jump at @insn; -1: none, and the fault is set. */
+int64_t table_target(struct exec_run *run, uint32_t insn, uint64_t value);
 bool func_is_valid(const struct exec_prog *prog, uint64_t func);
 
 /* trap.c: faults at run->insn of run->prog. The first fault of a run is kept. */

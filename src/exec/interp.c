@@ -239,7 +239,7 @@ int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t arg
 	const uint32_t base = run->depth;
 	uint64_t r[16], value; /* 16: indexes are four bits */
 	uint64_t limit = (base + 1ull) * FRAME_STRIDE;
-	int64_t left = take(run);
+	int64_t left = take(run), to;
 	const struct exec_op *op = entry, *start = entry, *next_op;
 	const struct exec_call *call;
 	const struct exec_custom *fn;
@@ -295,6 +295,11 @@ L_CAST_USER:
 L_JA:
 L_JA32:
 	TRANSFER(op + 1 + op->off);
+L_JA_REG:
+	to = table_target(run, (uint32_t)(op - run->prog->ops), DST);
+	if (UNLIKELY(to < 0))
+		goto faulted;
+	TRANSFER(run->prog->ops + to);
 L_MAY_GOTO:
 	/* The machine decides: the loop goes on until a quarter of the budget is left. */
 	BRANCH_IF((int64_t)run->budget + left - (op + 1 - start) < (int64_t)(run->budget_start / 4))
@@ -382,7 +387,6 @@ probe:
 	NEXT;
 
 L_INVALID:
-L_JA_REG:
 L_MOV64_PERCPU:
 L_CALL_HELPER:
 L_CALL_KFUNC:

@@ -138,6 +138,31 @@ static int find_targets(struct maker *m, struct skep_error **reterr)
 	return 0;
 }
 
+/* Marks what stands in jump tables, and fills them. */
+static int fill_tables(struct maker *m, struct skep_error **reterr)
+{
+	struct exec_prog *p = m->prog;
+	char text[100];
+
+	for (size_t i = 0; i < m->opts->ntables; i++) {
+		const struct exec_table *t = &m->opts->tables[i];
+
+		for (uint32_t k = 0; k < t->n; k++) {
+			uint32_t to = t->insns[k];
+
+			snprintf(text, sizeof(text), "jump table %zu to instruction %u of %u", i,
+				 to, p->n);
+			if (to >= p->n)
+				return refuse(m, 0, &ERR_TARGET, reterr, text);
+			if (p->marks[to] & MARK_FILLER)
+				return refuse(m, 0, &ERR_TARGET_WIDE, reterr, text);
+			p->marks[to] |= MARK_JUMP | MARK_TABLE;
+			t->slots[k] = (uint64_t)(uintptr_t)&p->ops[to];
+		}
+	}
+	return 0;
+}
+
 static int check_functions(struct maker *m, struct skep_error **reterr)
 {
 	struct exec_prog *p = m->prog;
@@ -147,6 +172,11 @@ static int check_functions(struct maker *m, struct skep_error **reterr)
 		if (p->marks[i] & MARK_FUNC)
 			start = i;
 		m->func[i] = start;
+	}
+	if (m->opts->ntables) {
+		p->func = arena_dup(&p->arena, m->func, p->n * sizeof(*p->func));
+		if (!p->func)
+			return skep_fail_nomem(reterr);
 	}
 	for (uint32_t i = 0; i < p->n; i++) {
 		bool last = i + 1 == p->n || p->marks[i + 1] & MARK_FUNC;
@@ -431,6 +461,8 @@ static int make(struct maker *m, struct skep_error **reterr)
 		r = decode_all(m, reterr);
 	if (r == 0)
 		r = find_targets(m, reterr);
+	if (r == 0)
+		r = fill_tables(m, reterr);
 	if (r == 0)
 		r = check_functions(m, reterr);
 	if (r == 0)

@@ -130,6 +130,24 @@ static void step(struct walk *w, enum isa_op op, const struct exec_op *o, struct
 	}
 }
 
+/* An indirect jump: all that the tables of this program name in its function. Once for each function. */
+static void spread(struct walk *w, uint32_t i)
+{
+	struct exec_prog *prog = w->prog;
+	static const struct state nothing;
+	uint32_t start;
+
+	if (!prog->func)
+		return;
+	start = prog->func[i];
+	if (prog->marks[start] & MARK_SPREAD)
+		return;
+	prog->marks[start] |= MARK_SPREAD;
+	for (uint32_t k = start; k < prog->n && prog->func[k] == start; k++)
+		if (prog->marks[k] & MARK_TABLE)
+			join(w, k, &nothing);
+}
+
 /* The successors of a transfer of control at @i; true if the next instruction is one. */
 static bool transfer(struct walk *w, enum isa_op op, uint32_t i, const struct state *s)
 {
@@ -141,6 +159,10 @@ static bool transfer(struct walk *w, enum isa_op op, uint32_t i, const struct st
 
 	if (op == ISA_EXIT)
 		return false;
+	if (op == ISA_JA_REG) {
+		spread(w, i);
+		return false;
+	}
 	if (op == ISA_CALL_LOCAL || op == ISA_LD_FUNC) {
 		join(w, to, &nothing);
 		return true;

@@ -216,8 +216,8 @@ void trap_field(struct exec_run *run, const struct exec_region *reg, const char 
 
 const char *refused_reason(const struct exec_prog *prog, enum isa_op op)
 {
-	if (op == ISA_JA_REG)
-		return "jump tables are not supported";
+	if (op == ISA_JA_REG && !prog->func)
+		return "there is no jump table that it could take";
 	if ((op == ISA_CAST_KERN || op == ISA_CAST_USER) && !prog->has_arena)
 		return "there is no arena whose addresses it casts";
 	if (op == ISA_MOV64_PERCPU)

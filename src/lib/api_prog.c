@@ -117,6 +117,11 @@ static const char *name_pseudo(void *ctx, const struct skep_insn *in)
 
 	if (src == ISA_PSEUDO_FUNC)
 		return NULL;
+	if (src == ISA_PSEUDO_MAP_IDX_VALUE && in->imm >= 0 && (uint32_t)in->imm >= spec->nmaps) {
+		snprintf(n->scratch, sizeof(n->scratch), "jump table %u",
+			 (uint32_t)in->imm - spec->nmaps);
+		return n->scratch;
+	}
 	if ((src != ISA_PSEUDO_MAP_IDX && src != ISA_PSEUDO_MAP_IDX_VALUE) ||
 	    (uint32_t)in->imm >= spec->nmaps)
 		return NULL;

@@ -44,6 +44,7 @@ enum ref_kind {
 	REF_CALL, /* index: fns[] */
 	REF_FUNC, /* index: fns[]; a function pointer */
 	REF_EXTERN,
+	REF_TABLE,   /* index: byte of .jumptables; addend: size of the table */
 	REF_NOTHING, /* what no engine has; `why` is set */
 };
 
@@ -94,6 +95,7 @@ struct loader {
 	int32_t *map_of;    /* by section: index into maps[] of a data section or -1 */
 	int32_t *extern_of; /* by symbol: index into externs[] or -1 */
 	uint32_t maps_section;
+	const struct elf_section *jump_tables; /* NULL: none */
 	struct map_place *places;
 	uint32_t nplaces;
 	int32_t kconfig_map; /* index into maps[] or -1 */
@@ -131,6 +133,10 @@ uint32_t fn_left(const struct loader *l, uint32_t code, uint64_t at);
 /* maps_decl.c: a zeroed map behind the others; there is room, maps_declare() counted. */
 struct load_map *map_add(struct loader *l, const char *name, enum load_map_kind kind);
 const struct map_place *map_place_at(const struct loader *l, uint64_t off);
+
+/* tables.c: a jump table that a function refers to, which starts at @start of the program. */
+int table_read(struct loader *l, const struct ref *ref, const struct fn *f, uint32_t start,
+	       struct load_table *ret, struct skep_error **reterr);
 
 /* nearest.c: the known section prefix or word most like @name, or NULL if none is. */
 const char *nearest_section(const char *name);

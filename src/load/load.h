@@ -6,7 +6,7 @@
  *
  * Invariant of a struct load_obj: instructions refer to maps by index (wide loads with
  * ISA_PSEUDO_MAP_IDX / _MAP_IDX_VALUE, imm = index into maps[]; of the latter the upper imm is the
- * offset in the value), to functions by ISA_PSEUDO_FUNC and local calls, both relative to the next slot
+ * offset in the value; index nmaps + i is the program's jump table i), to functions by ISA_PSEUDO_FUNC and local calls, both relative to the next slot
  * within insns[], to kfuncs (calls with src LOAD_CALL_KFUNC) and ksyms (wide loads with
  * ISA_PSEUDO_BTF_ID) by imm = index into externs[]. Every program is self-contained: the subprograms
  * that it reaches are appended to it. Byte order is the host's unless `swapped` (then it can be
@@ -76,6 +76,12 @@ struct load_poison {
 	const char *reason; /* "field 'no_such' of struct 'task_struct' does not exist in ..." */
 };
 
+/* A jump table of a program: what its entries lead to. */
+struct load_table {
+	uint32_t insn;	 /* the wide load of its address */
+	uint32_t *to, n; /* instructions of the program */
+};
+
 /* What CO-RE did, for `inspect` and tests. */
 struct load_core {
 	uint32_t insn;
@@ -100,6 +106,8 @@ struct load_prog {
 	uint32_t npoisons;
 	struct load_core *cores;
 	uint32_t ncores;
+	struct load_table *tables;
+	uint32_t ntables;
 	/* A section name that no table knows, or another reason why it cannot be used; NULL: fine. */
 	const char *unusable;
 };

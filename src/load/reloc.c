@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "load/internal.h"
 
 #define SLOT sizeof(struct skep_insn)
@@ -83,6 +84,19 @@ static int to_map(const struct site *x, struct ref *ref, struct skep_error **ret
 	return 0;
 }
 
+/* A symbol with a size is one jump table. */
+static int to_table(const struct site *x, struct ref *ref, struct skep_error **reterr)
+{
+	if (x->in->imm || x->sym->value % 8 || x->sym->size % 8 || !x->sym->size ||
+	    !num_inside(x->sym->value, x->sym->size, x->l->jump_tables->size))
+		return misfit(x, &ERR_REL_TARGET, reterr, "is not a jump table");
+	*ref = (struct ref){ .insn = x->insn,
+			     .kind = REF_TABLE,
+			     .index = (uint32_t)x->sym->value,
+			     .addend = (int64_t)x->sym->size };
+	return 0;
+}
+
 static int to_extern(const struct site *x, int32_t index, bool call, struct ref *ref,
 		     struct skep_error **reterr)
 {
@@ -122,6 +136,8 @@ static int resolve_address(const struct site *x, uint32_t symbol, struct ref *re
 				   reterr);
 	if (l->maps_section && s == l->maps_section)
 		return to_map(x, ref, reterr);
+	if (l->jump_tables && s == l->jump_tables->index)
+		return to_table(x, ref, reterr);
 	if (l->map_of[s] >= 0)
 		return to_data(x, (uint32_t)l->map_of[s], ref, reterr);
 	return unusable(x, ref, reterr, "which is no data");

@@ -120,8 +120,13 @@ int sections_index(struct loader *l, struct skep_error **reterr)
 
 	if (r == 0)
 		r = sort_vars(l, reterr);
-	if (r == 0)
+	if (r == 0) {
+		l->jump_tables = section_find(l, ".jumptables");
+		if (l->jump_tables &&
+		    (l->jump_tables->type != ELF_SHT_PROGBITS || l->jump_tables->size > UINT32_MAX))
+			l->jump_tables = NULL;
 		r = refuse_legacy(l, reterr);
+	}
 	return r;
 }
 

@@ -21,7 +21,7 @@ struct build {
 	struct visit {
 		uint32_t fn, ref;
 	} * stack;
-	uint32_t size, nlines, npoisons, ncores;
+	uint32_t size, nlines, npoisons, ncores, ntables;
 };
 
 /* The first of a section's sorted records that is at @insn or later. */
@@ -104,6 +104,8 @@ static int walk(struct build *b, uint32_t main, struct skep_error **reterr)
 			b->prog->unusable = ref->why;
 		if (ref->kind == REF_EXTERN)
 			b->npoisons++;
+		if (ref->kind == REF_TABLE)
+			b->ntables++;
 		if ((ref->kind == REF_CALL || ref->kind == REF_FUNC) &&
 		    b->stamp[ref->index] != b->now)
 			r = append(b, ref->index, &depth, reterr);
@@ -121,7 +123,8 @@ static int room(struct build *b, struct skep_error **reterr)
 	p->lines = ARENA_ARRAY(a, struct load_line, b->nlines);
 	p->poisons = ARENA_ARRAY(a, struct load_poison, b->npoisons);
 	p->cores = ARENA_ARRAY(a, struct load_core, b->ncores);
-	if (!p->insns || !p->funcs || !p->lines || !p->poisons || !p->cores)
+	p->tables = ARENA_ARRAY(a, struct load_table, b->ntables);
+	if (!p->tables || !p->insns || !p->funcs || !p->lines || !p->poisons || !p->cores)
 		return skep_fail_nomem(reterr);
 	p->ninsns = b->size;
 	p->nfuncs = b->norder;
@@ -183,8 +186,11 @@ static int patch_extern(struct build *b, const struct ref *ref, uint32_t at, str
 	return p->poisons[p->npoisons++].reason ? 0 : skep_fail_nomem(reterr);
 }
 
-static int patch(struct build *b, const struct ref *ref, uint32_t at, struct skep_error **reterr)
+/* @f is the function that refers, at @start of the program. */
+static int patch(struct build *b, const struct ref *ref, const struct fn *f, uint32_t start,
+		 struct skep_error **reterr)
 {
+	uint32_t at = ref->insn - f->start + start;
 	struct skep_insn *in = &b->prog->insns[at];
 	unsigned int dst = insn_dst(in);
 
@@ -209,6 +215,13 @@ static int patch(struct build *b, const struct ref *ref, uint32_t at, struct ske
 		return 0;
 	case REF_EXTERN:
 		return patch_extern(b, ref, at, in, reterr);
+	case REF_TABLE:
+		in->regs = insn_regs(dst, ISA_PSEUDO_MAP_IDX_VALUE);
+		in[0].imm = (int32_t)(b->l->obj->nmaps + b->prog->ntables);
+		in[1].imm = 0;
+		b->prog->tables[b->prog->ntables].insn = at;
+		return table_read(b->l, ref, f, start, &b->prog->tables[b->prog->ntables++],
+				  reterr);
 	case REF_NOTHING:
 		if (isa_is_wide_load(isa_decode(in, 2)))
 			in[1] = core_bad_insn();
@@ -241,7 +254,7 @@ static int place(struct build *b, uint32_t i, struct skep_error **reterr)
 	}
 	for (uint32_t k = FIRST_AT(c->refs, c->nrefs, f->start);
 	     k < c->nrefs && c->refs[k].insn < end; k++) {
-		r = patch(b, &c->refs[k], c->refs[k].insn - f->start + start, reterr);
+		r = patch(b, &c->refs[k], f, start, reterr);
 		if (r < 0)
 			return r;
 	}
@@ -260,7 +273,7 @@ static int put_together(struct build *b, uint32_t fn, struct skep_error **reterr
 	int r;
 
 	b->now++;
-	b->norder = b->size = b->nlines = b->npoisons = b->ncores = 0;
+	b->norder = b->size = b->nlines = b->npoisons = b->ncores = b->ntables = 0;
 	r = walk(b, fn, reterr);
 	if (r == 0)
 		r = room(b, reterr);
