@@ -117,6 +117,12 @@ uint64_t exec_checked_call(struct exec_run *run, uint64_t a1, uint64_t a2, uint6
 	return call->fn(run, a1, a2, a3, a4, a5);
 }
 
+/* What an indirect jump takes, if a jump table of its function says so; else the fault is set. */
+uint64_t exec_checked_table(struct exec_run *run, uint64_t insn, uint64_t value)
+{
+	return table_target(run, (uint32_t)insn, value) < 0 ? 0 : value;
+}
+
 struct exec_pair exec_checked_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index)
 {
 	const uint64_t r[6] = { 0, ctx, map, index, 0, 0 };

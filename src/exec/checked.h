@@ -40,6 +40,7 @@ uint64_t exec_check_range(struct exec_run *run, uint64_t addr, uint32_t place, u
 uint64_t exec_check_budget(struct exec_run *run, uint64_t left, uint32_t place, uint32_t frame);
 uint64_t exec_checked_call(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 			   uint64_t a5);
+uint64_t exec_checked_table(struct exec_run *run, uint64_t insn, uint64_t value);
 struct exec_pair exec_checked_tail(struct exec_run *run, uint64_t ctx, uint64_t map,
 				   uint64_t index);
 uint64_t exec_interpret(struct exec_run *run, uint64_t r1, uint64_t r2);

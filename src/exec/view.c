@@ -45,6 +45,7 @@ void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view 
 				   .target = marks & MARK_JUMP,
 				   .reached = marks & MARK_REACHED,
 				   .tail_call = op->code == OP_TAIL_CALL,
+				   .in_table = marks & MARK_TABLE,
 				   .off = op->off,
 				   .imm = op->imm };
 	if (op->code == OP_PROBE) {
@@ -79,6 +80,11 @@ bool exec_view_form(const struct exec_prog *prog, uint64_t addr, struct map_form
 bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret)
 {
 	return load_constant(prog, op, addr, ret);
+}
+
+uint64_t exec_view_table_value(const struct exec_prog *prog, uint32_t insn)
+{
+	return (uintptr_t)&prog->ops[insn];
 }
 
 struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size)

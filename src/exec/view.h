@@ -12,7 +12,8 @@ struct exec_view {
 	bool func, target,
 		reached; /* a function starts here, a jump lands here, control can come here */
 	bool tail_call;
-	bool probe; /* FACT_PROBE: a load that gives 0 when its address is bad */
+	bool in_table; /* a jump table leads here */
+	bool probe;    /* FACT_PROBE: a load that gives 0 when its address is bad */
 	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
 	uint64_t imm; /* sign-extended; a wide load's value */
 	/* A helper call: the body, or the embedder's; @row is its arguments, NULL: an embedder's that has none. */
@@ -28,6 +29,8 @@ int exec_view_type(const struct exec_prog *prog);    /* enum spec_prog_type, or 
 bool exec_view_scrubs(const struct exec_prog *prog); /* calls destroy r1 to r5 */
 struct skep_place exec_view_place(const struct exec_prog *prog, uint32_t insn); /* source line */
 void *exec_view_custom_ctx(const struct exec_prog *prog);
+/* What jump tables hold for an instruction. */
+uint64_t exec_view_table_value(const struct exec_prog *prog, uint32_t insn);
 /* The value of a load at a constant address that no one may write any more. */
 bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t addr, uint64_t *ret);
 

@@ -18,6 +18,8 @@ struct span {
 	bool leaves;	  /* its last instruction may end the program: one more block */
 	bool loop; /* a turn of the loop that the span before it ends with: r1 counts the turns */
 	uint32_t limit, ctx; /* of that loop: values */
+	uint32_t pivot; /* an indirect jump goes to succ[0] if its target is before this instruction */
+	bool inner;	/* of an indirect jump, behind its first comparison: no instructions */
 };
 
 struct slot {

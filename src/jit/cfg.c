@@ -62,11 +62,82 @@ static void link_span(struct build *b, struct span *s)
 	b->nleaves += s->leaves;
 }
 
+/* Indirect jumps: the targets of a function in their order, and a tree of comparisons for each jump. */
+struct targets {
+	uint32_t *insn, n;
+};
+
+#define MAX_INNER 100000
+
+/* How many spans the trees may take; targets are listed. */
+static int find_targets(struct build *b, struct targets *t, uint32_t *ret_inner)
+{
+	uint64_t jumps = 0;
+
+	*t = (struct targets){ 0 };
+	*ret_inner = 0;
+	for (uint32_t i = b->fn->start; i < b->fn->end; i++) {
+		t->n += b->u->view[i].reached && b->u->view[i].in_table;
+		jumps += b->u->view[i].reached && b->u->view[i].op == ISA_JA_REG;
+	}
+	if (!jumps)
+		return 0;
+	if (jumps * t->n > MAX_INNER) {
+		b->u->why = "too many indirect jumps with too many targets";
+		return -EOPNOTSUPP;
+	}
+	*ret_inner = (uint32_t)jumps * t->n;
+	t->insn = ARENA_ARRAY(b->arena, uint32_t, t->n);
+	if (!t->insn)
+		return -ENOMEM;
+	t->n = 0;
+	for (uint32_t i = b->fn->start; i < b->fn->end; i++)
+		if (b->u->view[i].reached && b->u->view[i].in_table)
+			t->insn[t->n++] = i;
+	return 0;
+}
+
+/* The span that decides between targets [from, to), of which there is one at least. */
+static uint32_t decide(struct build *b, const struct targets *t, struct span *s, uint32_t from,
+		       uint32_t to)
+{
+	uint32_t mid = from + (to - from) / 2;
+
+	if (!s && to - from == 1)
+		return span_of(b, t->insn[from]);
+	if (!s) {
+		s = &b->spans[b->nspans++];
+		s->inner = true;
+	}
+	s->pivot = t->insn[mid];
+	s->succ[0] = decide(b, t, NULL, from, mid);
+	s->succ[1] = decide(b, t, NULL, mid, to);
+	return (uint32_t)(s - b->spans);
+}
+
+static void link_indirect(struct build *b, const struct targets *t, uint32_t k)
+{
+	uint32_t inner = b->nspans;
+	struct span *s = &b->spans[k];
+
+	s->succ[0] = s->succ[1] = NO_BLOCK;
+	if (t->n == 1)
+		s->succ[0] = span_of(b, t->insn[0]);
+	else if (t->n)
+		decide(b, t, s, 0, t->n);
+	for (; inner < b->nspans; inner++)
+		b->spans[inner].last = s->last;
+}
+
 int build_spans(struct build *b)
 {
-	uint32_t first = b->fn->start, count = 2, n = b->fn->end - first;
+	uint32_t first = b->fn->start, count = 2, n = b->fn->end - first, inner, plain;
+	struct targets targets;
 	struct span *s;
+	int r = find_targets(b, &targets, &inner);
 
+	if (r < 0)
+		return r;
 	b->span_at = ARENA_ARRAY(b->arena, uint32_t, n);
 	if (!b->span_at)
 		return -ENOMEM;
@@ -77,7 +148,7 @@ int build_spans(struct build *b)
 			count += (uint32_t)v->target + (ends_span(b, i) || !falls(b, i)) +
 				 (jit_loop_callee(b->u, i) != NULL);
 	}
-	b->spans = ARENA_ARRAY(b->arena, struct span, count + 1);
+	b->spans = ARENA_ARRAY(b->arena, struct span, count + inner + 1);
 	if (!b->spans)
 		return -ENOMEM;
 	b->spans[0].succ[0] = 1;
@@ -103,8 +174,12 @@ int build_spans(struct build *b)
 		if (ends_span(b, i) || !falls(b, i))
 			s = NULL;
 	}
-	for (uint32_t k = 1; k < b->nspans; k++)
-		link_span(b, &b->spans[k]);
+	plain = b->nspans;
+	for (uint32_t k = 1; k < plain; k++)
+		if (b->u->view[b->spans[k].last].op == ISA_JA_REG)
+			link_indirect(b, &targets, k);
+		else
+			link_span(b, &b->spans[k]);
 	return 0;
 }
 
@@ -334,6 +409,8 @@ int build_liveness(struct build *b)
 			s->reads |= reads & ~s->writes;
 			s->writes |= writes;
 		}
+		if (s->inner)
+			s->reads |= 1ull << b->u->view[s->last].dst;
 	}
 	for (uint32_t k = 1; k < b->nspans; k++)
 		if (b->spans[k].loop) {

@@ -63,7 +63,7 @@ static void measure(struct jit_unit *u, struct jit_func *fn, uint64_t *most, uin
 		most[i] = least[i] = 0;
 		if (!v->reached)
 			continue;
-		if (sees_budget(v, u->prog))
+		if (sees_budget(v, u->prog) || v->op == ISA_JA_REG)
 			return;
 		if (v->op == ISA_CALL_LOCAL) {
 			callee = &u->funcs[u->func_of[jit_target_of(u, i)]];

@@ -222,6 +222,28 @@ static void may_goto(struct build *b, const struct span *s)
 	       s->succ[0], s->succ[1]);
 }
 
+/* An indirect jump compares its way down a tree of targets; checked code first asks whether it is one. */
+static void indirect(struct build *b, const struct span *s)
+{
+	const struct exec_view *v = &b->u->view[s->last];
+	uint32_t args[3] = { b->run, ir_const(b->f, s->last), build_get(b, v->dst) };
+	struct ir_ins in = { .op = IR_BR, .w = 1, .x = CC_LT, .a = args[2] };
+
+	if (b->u->checked && !s->inner) {
+		in.a = build_call_to(b, (uintptr_t)exec_checked_table, args, 3, false);
+		build_faulted(b);
+		build_set(b, v->dst, in.a);
+	}
+	in.b = ir_const(b->f, exec_view_table_value(b->u->prog, s->pivot));
+	if (s->succ[1] != NO_BLOCK)
+		finish(b, in, s->succ[0], s->succ[1]);
+	else if (s->succ[0] != NO_BLOCK)
+		jump_to(b, s->succ[0]);
+	else /* nothing that it may lead to */
+		finish(b, (struct ir_ins){ .op = IR_RET, .w = 1, .a = ir_const(b->f, 0) }, NO_BLOCK,
+		       NO_BLOCK);
+}
+
 static void end_span(struct build *b, struct span *s, uint32_t *leaf)
 {
 	const struct exec_view *v = &b->u->view[s->last];
@@ -239,6 +261,8 @@ static void end_span(struct build *b, struct span *s, uint32_t *leaf)
 		finish(b, build_loop_turn(b, s->last, s), s->succ[0], s->succ[1]);
 	} else if (jit_loop_callee(b->u, s->last)) {
 		finish(b, build_loop_start(b, s->last, s + 1), s->succ[0], s->succ[1]);
+	} else if (v->op == ISA_JA_REG) {
+		indirect(b, s);
 	} else if (s->succ[1] == NO_BLOCK) {
 		jump_to(b, s->succ[0]);
 	} else if (v->op == ISA_MAY_GOTO) {

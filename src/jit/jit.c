@@ -257,7 +257,8 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	r = live_ins(u);
 	for (uint32_t i = 0; i < u->n; i++)
 		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||
-			 jit_ops[u->view[i].op].kind == ISA_KIND_PACKET;
+			 jit_ops[u->view[i].op].kind == ISA_KIND_PACKET ||
+			 jit_ops[u->view[i].op].kind == ISA_KIND_JUMP_REG;
 	out.fixes =
 		ARENA_ARRAY(u->arena, struct jit_call_fix, 2 * (size_t)calls); /* callx has two */
 	out.fixes_room = 2 * calls;

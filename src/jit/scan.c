@@ -31,7 +31,8 @@ const struct jit_op jit_ops[ISA_COUNT] = {
 		       writes,                                                                 \
 		       TOUCHES(ISA_KIND_##kind) ? BYTES(code) : 0,                             \
 		       ISA_KIND_##kind == ISA_KIND_JUMP || ISA_KIND_##kind == ISA_KIND_BRANCH, \
-		       ISA_##id == ISA_EXIT || ISA_##id == ISA_JA || ISA_##id == ISA_JA32,     \
+		       ISA_##id == ISA_EXIT || ISA_##id == ISA_JA || ISA_##id == ISA_JA32 ||   \
+			       ISA_##id == ISA_JA_REG,                                         \
 		       ISA_GROUP_##group == ISA_GROUP_LINUX },
 #include "isa/isa.def"
 #undef INSN
@@ -57,8 +58,6 @@ static const char *unsupported(const struct jit_unit *u, uint32_t i)
 	if (v->op == ISA_INVALID)
 		return "an instruction that is never run is reached";
 	switch ((int)jit_ops[v->op].kind) {
-	case ISA_KIND_JUMP_REG:
-		return "an instruction that has no compiled form";
 	case ISA_KIND_PACKET:
 		return entry ? NULL : "a packet load in a subprogram can end the program";
 	case ISA_KIND_CALL:
@@ -100,6 +99,8 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 	case ISA_KIND_CALL:
 		return v->op != ISA_CALL_LOCAL &&
 		       (u->checked || !v->custom || !exec_view_custom_ctx(u->prog));
+	case ISA_KIND_JUMP_REG:
+		return u->checked;
 	case ISA_KIND_JUMP:
 		return v->op == ISA_MAY_GOTO;
 	default:

@@ -62,13 +62,16 @@ static uint8_t *make(const struct jumper *j, size_t *ret_size)
 	return bytes;
 }
 
-static int run_one(const struct core_prog *prog, uint64_t which, bool compiled, uint64_t *ret_r0,
-		   char *id, size_t id_size)
+enum engine { INTERPRETED, COMPILED, CHECKED, ENGINES };
+static const char *const engines[] = { "interpreted", "compiled", "checked" };
+
+static int run_one(const struct core_prog *prog, uint64_t which, enum engine engine,
+		   uint64_t *ret_r0, char *id, size_t id_size)
 {
 	struct exec_region region = { .base = (uintptr_t)&which,
 				      .size = sizeof(which),
 				      .kind = REGION_CTX };
-	struct jit_opts opts = { .mode = JIT_TRUSTED };
+	struct jit_opts opts = { .mode = engine == CHECKED ? JIT_CHECKED : JIT_TRUSTED };
 	struct skep_error *err = NULL;
 	struct jit_prog *jit = NULL;
 	struct exec_run run;
@@ -77,11 +80,11 @@ static int run_one(const struct core_prog *prog, uint64_t which, bool compiled, 
 	CHECK_EQ_INT(exec_run_init(&run, NULL), 0);
 	exec_run_start(&run, 10000);
 	exec_region_add(&run, &region);
-	if (compiled)
+	if (engine != INTERPRETED)
 		r = jit_new(prog->exec, &opts, &jit, &err);
 	else
 		r = exec(prog->exec, &run, (uintptr_t)&which, ret_r0, &err);
-	if (compiled && r == 0)
+	if (engine != INTERPRETED && r == 0)
 		r = jit_run(jit, &run, (uintptr_t)&which, ret_r0, &err);
 	snprintf(id, id_size, "%s", err ? skep_error_id(err) : "");
 	skep_error_free(err);
@@ -124,14 +127,14 @@ static void jumps(void)
 
 	CHECK_EQ_STR(id, "");
 	for (size_t i = 0; obj && i < ARRAY_SIZE(cases); i++) {
-		for (int compiled = 0; compiled <= jit_available(); compiled++) {
+		for (int engine = 0; engine < (jit_available() ? ENGINES : 1); engine++) {
 			uint64_t r0 = 0;
 
-			if (compiled && *cases[i].id)
+			if (engine == COMPILED && *cases[i].id)
 				continue;
 			CHECK_CASE("entry %llu, %s", (unsigned long long)cases[i].which,
-				   compiled ? "compiled" : "interpreted");
-			run_one(core_prog(obj, 0), cases[i].which, compiled, &r0, id, sizeof(id));
+				   engines[engine]);
+			run_one(core_prog(obj, 0), cases[i].which, engine, &r0, id, sizeof(id));
 			CHECK_EQ_STR(id, cases[i].id);
 			CHECK_EQ_INT(r0, cases[i].r0);
 		}
@@ -166,6 +169,47 @@ static void bad_tables(void)
 	}
 }
 
+/* A program that makes up where it jumps to. */
+static void made_up(void)
+{
+	static const struct jumper good = { { 80, 96, 112, 128 }, 32, 1, NULL };
+	struct load_obj *spec = NULL;
+	char id[32];
+	struct core_obj *obj = open_object(&good, &spec, id, sizeof(id));
+	const struct core_prog *prog = obj ? core_prog(obj, 0) : NULL;
+	static const struct skep_insn jump[] = { { .code = 0x79, .regs = 0x11 },
+						 { .code = 0x0d, .regs = 1 },
+						 { .code = 0x95 } };
+	uint64_t slots[1], bad[4] = { 0, 1, UINT64_MAX };
+	const uint32_t to[1] = { 2 };
+	const struct exec_table table = { slots, to, 1 };
+	struct exec_prog_opts o = { .object = "t",
+				    .name = "t",
+				    .insns = jump,
+				    .ninsns = 3,
+				    .prog_type = PROG_RAW_TRACEPOINT,
+				    .tables = &table,
+				    .ntables = 1 };
+	struct core_prog own = { 0 };
+
+	CHECK(prog && prog->exec);
+	CHECK_EQ_INT(exec_prog_new(&o, &own.exec, NULL), 0);
+	bad[3] = slots[0] - 16;
+	for (size_t i = 0; own.exec && i < 4; i++)
+		for (int engine = 0; engine < (jit_available() ? ENGINES : 1); engine++) {
+			uint64_t r0 = 0;
+
+			if (engine == COMPILED)
+				continue;
+			CHECK_CASE("0x%llx, %s", (unsigned long long)bad[i], engines[engine]);
+			run_one(&own, bad[i], engine, &r0, id, sizeof(id));
+			CHECK_EQ_STR(id, "X0113");
+		}
+	exec_prog_free(own.exec);
+	core_free(obj);
+	load_close(spec);
+}
+
 /* An entry into the middle of a wide instruction is found when the program is made. */
 static void into_a_wide_one(void)
 {
@@ -181,4 +225,5 @@ static void into_a_wide_one(void)
 	load_close(spec);
 }
 
-CHECK_MAIN({ "jumps", jumps }, { "bad_tables", bad_tables }, { "into_a_wide_one", into_a_wide_one })
+CHECK_MAIN({ "jumps", jumps }, { "bad_tables", bad_tables }, { "made_up", made_up },
+	   { "into_a_wide_one", into_a_wide_one })
