@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Packet filters: a classic program, its translation, and one run of the engine that is used again for every
- * packet. The engine checks each access, so a mistake of the translator cannot read beside the packet; there is no
+ * Packet filters: a classic program, its translation, compiled where there is a compiler, and one run of the engine
+ * that is used again for every packet. The engine checks each access, so a mistake of the translator cannot read beside the packet; there is no
  * way for a filter to fail but that, and it then keeps nothing.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "helper/helper.h"
+#include "jit/jit.h"
 #include "lib/internal.h"
 #include "skep/filter.h"
 
@@ -22,6 +23,7 @@ struct skep_filter {
 	struct skep_insn *insns;
 	size_t ninsns;
 	struct exec_prog *prog;
+	struct jit_prog *jit; /* NULL: interpreted */
 	struct exec_run run;
 	uint32_t net_off;
 };
@@ -29,6 +31,7 @@ struct skep_filter {
 static int make_program(struct skep_filter *f, const char *name, struct skep_error **reterr)
 {
 	struct exec_prog_opts o = { .object = name, .name = name, .prog_type = -1 };
+	const struct jit_opts checked = { .mode = JIT_CHECKED };
 	int r = skep_cbpf_translate(f->cbpf, f->ncbpf, &f->insns, &f->ninsns, reterr);
 
 	if (r < 0)
@@ -37,6 +40,8 @@ static int make_program(struct skep_filter *f, const char *name, struct skep_err
 	o.ninsns = (uint32_t)f->ninsns;
 	o.helpers = helper_table(&o.nhelpers);
 	r = exec_prog_new(&o, &f->prog, reterr);
+	if (r == 0 && jit_new(f->prog, &checked, &f->jit, NULL) == -ENOMEM)
+		return skep_fail_nomem(reterr);
 	return r == 0 ? exec_run_init(&f->run, reterr) : r;
 }
 
@@ -112,6 +117,7 @@ void skep_filter_free(struct skep_filter *f)
 {
 	if (!f)
 		return;
+	jit_free(f->jit);
 	exec_prog_free(f->prog);
 	exec_run_done(&f->run);
 	free(f->insns);
@@ -141,12 +147,15 @@ uint32_t skep_filter_run_ctx(struct skep_filter *f, const struct skep_filter_ctx
 					     .kind = REGION_KERNEL,
 					     .name = "filter context" };
 	uint64_t r0;
+	int r;
 
 	exec_run_start(&f->run, BUDGET);
 	exec_region_add(&f->run, &context);
 	if (ctx->len)
 		exec_region_add(&f->run, &packet);
-	return exec(f->prog, &f->run, context.base, &r0, NULL) < 0 ? 0 : (uint32_t)r0;
+	r = f->jit ? jit_run(f->jit, &f->run, context.base, &r0, NULL) :
+		     exec(f->prog, &f->run, context.base, &r0, NULL);
+	return r < 0 ? 0 : (uint32_t)r0;
 }
 
 uint32_t skep_filter_run(struct skep_filter *f, const void *packet, uint32_t len, uint32_t wirelen)
