@@ -417,6 +417,8 @@ static int one(struct verifier *v)
 	if (logging(v))
 		log_before(v);
 	frame_own(v, v->st, v->st->cur);
+	if (v->o->watch)
+		watch_state(v);
 	err = step(v, &next, &ended);
 	if (err < 0)
 		return err;

@@ -279,6 +279,7 @@ struct verifier {
 	bool oom;
 	struct frame *spare_frame;
 	struct stack *spare_stack;
+	struct verify_point *point; /* for verify_opts.watch */
 	struct state *spare_state;
 	struct ref *spare_ref;
 	struct step *spare_step;

@@ -108,7 +108,7 @@ static bool covers(const struct verifier *v, const struct reg *old, const struct
 		return false;
 	switch ((enum reg_type)old->type) {
 	case T_SCALAR:
-		if (mode == COVERS && !precise)
+		if (mode == COVERS && !precise && !v->o->watch)
 			return true;
 		if ((old->id & ID_ADD) && old->off != now->off)
 			return false;
@@ -277,7 +277,7 @@ static bool frame_covers(struct verifier *v, const struct state *old, const stru
 	if (a->callback_depth > b->callback_depth || a->func != b->func)
 		return false;
 	for (unsigned int i = 0; i < FP; i++)
-		if ((live & 1u << i || mode == EXACT) &&
+		if ((live & 1u << i || mode == EXACT || v->o->watch) &&
 		    !covers(v, &a->regs[i], &b->regs[i], old->precise.regs[frame] >> i & 1, m,
 			    mode))
 			return false;
@@ -307,7 +307,7 @@ static bool state_covers(struct verifier *v, const struct state *old, const stru
 /* Slots that nobody reads any more. */
 static void clean(struct verifier *v, struct state *st)
 {
-	if (st->cleaned || st->in_loop)
+	if (st->cleaned || st->in_loop || v->o->watch)
 		return;
 	st->cleaned = true;
 	for (uint32_t i = 0; i <= st->cur; i++) {

@@ -5,9 +5,11 @@
 #include <time.h>
 
 #include "verify/contract.h"
+#include "verify/facts.h"
 #include "verify/walk.h"
 
 #define MEMORY_LIMIT ((size_t)1 << 30)
+#define FACTS_MEMORY ((size_t)64 << 20)
 #define MAX_STACK 512
 
 static int check_options(struct verifier *v)
@@ -197,27 +199,58 @@ static int run(struct verifier *v)
 	return v->oom ? -ENOMEM : err;
 }
 
+/* What the walk says of the access or call at a slot that it came to. */
+static unsigned int safety(const struct verifier *v, uint32_t at, bool arena)
+{
+	const struct aux *aux = &v->aux[at];
+	enum isa_kind kind = isa_kind(v->ops[at]);
+
+	if (kind == ISA_KIND_CALL)
+		return FACTS_SAFE;
+	if (kind == ISA_KIND_ATOMIC)
+		return arena ? 0 : FACTS_SAFE;
+	if (!aux->ptr_set || aux->ptr_type == T_ARENA)
+		return 0;
+	if (aux->ptr_type == T_BTF)
+		return kind == ISA_KIND_LOAD ? FACTS_PROBE : 0;
+	return FACTS_SAFE | (aux->ptr_type == T_CTX ? FACTS_CTX : 0);
+}
+
 static void facts(struct verifier *v, struct verify_result *ret)
 {
+	uint8_t *walked = arena_alloc(&v->arena, v->n, 1);
+	bool arena = false;
+
 	ret->facts = calloc(v->n, sizeof(*ret->facts));
-	if (!ret->facts)
+	for (uint32_t i = 0; i < v->o->nmaps; i++)
+		arena |= v->o->maps[i].type == MAP_ARENA;
+	for (uint32_t i = 0; walked && i < v->n; i++) {
+		const struct aux *aux = &v->aux[i];
+
+		if (!(v->marks[i] & AT_SEEN))
+			continue;
+		walked[i] = (uint8_t)(FACTS_SEEN | safety(v, i, arena));
+		if (isa_kind(v->ops[i]) == ISA_KIND_BRANCH && aux->always != aux->never)
+			walked[i] |= aux->always ? FACTS_ALWAYS : FACTS_NEVER;
+	}
+	if (!ret->facts || !walked ||
+	    facts_make(&(struct facts_in){ .insns = v->insns,
+					   .n = v->n,
+					   .maps = v->o->maps,
+					   .nmaps = v->o->nmaps,
+					   .walk = walked,
+					   .memory = FACTS_MEMORY },
+		       ret->facts) < 0)
 		return;
 	ret->facts[0].flags |= FACT_BOUNDED;
 	for (uint32_t i = 0; i < v->n; i++) {
-		struct spec_fact *f = &ret->facts[i];
 		const struct aux *aux = &v->aux[i];
 
-		if (!(v->marks[i] & AT_SEEN) && v->ops[i]) {
-			f->flags |= FACT_DEAD;
+		if (aux->map_state != 1 || ret->facts[i].flags & FACT_MAP)
 			continue;
-		}
-		if (isa_kind(v->ops[i]) == ISA_KIND_BRANCH && aux->always != aux->never)
-			f->flags |= aux->always ? FACT_TAKEN : FACT_NOT_TAKEN;
-		if (aux->map_state == 1) {
-			f->flags |= FACT_MAP;
-			f->value = aux->map->address ? aux->map->address :
-						       (uint64_t)(aux->map - v->o->maps);
-		}
+		ret->facts[i].flags |= FACT_MAP;
+		ret->facts[i].value = aux->map->address ? aux->map->address :
+							  (uint64_t)(aux->map - v->o->maps);
 	}
 }
 
@@ -276,7 +309,10 @@ int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 	v->test_state_freq = opts->prog_flags & VERIFY_F_TEST_STATE_FREQ;
 	arena_init(&v->arena, opts->memory_limit ? opts->memory_limit : MEMORY_LIMIT);
 	buf_init(&v->log);
-	err = run(v);
+	if (opts->watch)
+		v->point = ARENA_NEW(&v->arena, struct verify_point);
+	v->oom = opts->watch && !v->point;
+	err = v->oom ? -ENOMEM : run(v);
 	if (err == -ENOMEM && v->oom) {
 		skep_error_free(v->error);
 		v->error = NULL;

@@ -79,6 +79,9 @@ int precise_all(struct verifier *v);
 int prune_visit(struct verifier *v, bool *ret_known);
 void prune_done(struct verifier *v, struct state *st);
 
+/* watch.c */
+void watch_state(struct verifier *v);
+
 /* explore.c */
 struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev);
 uint32_t next_id(struct verifier *v);
