@@ -166,6 +166,34 @@ static bool slot_holds(struct exec_run *run, const struct verify_slot *slot, con
 	return holds(run, &v, x, base);
 }
 
+static void print_value(struct buf *out, const struct verify_value *v)
+{
+	static const char *const names[] = { "?", "", "ctx", "fp", "pkt", "map_value", "pointer" };
+
+	if (v->kind != VERIFY_NUMBER)
+		buf_printf(out, "%s%s%+d ", names[v->kind], v->null ? "_or_null" : "", v->off);
+	scalar_print(out, &v->s);
+}
+
+static void describe_slot(const struct verify_slot *slot, const uint8_t *bytes, uint32_t off,
+			  uint32_t frame, char *text, size_t size)
+{
+	struct buf known;
+	uint64_t x;
+
+	memcpy(&x, bytes, sizeof(x));
+	buf_init(&known);
+	buf_printf(&known, "8 bytes at fp-%u of frame %u are 0x%" PRIx64 ", not ", off, frame, x);
+	if (slot->zero)
+		buf_printf(&known, "zero in bytes 0x%x, ", slot->zero);
+	if (slot->size) {
+		buf_printf(&known, "%u bytes ", slot->size);
+		print_value(&known, &slot->value);
+	}
+	snprintf(text, size, "%s", buf_str(&known));
+	buf_done(&known);
+}
+
 /* NULL, or what does not fit. */
 static const char *misfit(struct contain *c, struct exec_run *run, const struct seen *s,
 			  const uint64_t *r, char *text, size_t size)
@@ -188,20 +216,10 @@ static const char *misfit(struct contain *c, struct exec_run *run, const struct 
 
 			if (slot_holds(run, &s->frames[i].slots[k], at, base))
 				continue;
-			snprintf(text, size, "the 8 bytes at fp-%u of frame %u do not", 8 * (k + 1),
-				 i);
+			describe_slot(&s->frames[i].slots[k], at, 8 * (k + 1), i, text, size);
 			return text;
 		}
 	return NULL;
-}
-
-static void print_value(struct buf *out, const struct verify_value *v)
-{
-	static const char *const names[] = { "?", "", "ctx", "fp", "pkt", "map_value", "pointer" };
-
-	if (v->kind != VERIFY_NUMBER)
-		buf_printf(out, "%s%s%+d ", names[v->kind], v->null ? "_or_null" : "", v->off);
-	scalar_print(out, &v->s);
 }
 
 static void breach(struct exec_run *run, const struct seen *s, const char *what)
@@ -234,7 +252,7 @@ bool contain_look(void *contain, struct exec_run *run, const uint64_t *r)
 	struct contain *c = contain;
 	const struct seen *nearest = NULL;
 	const char *what = NULL, *why = "the instruction is reached";
-	char text[96], kept[96];
+	char text[256], kept[256];
 
 	if (!c->prog)
 		c->prog = run->prog;

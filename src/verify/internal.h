@@ -149,12 +149,15 @@ struct ref {
 /* One step that is not to the next instruction, or touches the stack, or refines linked numbers. */
 struct step {
 	uint32_t at, from; /* the instruction, and the one before it */
-	int16_t slot;	   /* of a spill or fill; -1 */
+	uint32_t when;	   /* which instruction of the walk */
+	int16_t slot;	   /* of a spill or fill; -1: none, SEVERAL_SLOTS */
 	uint8_t frame;	   /* of that */
 	uint8_t nlinked;
 	int8_t linked[6]; /* registers 0-10, or -1 - slot */
 	uint8_t linked_frame[6];
 };
+
+#define SEVERAL_SLOTS (-2)
 
 struct marks {
 	uint16_t regs[ISA_MAX_FRAMES];

@@ -173,6 +173,8 @@ static bool back(struct verifier *v, struct back *b, uint32_t at, int64_t later,
 
 	if (op == ISA_INVALID)
 		return true;
+	if (step && step->slot == SEVERAL_SLOTS)
+		return false;
 	linked(b, step);
 	switch (isa_kind(op)) {
 	case ISA_KIND_ALU:

@@ -190,7 +190,7 @@ void state_drop_ref(struct state *st, uint32_t i)
 	st->nrefs--;
 }
 
-void state_add_step(struct verifier *v, struct state *st, const struct step *step)
+static void push_step(struct verifier *v, struct state *st, const struct step *step)
 {
 	if (st->nsteps == st->csteps) {
 		unsigned int c = class_of(st->nsteps + 1);
@@ -212,6 +212,29 @@ void state_add_step(struct verifier *v, struct state *st, const struct step *ste
 	st->steps[st->nsteps++] = *step;
 }
 
+/* An instruction has one step, whatever is to be told of it. */
+void state_add_step(struct verifier *v, struct state *st, const struct step *step)
+{
+	struct step *last = st->nsteps ? &st->steps[st->nsteps - 1] : NULL, one = *step;
+
+	one.when = v->stats.insns_processed;
+	if (!last || last->when != one.when || last->at != one.at) {
+		push_step(v, st, &one);
+		return;
+	}
+	if (last->slot == -1) {
+		last->slot = one.slot;
+		last->frame = one.frame;
+	} else if (one.slot != -1 && (one.slot != last->slot || one.frame != last->frame)) {
+		last->slot = SEVERAL_SLOTS;
+	}
+	if (!last->nlinked) {
+		last->nlinked = one.nlinked;
+		memcpy(last->linked, one.linked, sizeof(one.linked));
+		memcpy(last->linked_frame, one.linked_frame, sizeof(one.linked_frame));
+	}
+}
+
 struct state *state_copy(struct verifier *v, const struct state *src, bool with_steps)
 {
 	struct state *st = state_new(v);
@@ -228,7 +251,7 @@ struct state *state_copy(struct verifier *v, const struct state *src, bool with_
 	st->steps = NULL;
 	st->csteps = st->nsteps = 0;
 	for (uint32_t i = 0; with_steps && i < src->nsteps; i++)
-		state_add_step(v, st, &src->steps[i]);
+		push_step(v, st, &src->steps[i]);
 	st->next = NULL;
 	st->hits = st->misses = 0;
 	st->kept = st->cleaned = st->evicted = st->in_loop = false;

@@ -68,6 +68,8 @@ static struct verify_slot slot_of(const struct slot *s)
 		ret.size = 0;
 	if (ret.size)
 		ret.value = value_of(&s->spill);
+	if (ret.size < 8)
+		ret.value.s = scalar_zext(&ret.value.s, ret.size ? ret.size : 8);
 	return ret;
 }
 

@@ -525,7 +525,7 @@ static inline void fuzz_kernel_helper(struct fuzz *f)
 		f->dead |= before; /* what was loaded is there on one path only */
 		land(f, skip);
 		give(f, 0, interesting());
-	} else if (f->func == 0 && f->loops < 2) {
+	} else if (f->func == 0 && f->loops < 2 && !f->strict) {
 		put(&f->t, 0xb7, 1, 0, 0, (int32_t)below(9));
 		if (!fuzz_refer(f, f->t.n, FUZZ_CALLBACK))
 			return;
@@ -544,7 +544,7 @@ static inline void fuzz_helper(struct fuzz *f)
 	int32_t id = 1 + (int32_t)below(FUZZ_HELPERS);
 	unsigned int r = 6 + below(3);
 
-	if (f->strict || f->fixed & 0x3f)
+	if ((f->strict && !f->maps) || f->fixed & 0x3f)
 		return;
 	if (f->maps) {
 		fuzz_kernel_helper(f);

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Is the verifier right? Random programs (tests/unit/fuzz_gen.h) over a packet and a map. What it accepts runs in the
+ * checking interpreter on random and boundary packets: no access may fault, and before each instruction the registers and
+ * stacks must lie inside a state that the verifier walked (core/contain.h), and its facts must hold. Every
+ * KERNELth program is also given to the kernel, whose verdict must be the same.
+ *
+ *	verifyfuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-v] [-l]
+ *
+ * -v tells each verdict, -l the log of level 2. Without -n and -t: 2,000 programs. Exit status 1 after a breach or a different verdict; it prints seed and program.
+ */
+#include "skep/insn.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "../unit/exec_fixture.h"
+#include "../unit/fuzz_gen.h"
+#include "../unit/oracle.h"
+#include "core/contain.h"
+
+#define BUDGET 1000000
+#define WATCHED_INSNS 60000
+#define RUNS 4
+
+struct args {
+	uint64_t programs, seed, kernel, seconds;
+	bool verbose;
+};
+
+static struct {
+	uint64_t made, accepted, rejected, too_large, steps, states, asked, agreed, broken;
+} sum;
+
+static bool log_all;
+static struct fix fix;
+static uint8_t packet[FUZZ_MEM] __attribute__((aligned(16)));
+static uint8_t ctx_mem[64] __attribute__((aligned(16)));
+
+static const struct verify_map maps[FIX_MAPS] = {
+	{ .name = "counts", .type = MAP_ARRAY, .key_size = 4, .value_size = 16, .max_entries = 4 },
+	{ .name = ".rodata", .type = MAP_ARRAY, .key_size = 4, .value_size = 16, .max_entries = 1 },
+	{ .name = "jumps",
+	  .type = MAP_PROG_ARRAY,
+	  .key_size = 4,
+	  .value_size = 4,
+	  .max_entries = 4 },
+};
+
+static void print_program(const struct text *t)
+{
+	for (uint32_t i = 0; i < t->n; i++)
+		printf("%4u: %02x %u %u %d 0x%x\n", i, t->in[i].code, t->in[i].regs & 15,
+		       t->in[i].regs >> 4, t->in[i].off, (uint32_t)t->in[i].imm);
+}
+
+static void report(uint64_t seed, const struct text *t, const char *what, struct skep_error *err)
+{
+	sum.broken++;
+	printf("seed %" PRIu64 ": %s%s%s\n", seed, what, err ? ": " : "",
+	       err ? skep_error_message(err) : "");
+	if (err)
+		printf("  at %llu\n", (unsigned long long)skep_error_place(err)->at);
+	print_program(t);
+}
+
+static int verify(const struct text *t, struct contain *c, struct verify_result *ret,
+		  struct skep_error **reterr)
+{
+	return verify_prog(&(struct verify_opts){ .prog = "fuzz",
+						  .insns = t->in,
+						  .n = t->n,
+						  .prog_type = PROG_XDP,
+						  .attach_type = ATTACH_NONE,
+						  .gpl = true,
+						  .caps = VERIFY_CAPS_ALL,
+						  .maps = maps,
+						  .nmaps = FIX_MAPS,
+						  .want_facts = !c,
+						  .log_level = log_all && !c ? VERIFY_LOG_ALL : 0,
+						  .watch = c ? contain_see : NULL,
+						  .watch_ctx = c,
+						  .insn_limit = c ? WATCHED_INSNS : 0 },
+			   ret, reterr);
+}
+
+/* Watching -------------------------------------------------------------------------------------- */
+
+struct watcher {
+	struct contain *contain;
+	const struct text *t;
+	const struct spec_fact *facts;
+	uint32_t before, depth;
+};
+
+static const struct err_def ERR_FACT = { "T0003", EPERM, "a fact does not hold" };
+
+static bool facts_hold(const struct watcher *w, const struct exec_run *run, const uint64_t *r)
+{
+	const struct skep_insn *in;
+	const struct spec_fact *f;
+	enum isa_op op;
+
+	if (w->facts[run->insn].flags & FACT_DEAD)
+		return false;
+	if (w->before == UINT32_MAX || w->depth != run->depth)
+		return true;
+	in = &w->t->in[w->before];
+	f = &w->facts[w->before];
+	op = isa_decode(in, 2);
+	if (isa_kind(op) == ISA_KIND_BRANCH && in->off)
+		return !(f->flags & (run->insn == w->before + 1 ? FACT_TAKEN : FACT_NOT_TAKEN));
+	if (!(isa_writes(op) & ISA_USE_DST))
+		return true;
+	if (f->flags & FACT_CONST && r[insn_dst(in)] != f->value)
+		return false;
+	return !(f->flags & FACT_RANGE) ||
+	       (r[insn_dst(in)] >= f->umin && r[insn_dst(in)] <= f->umax);
+}
+
+static bool look(void *ctx, struct exec_run *run, const uint64_t *r)
+{
+	struct watcher *w = ctx;
+	enum isa_kind kind = isa_kind(isa_decode(&w->t->in[run->insn], 2));
+
+	if (!facts_hold(w, run, r)) {
+		exec_fault(run, &ERR_FACT, "of instruction %u, or %u is dead", w->before,
+			   run->insn);
+		return false;
+	}
+	w->depth = run->depth;
+	w->before = kind == ISA_KIND_CALL || kind == ISA_KIND_EXIT ? UINT32_MAX : run->insn;
+	return !w->contain || contain_look(w->contain, run, r);
+}
+
+static int run_once(struct exec_run *run, const struct exec_prog *prog, struct watcher *w,
+		    unsigned int turn, struct skep_error **reterr)
+{
+	struct ctx_xdp backing = { .data = (uint64_t)(uintptr_t)packet,
+				   .data_end = (uint64_t)(uintptr_t)packet + FUZZ_MEM - (turn == 3),
+				   .data_meta = (uint64_t)(uintptr_t)packet };
+	const struct spec_ctx *ctx = spec_ctx_of(PROG_XDP);
+	uint64_t r0;
+
+	for (unsigned int i = 0; i < FUZZ_MEM; i++)
+		packet[i] = turn == 0 ? (uint8_t)(random64() >> 30) :
+			    turn == 1 ? (uint8_t) - (random64() >> 40 & 1) :
+					(uint8_t)interesting();
+	memcpy(fix.counts, packet, sizeof(fix.counts));
+	exec_run_start(run, BUDGET);
+	run->ctx_backing = &backing;
+	run->watch = look;
+	run->watch_ctx = w;
+	w->before = UINT32_MAX;
+	exec_region_add(run, &(struct exec_region){ .base = (uint64_t)(uintptr_t)ctx_mem,
+						    .size = ctx->size,
+						    .kind = REGION_CTX,
+						    .writable = true,
+						    .name = ctx->name,
+						    .ctx = ctx,
+						    .backing = &backing });
+	exec_region_add(run, &(struct exec_region){ .base = backing.data,
+						    .size = backing.data_end - backing.data,
+						    .kind = REGION_PACKET,
+						    .writable = true });
+	return exec(prog, run, (uint64_t)(uintptr_t)ctx_mem, &r0, reterr);
+}
+
+static void contained(uint64_t seed, const struct text *t, const struct spec_fact *facts)
+{
+	struct exec_prog_opts o = { .prog_type = PROG_XDP,
+				    .helpers = bodies,
+				    .nhelpers = HELPER_COUNT,
+				    .insns = t->in,
+				    .ninsns = t->n };
+	struct contain *c = contain_new(t->n, 0);
+	struct watcher w = { .contain = c, .t = t, .facts = facts };
+	struct exec_prog *prog = NULL;
+	struct skep_error *err = NULL;
+	struct contain_stats stats;
+	static struct exec_run run;
+	int r = verify(t, c, NULL, &err);
+
+	if (r == -E2BIG) {
+		sum.too_large++;
+		w.contain = NULL;
+	} else if (r < 0) {
+		report(seed, t, "accepted, but not when watched", err);
+	}
+	skep_error_free(err);
+	err = NULL;
+	if (!run.stack && exec_run_init(&run, &err) < 0)
+		exit(3);
+	if (fix_new(&fix, NULL, &o, &prog, &err) < 0)
+		report(seed, t, "accepted, but exec refuses it", err);
+	for (unsigned int turn = 0; prog && turn < RUNS; turn++) {
+		if (run_once(&run, prog, &w, turn, &err) < 0) {
+			report(seed, t, "accepted, but", err);
+			break;
+		}
+	}
+	skep_error_free(err);
+	contain_stats(c, &stats);
+	sum.steps += stats.steps;
+	sum.states += stats.states;
+	exec_prog_free(prog);
+	contain_free(c);
+}
+
+/* The kernel ---------------------------------------------------------------------------------------- */
+
+static int map_fd = -1;
+
+static void ask_kernel(uint64_t seed, const struct text *t, int ours, struct skep_error *err)
+{
+	static char log[1 << 16];
+	struct text theirs = *t;
+	int fd;
+
+	if (map_fd < 0)
+		map_fd = oracle_map_new(BPF_MAP_TYPE_ARRAY, 4, 16, 4, 0, 0);
+	for (uint32_t i = 0; i < theirs.n; i++) {
+		if (theirs.in[i].code != 0x18)
+			continue;
+		if (insn_src(&theirs.in[i]) == ISA_PSEUDO_MAP_IDX) {
+			theirs.in[i].regs = insn_regs(insn_dst(&theirs.in[i]), ISA_PSEUDO_MAP_FD);
+			theirs.in[i].imm = map_fd;
+		}
+		i++;
+	}
+	fd = oracle_load(BPF_PROG_TYPE_XDP, (const struct bpf_insn *)(const void *)theirs.in,
+			 theirs.n, NULL, 0);
+	sum.asked++;
+	if ((fd < 0) == (ours < 0)) {
+		sum.agreed++;
+	} else if (fd < 0) {
+		(void)oracle_load(BPF_PROG_TYPE_XDP,
+				  (const struct bpf_insn *)(const void *)theirs.in, theirs.n, log,
+				  sizeof(log));
+		printf("the kernel: ...%s\n", log + (strlen(log) > 400 ? strlen(log) - 400 : 0));
+		report(seed, t, "accepted here, not by the kernel", NULL);
+	} else {
+		report(seed, t, "accepted by the kernel, not here", err);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void one(uint64_t seed, const struct args *a)
+{
+	struct fuzz f = { .strict = true, .maps = seed % 4 != 0 };
+	struct skep_error *err = NULL;
+	struct verify_result ret;
+	struct text t;
+	int r;
+
+	if (!fuzz_body(&f, seed, seed % 16 ? 60 : 200))
+		return;
+	fuzz_kernel(&f, &t);
+	sum.made++;
+	r = verify(&t, NULL, &ret, &err);
+	if (a->verbose)
+		printf("%" PRIu64 ": %s\n", seed, r < 0 ? skep_error_message(err) : "accepted");
+	if (ret.log)
+		fputs(ret.log, stdout);
+	if (a->kernel && seed % a->kernel == 0)
+		ask_kernel(seed, &t, r, err);
+	if (r < 0) {
+		sum.rejected++;
+	} else if (ret.facts) {
+		sum.accepted++;
+		contained(seed, &t, ret.facts);
+	}
+	skep_error_free(err);
+	verify_done(&ret);
+}
+
+static void parse(int argc, char **argv, struct args *a)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "n:t:s:k:vl")) != -1) {
+		uint64_t x = optarg ? strtoull(optarg, NULL, 0) : 0;
+
+		if (c == 'n')
+			a->programs = x;
+		else if (c == 't')
+			a->seconds = x;
+		else if (c == 's')
+			a->seed = x;
+		else if (c == 'k')
+			a->kernel = x;
+		else if (c == 'v')
+			a->verbose = true;
+		else if (c == 'l')
+			log_all = true;
+		else
+			exit(2);
+	}
+	if (!a->programs)
+		a->programs = a->seconds ? UINT64_MAX : 2000;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = { .seed = 1 };
+	time_t start = time(NULL);
+
+	parse(argc, argv, &a);
+	if (a.kernel && oracle_missing()) {
+		printf("the kernel is not asked: %s\n", oracle_missing());
+		a.kernel = 0;
+	}
+	fix_init(&fix);
+	for (uint64_t i = 0; i < a.programs && sum.broken < 5; i++) {
+		if (a.seconds && time(NULL) - start >= (time_t)a.seconds)
+			break;
+		one(a.seed + i, &a);
+	}
+	printf("%" PRIu64 " programs: %" PRIu64 " accepted, %" PRIu64 " rejected; %" PRIu64
+	       " steps inside %" PRIu64 " states (%" PRIu64
+	       " programs too large to watch); %" PRIu64 " of %" PRIu64
+	       " verdicts as the kernel's; %" PRIu64 " breaches\n",
+	       sum.made, sum.accepted, sum.rejected, sum.steps, sum.states, sum.too_large,
+	       sum.agreed, sum.asked, sum.broken);
+	return sum.broken ? 1 : 0;
+}
