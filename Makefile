@@ -88,7 +88,7 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check check-arm64 arm64-programs check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz docs \
+.PHONY: all demo check check-arm64 arm64-programs check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz verifyfuzz docs \
 	install install-files uninstall clean help FORCE
 
 all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) ## library, command and examples
@@ -285,6 +285,9 @@ KERNEL ?= 0
 difffuzz: ## N random programs on every engine; all must agree (N, SEED, KERNEL=every how many)
 	@$(MAKE) --no-print-directory -j$(JOBS) $(O)/tests/tools/difffuzz
 	@$(O)/tests/tools/difffuzz -n $(N) -s $(SEED) -k $(KERNEL)
+verifyfuzz: ## N random programs: what the verifier accepts must stay inside what it foresaw
+	@$(MAKE) --no-print-directory -j$(JOBS) $(O)/tests/tools/verifyfuzz
+	@$(O)/tests/tools/verifyfuzz -n $(N) -s $(SEED) -k $(KERNEL)
 
 docs: ## man pages as text and the list of errors, in build/docs
 	@tools/docs $(O)/docs $(MAN)
