@@ -220,6 +220,23 @@ static void relocated(struct kit *k, uint8_t code, int32_t imm, uint64_t at, uin
 	for (unsigned int i = 0; i <= twice; i++)
 		kit_rel(k, s, at, type, symbol);
 }
+/* What tests/unit/jump_table_test.c looks at closer. */
+static void jump_table(struct kit *k)
+{
+	static const struct skep_insn insns[] = { { .code = WIDE }, { 0 }, { .code = EXIT } };
+	static const uint64_t entries[] = { 16, 24 };
+	unsigned int s = kit_code(k, "xdp", insns, 3), tables, symbol;
+
+	kit_symbol(k, "main", s, 0, 24, STT_FUNC, STB_GLOBAL);
+	tables = kit_section(k, ".jumptables", SHT_PROGBITS, 0, entries, sizeof(entries));
+	symbol = kit_symbol(k, "BPF.JT.0.0", tables, 0, sizeof(entries), STT_OBJECT, STB_GLOBAL);
+	kit_rel(k, s, 0, 1, symbol);
+}
+static void arena_data(struct kit *k)
+{
+	base(k);
+	kit_section(k, ".addr_space.1", SHT_PROGBITS, SHF_ALLOC, "abcd", 4);
+}
 static void rel_type(struct kit *k)
 {
 	relocated(k, WIDE, 0, 0, 2, 0);
@@ -381,6 +398,8 @@ static const struct {
 	const char *id;
 } rows[] = {
 	{ "maps of the old kind", legacy, "L0001" },
+	{ "a jump table that leads out", jump_table, "L0028" },
+	{ "variables of an arena without one", arena_data, "L0014" },
 	{ "two .data", data_twice, "L0002" },
 	{ "a long name", long_name, "L0003" },
 	{ "a license without an end", license, "L0004" },
