@@ -234,7 +234,7 @@ check-threads: ## the unit tests that start threads, under the thread sanitizer
 
 # On arm64: what tests/sh/arm64.sh cross-compiles, statically, and runs on emulated CPUs.
 ARM64_UNIT := exec_chaos_test exec_reach_test exec_test exec_twin_test guard_test jit_call_test \
-	jit_checked_test jit_far_test jit_fault_test jit_inline_test jit_life_test jit_test jit_twin_test vm_test
+	jit_checked_test jit_debug_test jit_far_test jit_fault_test jit_inline_test jit_life_test jit_test jit_twin_test vm_test
 ARM64_BIN := $(addprefix $(O)/tests/unit/,$(filter $(ARM64_UNIT),$(notdir $(UNIT_SRC:.c=)))) \
 	$(O)/tests/tools/difffuzz $(O)/tests/arm64/vectors
 arm64-programs: $(ARM64_BIN)
