@@ -95,6 +95,21 @@ static void hide_displacement(struct blind *b, struct ir_ins *in)
 		&b->to, (struct ir_ins){ .op = IR_ADD, .w = 1, .a = in->a, .b = hidden(b, disp) });
 }
 
+/* What a check asks about lies at a + offset, too. */
+static void hide_offset(struct blind *b, struct ir_ins *in)
+{
+	int32_t off = ir_check_off(in);
+
+	in->a = operand(b, in->a);
+	if (is_small((uint64_t)(int64_t)off))
+		return;
+	in->imm = (uint64_t)ir_check_place(in) << 32;
+	in->a = ir_append(&b->to, (struct ir_ins){ .op = IR_ADD,
+						   .w = 1,
+						   .a = in->a,
+						   .b = hidden(b, (uint64_t)(int64_t)off) });
+}
+
 /* The constants that PHIs take from block @k. */
 static void hide_phis(struct blind *b, uint32_t k)
 {
@@ -141,6 +156,8 @@ static void copy_value(struct blind *b, uint32_t v, uint32_t block)
 			in.b = operand(b, in.b);
 		if (in.op == IR_LOAD || in.op == IR_STORE || in.op == IR_ATOMIC)
 			hide_displacement(b, &in);
+		else if (in.op == IR_CHECK || in.op == IR_GUARD)
+			hide_offset(b, &in);
 		else if (n >= 1)
 			in.a = operand(b, in.a);
 	}
@@ -179,6 +196,7 @@ int jit_blind(struct ir_fn *f, struct arena *arena, uint64_t *state)
 	memcpy(b.to.blocks, f->blocks, f->nblocks * sizeof(*f->blocks));
 	b.to.preds = f->preds;
 	b.to.npreds = f->npreds;
+	b.to.checks = f->checks;
 	b.to.order = f->order;
 	for (uint32_t at = 0; at < f->nblocks && !b.to.failed; at++) {
 		uint32_t k = f->order[at];

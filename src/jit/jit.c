@@ -259,9 +259,9 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||
 			 jit_ops[u->view[i].op].kind == ISA_KIND_PACKET ||
 			 jit_ops[u->view[i].op].kind == ISA_KIND_JUMP_REG;
-	out.fixes =
-		ARENA_ARRAY(u->arena, struct jit_call_fix, 2 * (size_t)calls); /* callx has two */
-	out.fixes_room = 2 * calls;
+	/* callx has two; hardened checks up to four a function */
+	out.fixes_room = 2 * calls + 4 * u->nfuncs;
+	out.fixes = ARENA_ARRAY(u->arena, struct jit_call_fix, out.fixes_room);
 	out.room = 256;
 	out.bytes = malloc(out.room);
 	if (r == 0 && (!out.fixes || !out.bytes))

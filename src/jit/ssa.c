@@ -96,7 +96,7 @@ static uint32_t address(struct build *b, uint32_t base, int32_t off, struct ir_i
 {
 	in->a = base;
 	in->imm = (uint64_t)(int64_t)off;
-	if (b->u->checked)
+	if (b->u->checked && (in->op != IR_LOAD || !ir_load_probes(in->y)))
 		build_check(b, in, off);
 	return build_access(b, in);
 }

@@ -40,6 +40,7 @@ static const struct form {
 	{ "jit for any CPU", { .mode = JIT_TRUSTED, .portable = true } },
 #ifdef __x86_64__
 	{ "jit blinded and hardened", { .mode = JIT_TRUSTED, .blind = true, .harden = true } },
+	{ "checked, blinded and hardened", { .mode = JIT_CHECKED, .blind = true, .harden = true } },
 #else
 	{ "jit blinded", { .mode = JIT_TRUSTED, .blind = true } },
 #endif

@@ -86,6 +86,9 @@ static const struct jit_opts variants[] = {
 	{ .mode = JIT_TRUSTED, .portable = true },
 	{ .mode = JIT_TRUSTED, .no_optimise = true },
 	{ .mode = JIT_TRUSTED, .blind = true },
+	{ .mode = JIT_CHECKED },
+	{ .mode = JIT_CHECKED, .no_optimise = true },
+	{ .mode = JIT_CHECKED, .blind = true },
 };
 
 /* NULL: on the interpreter */

@@ -114,6 +114,7 @@ static inline bool fixture_same(const struct text *t, const uint8_t *memory)
 		{ .mode = JIT_TRUSTED, .blind = true, .no_optimise = true },
 		{ .mode = JIT_CHECKED },
 		{ .mode = JIT_CHECKED, .no_optimise = true },
+		{ .mode = JIT_CHECKED, .blind = true, .harden = FIXTURE_HARDENS },
 	};
 	struct exec_prog *prog = fixture_prog(t);
 	struct outcome want, got;

@@ -151,7 +151,7 @@ static int count(const struct exec_prog *prog, const struct jit_opts *opts, cons
 
 	if (jit_new(prog, opts, &jit, NULL) < 0)
 		return -1;
-	code = (const uint8_t *)(uintptr_t)jit_code(jit, &size);
+	code = jit_bytes(jit, &size);
 	for (size_t i = 0; i < c->n; i++) {
 		bool here = false;
 
@@ -170,6 +170,7 @@ static void constants(void)
 		{ .mode = JIT_TRUSTED, .blind = true },
 		{ .mode = JIT_TRUSTED, .blind = true, .no_optimise = true },
 		{ .mode = JIT_TRUSTED, .blind = true, .portable = true },
+		{ .mode = JIT_CHECKED, .blind = true },
 	};
 	int seen = 0, seen_folded = 0, chances = 0;
 	char text[8192];
@@ -267,7 +268,7 @@ static int unprotected(const struct jit_prog *jit, int *ret_landings)
 	int found = 0;
 
 	*ret_landings = 0;
-	code = (const uint8_t *)(uintptr_t)jit_code(jit, &size);
+	code = jit_bytes(jit, &size);
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &decoder) != CS_ERR_OK)
 		return -1;
 	n = cs_disasm(decoder, code, size, (uintptr_t)code, 0, &insn);
@@ -286,9 +287,10 @@ static int unprotected(const struct jit_prog *jit, int *ret_landings)
 
 static void branches(void)
 {
-	static const char text[] = "mov %r6, %r2\nmov %r1, 2\ncall 1\nmov %r7, %r0\n"
-				   "mov %r1, %r7\ncall local f\nadd %r0, %r7\nexit\n"
-				   "f: mov %r0, %r1\nmul %r0, 1000\nexit\n";
+	static const char text[] =
+		"stxdw [%r10-8], %r2\nldxdw %r3, [%r1]\nmov %r6, %r2\nmov %r1, 2\ncall 1\nmov %r7, %r0\n"
+		"mov %r1, %r7\ncall local f\nadd %r0, %r7\nexit\n"
+		"f: mov %r0, %r1\nmul %r0, 1000\nexit\n";
 	const struct exec_custom customs[] = {
 		{ .id = 1,
 		  .name = "far",
@@ -297,23 +299,30 @@ static void branches(void)
 	};
 	struct exec_prog *prog = assemble(text, customs, 1);
 
-	for (int i = 0; prog && i < 4; i++) {
-		struct jit_opts opts = { .mode = JIT_TRUSTED, .harden = i & 1, .blind = i >> 1 };
+	for (int i = 0; prog && i < 8; i++) {
+		struct jit_opts opts = { .mode = i & 4 ? JIT_CHECKED : JIT_TRUSTED,
+					 .harden = i & 1,
+					 .blind = i >> 1 & 1 };
 		struct jit_prog *jit = NULL;
 		struct exec_run run;
-		uint64_t r0 = 0;
-		int landings;
+		uint64_t r0 = 0, word = 5;
+		struct exec_region region = { .base = (uintptr_t)&word,
+					      .size = 8,
+					      .kind = REGION_MEM };
+		int landings, found;
 
-		CHECK_CASE("%s%s", opts.harden ? "hardened" : "plain",
+		CHECK_CASE("%s%s%s", i & 4 ? "checked, " : "", opts.harden ? "hardened" : "plain",
 			   opts.blind ? ", blinded" : "");
 		CHECK_EQ_INT(exec_run_init(&run, NULL), 0);
 		exec_run_start(&run, 0);
+		exec_region_add(&run, &region);
 		CHECK_EQ_INT(jit_new(prog, &opts, &jit, NULL), 0);
 		if (!jit)
 			break;
-		CHECK_EQ_INT(unprotected(jit, &landings), opts.harden ? 0 : 1);
+		found = unprotected(jit, &landings);
+		CHECK_MSG(opts.harden ? found == 0 : found > 0, "%d unprotected branches", found);
 		CHECK_EQ_INT(landings, opts.harden ? 2 : 0);
-		CHECK_EQ_INT(jit_run(jit, &run, 0, &r0, NULL), 0);
+		CHECK_EQ_INT(jit_run(jit, &run, (uintptr_t)&word, &r0, NULL), 0);
 		CHECK_EQ_INT(r0, 42042);
 		jit_free(jit);
 		exec_run_done(&run);

@@ -170,6 +170,8 @@ void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t 
 		 enum x86_cond *ret);
 void x86_control(struct x86_emit *e, uint32_t v, uint32_t block);
 void x86_call(struct x86_emit *e, uint32_t v);
+/* Calls what rax holds, or jumps there: hardened if that is asked for. */
+void x86_through_rax(struct x86_emit *e, bool call);
 void x86_arguments(struct x86_emit *e);
 bool x86_edge_is_empty(const struct x86_emit *e, uint32_t block);
 void x86_epilogue(struct x86_emit *e);

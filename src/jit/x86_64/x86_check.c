@@ -194,7 +194,7 @@ static void stub(struct x86_emit *e, uintptr_t fn)
 	x86_load(out, RDX, at(RBX, 8 * KEPT + 8), 4, false);
 	x86_mov_imm(out, RCX, e->a->frame);
 	x86_mov_imm(out, RAX, fn);
-	x86_call_reg(out, RAX);
+	x86_through_rax(e, true);
 	x86_mov(out, 1, R11, RAX);
 	x86_mov(out, 1, RSP, RBX);
 	for (int i = KEPT; i-- > 0;)
@@ -266,7 +266,7 @@ void x86_check_end(struct x86_emit *e)
 		land(e->out, s->at, (uint32_t)e->out->len);
 		if (s->value == ENTRY) { /* the arguments are where they came */
 			x86_mov_imm(e->out, RAX, (uintptr_t)exec_interpret);
-			x86_rr(e->out, 0, 0xff, 4, RAX);
+			x86_through_rax(e, false);
 			continue;
 		}
 		from[i] = slow_way(e, s, &faults[i]);

@@ -242,11 +242,11 @@ void x86_control(struct x86_emit *e, uint32_t v, uint32_t block)
 	}
 }
 
-static void fix_later(struct x86_emit *e, uint32_t to, uint64_t address)
+static void fix_later(struct x86_emit *e, uint8_t opcode, uint32_t to, uint64_t address)
 {
 	struct jit_code_buf *out = e->out;
 
-	x86_byte(out, 0xe8);
+	x86_byte(out, opcode);
 	if (out->nfixes < out->fixes_room)
 		out->fixes[out->nfixes++] =
 			(struct jit_call_fix){ (uint32_t)out->len, to, address };
@@ -264,23 +264,22 @@ static bool is_near(const struct jit_code_buf *out, uint64_t fn)
 	return out->lo && from < reach && to > -reach;
 }
 
-/* What rax holds. */
-static void call_indirectly(struct x86_emit *e)
+void x86_through_rax(struct x86_emit *e, bool call)
 {
-	if (e->out->harden)
-		fix_later(e, FIX_THUNK, 0);
+	if (!e->out->harden)
+		x86_rr(e->out, 0, 0xff, call ? 2 : 4, RAX);
 	else
-		x86_call_reg(e->out, RAX);
+		fix_later(e, call ? 0xe8 : 0xe9, FIX_THUNK, 0);
 }
 
 static void call_helper(struct x86_emit *e, uint64_t fn)
 {
 	if (is_near(e->out, fn)) {
-		fix_later(e, FIX_ADDRESS, fn);
+		fix_later(e, 0xe8, FIX_ADDRESS, fn);
 		return;
 	}
 	x86_mov_imm(e->out, RAX, fn);
-	call_indirectly(e);
+	x86_through_rax(e, true);
 }
 
 /* Results: rax, and rdx of a call whose second result is taken. */
@@ -315,9 +314,9 @@ void x86_call(struct x86_emit *e, uint32_t v)
 		add_move(e, &m, RAX, in->c);
 	write_moves(e, &m);
 	if (in->op == IR_CALL_LOCAL)
-		fix_later(e, (uint32_t)in->imm, 0);
+		fix_later(e, 0xe8, (uint32_t)in->imm, 0);
 	else if (in->c)
-		call_indirectly(e);
+		x86_through_rax(e, true);
 	else
 		call_helper(e, in->imm);
 	results(e, v);
