@@ -209,32 +209,45 @@ static void evict(struct scan *s, uint32_t reg, uint32_t v)
 	}
 }
 
-/* Tries the registers that save a move, best first. */
-static uint32_t hinted(struct scan *s, uint32_t v, uint32_t allowed)
+/* Tries a register that saves a move, once. */
+static inline bool try(struct scan *s, uint32_t v, uint32_t reg, uint32_t *left)
+{
+	if (reg == NO_REG || !(*left >> reg & 1))
+		return false;
+	*left &= ~(1u << reg);
+	return is_free(s, reg, v);
+}
+
+/* The register that saves most moves; those that were tried are taken out of @left. */
+static uint32_t hinted(struct scan *s, uint32_t v, uint32_t *left)
 {
 	struct jit_alloc *a = s->a;
 	const struct ir_fn *f = a->f;
 	const struct ir_ins *in = &f->ins[v];
-	uint32_t hints[14], n = 0, ops[8], count;
+	uint32_t ops[8], n, reg, phi = a->phi_of[v];
 
-	if (a->phi_of[v])
-		hints[n++] = a->reg[a->phi_of[v]];
+#define TRY(which)                        \
+	do {                              \
+		reg = (which);            \
+		if (try(s, v, reg, left)) \
+			return reg;       \
+	} while (0)
+	if (phi)
+		TRY(a->reg[phi]);
 	if (in->op == IR_PHI)
-		for (uint32_t k = 0; k < in->b && n < 4; k++)
-			hints[n++] = a->reg[f->args[in->a + k]];
-	if (a->phi_of[v])
-		hints[n++] = s->want[a->phi_of[v]];
-	hints[n++] = s->want[v];
+		for (uint32_t k = 0; k < in->b && k < 4; k++)
+			TRY(a->reg[f->args[in->a + k]]);
+	if (phi)
+		TRY(s->want[phi]);
+	TRY(s->want[v]);
 	if (ir_has(in, IR_IS_FIXED))
-		hints[n++] = a->target->prefers(in, -1);
-	if (in->op != IR_PHI && in->op != IR_CALL && in->op != IR_CALL_LOCAL) {
-		count = jit_operands(f, in, ops);
-		for (uint32_t k = 0; k < count; k++)
-			hints[n++] = a->reg[ops[k]];
-	}
-	for (uint32_t i = 0; i < n; i++)
-		if (hints[i] != NO_REG && allowed >> hints[i] & 1 && is_free(s, hints[i], v))
-			return hints[i];
+		TRY(a->target->prefers(in, -1));
+	if (in->op == IR_PHI || in->op == IR_CALL || in->op == IR_CALL_LOCAL)
+		return NO_REG;
+	n = jit_operands(f, in, ops);
+	for (uint32_t k = 0; k < n; k++)
+		TRY(a->reg[ops[k]]);
+#undef TRY
 	return NO_REG;
 }
 
@@ -270,8 +283,8 @@ static bool place(struct scan *s, uint32_t v)
 {
 	struct jit_alloc *a = s->a;
 	uint32_t allowed = a->target->registers & ~destroyed(s, v, false), best;
-	uint32_t cheap = allowed & (a->target->caller_saved | a->used), phi = a->phi_of[v];
-	uint32_t reg = hinted(s, v, allowed);
+	uint32_t phi = a->phi_of[v], left = allowed, cheap;
+	uint32_t reg = hinted(s, v, &left);
 	float least = 0;
 
 	if (reg != NO_REG)
@@ -279,17 +292,18 @@ static bool place(struct scan *s, uint32_t v)
 	/* a PHI that takes the value but starts later: a register that is good for both */
 	if (phi && a->reg[phi] == NO_REG && !a->slot[phi] && a->nranges[phi] &&
 	    a->live[phi][0].start > a->live[v][0].start) {
-		uint32_t both = allowed & ~destroyed(s, phi, true);
+		uint32_t both = left & ~destroyed(s, phi, true);
 
-		reg = both == allowed ? NO_REG : first_free(s, v, both & a->used);
-		if (reg == NO_REG && both != allowed)
+		reg = both == left ? NO_REG : first_free(s, v, both & a->used);
+		if (reg == NO_REG && both != left)
 			reg = first_free(s, v, both);
 		if (reg != NO_REG)
 			return give(s, reg, v);
 	}
 	/* those that have to be saved first only when there is no other */
+	cheap = left & (a->target->caller_saved | a->used);
 	for (int pass = 0; pass < 2; pass++) {
-		reg = first_free(s, v, pass ? allowed & ~cheap : cheap);
+		reg = first_free(s, v, pass ? left & ~cheap : cheap);
 		if (reg != NO_REG)
 			return give(s, reg, v);
 	}
