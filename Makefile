@@ -119,6 +119,8 @@ WARNED := $(shell find $(O) -name '*.o.warn' -size +0 2>/dev/null)
 $(if $(WARNED),$(shell rm -f $(WARNED:.warn=) $(WARNED)))
 endif
 
+# The compiler has its own speed to lose.
+$(O)/obj/src/jit/%.o: CFLAGS := $(CFLAGS:-O2=-O3)
 $(O)/obj/src/cli/%.o: src/cli/%.c $(O)/flags
 	$(call compile,$(CMD_CFLAGS))
 $(O)/obj/src/%.o: src/%.c $(O)/flags

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A list of chunks, each twice the last up to 1 MiB; large requests get a chunk of their own.
- * Invariant: `used` never exceeds `limit` when there is one.
+ * Invariant: `used` never exceeds `limit` when there is one; a chunk is zero from `dirty` on.
  */
 #include "base/arena.h"
 
@@ -16,7 +16,7 @@
 
 struct arena_chunk {
 	struct arena_chunk *next;
-	size_t size, used;
+	size_t size, used, dirty;
 	_Alignas(ALIGN) unsigned char data[];
 };
 
@@ -61,7 +61,7 @@ void arena_reset(struct arena *a, size_t keep)
 	struct arena_chunk *c = a->top;
 
 	if (c && !c->next && c->size <= keep) {
-		memset(c->data, 0, c->used);
+		c->dirty = c->used > c->dirty ? c->used : c->dirty;
 		c->used = a->used = 0;
 		return;
 	}
@@ -71,7 +71,8 @@ void arena_reset(struct arena *a, size_t keep)
 		chunk_new(a, used);
 }
 
-void *arena_alloc(struct arena *a, size_t n, size_t size)
+/* @ret_dirty: how many of the bytes may not be zero */
+static void *take(struct arena *a, size_t n, size_t size, size_t *ret_dirty)
 {
 	struct arena_chunk *c = a->top;
 	size_t len;
@@ -90,9 +91,27 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 			return NULL;
 	}
 	p = c->data + c->used;
+	*ret_dirty = c->dirty <= c->used ? 0 : c->dirty - c->used < len ? c->dirty - c->used : len;
 	c->used += len;
 	a->used += len;
 	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t n, size_t size)
+{
+	size_t dirty;
+	void *p = take(a, n, size, &dirty);
+
+	if (p && dirty)
+		memset(p, 0, dirty);
+	return p;
+}
+
+void *arena_alloc_raw(struct arena *a, size_t n, size_t size)
+{
+	size_t dirty;
+
+	return take(a, n, size, &dirty);
 }
 
 void *arena_dup(struct arena *a, const void *src, size_t len)

@@ -26,6 +26,8 @@ void arena_reset(struct arena *a, size_t keep);
 /* Zeroed memory, or NULL when out of memory, over the limit, or n * size overflows. n or size 0 gives
  * a valid pointer. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);
+/* The same, but what was in it before arena_reset() may still be there. */
+void *arena_alloc_raw(struct arena *a, size_t n, size_t size);
 void *arena_dup(struct arena *a, const void *src, size_t len);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
@@ -33,5 +35,6 @@ char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(
 
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_alloc((a), (n), sizeof(type)))
+#define ARENA_RAW(a, type, n) ((type *)arena_alloc_raw((a), (n), sizeof(type)))
 
 #endif

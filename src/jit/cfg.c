@@ -18,6 +18,8 @@ static inline bool ends_span(const struct build *b, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];
 
+	if (jit_ops[v->op].plain)
+		return false;
 	if (jit_ops[v->op].kind == ISA_KIND_CALL)
 		return v->tail_call || jit_loop_callee(b->u, i);
 	return jit_ops[v->op].jumps || jit_ops[v->op].stops || is_packet(v->op);
@@ -144,8 +146,11 @@ int build_spans(struct build *b)
 	for (uint32_t i = first; i < b->fn->end; i++) {
 		const struct exec_view *v = &b->u->view[i];
 
-		if (v->reached)
-			count += (uint32_t)v->target + (ends_span(b, i) || !falls(b, i)) +
+		if (!v->reached)
+			continue;
+		count += v->target;
+		if (!jit_ops[v->op].plain)
+			count += (uint32_t)(ends_span(b, i) || !falls(b, i)) +
 				 (jit_loop_callee(b->u, i) != NULL);
 	}
 	b->spans = ARENA_ARRAY(b->arena, struct span, count + inner + 1);
@@ -167,6 +172,8 @@ int build_spans(struct build *b)
 		b->span_at[i - first] = (uint32_t)(s - b->spans);
 		s->last = i;
 		s->end = i + 1;
+		if (jit_ops[v->op].plain)
+			continue;
 		if (jit_loop_callee(b->u, i)) {
 			s = &b->spans[b->nspans++];
 			*s = (struct span){ .start = i, .end = i, .last = i, .loop = true };

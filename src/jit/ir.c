@@ -53,11 +53,11 @@ void ir_init(struct ir_fn *f, struct arena *arena, uint32_t insns, uint32_t nblo
 	while (size < f->room)
 		size *= 2;
 	f->hash_mask = size - 1;
-	f->ins = ARENA_ARRAY(arena, struct ir_ins, f->room);
-	f->zero = ARENA_ARRAY(arena, uint64_t, f->room);
-	f->home = ARENA_ARRAY(arena, uint32_t, f->room);
-	f->next = ARENA_ARRAY(arena, uint32_t, f->room);
-	f->args = ARENA_ARRAY(arena, uint32_t, f->args_room);
+	f->ins = ARENA_RAW(arena, struct ir_ins, f->room);
+	f->zero = ARENA_RAW(arena, uint64_t, f->room);
+	f->home = ARENA_RAW(arena, uint32_t, f->room);
+	f->next = ARENA_RAW(arena, uint32_t, f->room);
+	f->args = ARENA_RAW(arena, uint32_t, f->args_room);
 	f->hash = ARENA_ARRAY(arena, uint32_t, size);
 	f->blocks = ARENA_ARRAY(arena, struct ir_block, nblocks);
 	f->nblocks = nblocks;
@@ -65,6 +65,11 @@ void ir_init(struct ir_fn *f, struct arena *arena, uint32_t insns, uint32_t nblo
 		    !f->blocks;
 	f->n = 1;
 	f->epoch = 1;
+	if (f->failed)
+		return;
+	f->ins[0] = (struct ir_ins){ .op = IR_NOP };
+	f->zero[0] = 0;
+	f->home[0] = 0;
 }
 
 void ir_trace(struct ir_fn *f, uint32_t at)
@@ -77,10 +82,10 @@ void ir_trace(struct ir_fn *f, uint32_t at)
 static bool grow(struct ir_fn *f)
 {
 	uint32_t room = f->room * 2;
-	struct ir_ins *ins = ARENA_ARRAY(f->arena, struct ir_ins, room);
-	uint64_t *zero = ARENA_ARRAY(f->arena, uint64_t, room);
-	uint32_t *home = ARENA_ARRAY(f->arena, uint32_t, room);
-	uint32_t *next = ARENA_ARRAY(f->arena, uint32_t, room);
+	struct ir_ins *ins = ARENA_RAW(f->arena, struct ir_ins, room);
+	uint64_t *zero = ARENA_RAW(f->arena, uint64_t, room);
+	uint32_t *home = ARENA_RAW(f->arena, uint32_t, room);
+	uint32_t *next = ARENA_RAW(f->arena, uint32_t, room);
 
 	f->failed |= !ins || !zero || !home || !next || room > UINT32_MAX / 4;
 	if (f->failed)
@@ -167,7 +172,14 @@ static uint32_t number(struct ir_fn *f, struct ir_ins in, bool anywhere)
 
 uint32_t ir_const(struct ir_fn *f, uint64_t value)
 {
-	return number(f, (struct ir_ins){ .op = IR_CONST, .w = 1, .imm = value }, true);
+	uint32_t v;
+
+	if (value < SMALL_CONSTS && f->small[value])
+		return f->small[value];
+	v = number(f, (struct ir_ins){ .op = IR_CONST, .w = 1, .imm = value }, true);
+	if (value < SMALL_CONSTS)
+		f->small[value] = v;
+	return v;
 }
 
 void ir_forget(struct ir_fn *f)

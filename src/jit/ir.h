@@ -110,6 +110,7 @@ struct ir_mem {
 	bool loaded, sign;
 };
 
+#define SMALL_CONSTS 65
 struct ir_fn {
 	struct ir_ins *ins;
 	uint64_t *zero;	  /* bits of each value that are known to be 0 */
@@ -130,8 +131,9 @@ struct ir_fn {
 	/* value numbering */
 	uint32_t *hash, *next;
 	uint32_t hash_mask;
-	uint32_t block; /* being built */
-	uint32_t epoch; /* of memory */
+	uint32_t small[SMALL_CONSTS]; /* names of these constants */
+	uint32_t block;		      /* being built */
+	uint32_t epoch;		      /* of memory */
 	struct ir_mem mem[MEM_FACTS];
 	uint32_t mem_next;
 	struct ir_checks {
@@ -190,6 +192,7 @@ uint32_t ir_unroll(const struct ir_fn *f, uint32_t k, uint32_t *ret_back);
 /* Facts of instructions, from isa.def, without a call. */
 struct jit_op {
 	uint8_t kind, reads, writes, bytes; /* enum isa_kind, isa_use; of memory */
+	bool plain;			    /* one slot, computes or accesses memory, goes on */
 	bool jumps, stops;		    /* has a target; control does not fall through */
 	bool newer;			    /* than RFC 9669 */
 };

@@ -79,7 +79,7 @@ static bool collect_uses(struct walk *w)
 
 	for (uint32_t v = 1; v < f->n; v++)
 		total += a->uses[v];
-	w->uses = ARENA_ARRAY(a->arena, struct use, total);
+	w->uses = ARENA_RAW(a->arena, struct use, total);
 	if (!w->uses)
 		return false;
 	w->nuses = 1;
@@ -177,7 +177,7 @@ static bool write_ranges(struct walk *w, uint32_t v)
 {
 	struct jit_alloc *a = w->a;
 	uint32_t home = a->f->home[v], n = 0;
-	struct jit_range *r = ARENA_ARRAY(a->arena, struct jit_range, w->n);
+	struct jit_range *r = ARENA_RAW(a->arena, struct jit_range, w->n);
 
 	if (!r)
 		return false;
@@ -230,7 +230,7 @@ int jit_live(struct jit_alloc *a)
 	w.end = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
 	w.stack = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + 1);
 	w.list = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	a->live = ARENA_ARRAY(a->arena, struct jit_range *, f->n);
+	a->live = ARENA_RAW(a->arena, struct jit_range *, f->n);
 	a->nranges = ARENA_ARRAY(a->arena, uint32_t, f->n);
 	a->weight = ARENA_ARRAY(a->arena, float, f->n);
 	a->phi_of = ARENA_ARRAY(a->arena, uint32_t, f->n);

@@ -440,7 +440,7 @@ static void need_operands(const struct ir_fn *f, struct marks *m, uint32_t v)
 /* Marks what effects need; the rest becomes NOP. */
 static bool drop_dead(struct ir_fn *f, struct arena *arena)
 {
-	struct marks m = { .work = ARENA_ARRAY(arena, uint32_t, f->n),
+	struct marks m = { .work = ARENA_RAW(arena, uint32_t, f->n),
 			   .live = ARENA_ARRAY(arena, uint8_t, f->n) };
 
 	if (!m.work || !m.live)

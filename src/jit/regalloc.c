@@ -347,7 +347,7 @@ static void prepare(struct scan *s)
 static int visit(struct scan *s)
 {
 	struct jit_alloc *a = s->a;
-	uint32_t end = 0, *first, *next = ARENA_ARRAY(a->arena, uint32_t, a->f->n);
+	uint32_t end = 0, *first, *next = ARENA_RAW(a->arena, uint32_t, a->f->n);
 
 	for (uint32_t i = 0; i < a->nlayout; i++)
 		if (a->block_end[a->layout[i]] > end)
@@ -376,9 +376,9 @@ int jit_registers(struct jit_alloc *a)
 {
 	struct scan s = { .a = a };
 
-	a->reg = ARENA_ARRAY(a->arena, uint8_t, a->f->n);
+	a->reg = ARENA_RAW(a->arena, uint8_t, a->f->n);
 	a->slot = ARENA_ARRAY(a->arena, uint32_t, a->f->n);
-	s.want = ARENA_ARRAY(a->arena, uint8_t, a->f->n);
+	s.want = ARENA_RAW(a->arena, uint8_t, a->f->n);
 	if (!a->reg || !a->slot || !s.want || !find_events(&s))
 		return -ENOMEM;
 	prepare(&s);

@@ -25,14 +25,16 @@ enum {
 #define BYTES(code) \
 	(((code) >> 3 & 3) == 0 ? 4 : ((code) >> 3 & 3) == 1 ? 2 : ((code) >> 3 & 3) == 2 ? 1 : 8)
 const struct jit_op jit_ops[ISA_COUNT] = {
-#define INSN(id, code, src, off, imm, kind, reads, writes, group, ...)                         \
-	[ISA_##id] = { ISA_KIND_##kind,                                                        \
-		       reads,                                                                  \
-		       writes,                                                                 \
-		       TOUCHES(ISA_KIND_##kind) ? BYTES(code) : 0,                             \
-		       ISA_KIND_##kind == ISA_KIND_JUMP || ISA_KIND_##kind == ISA_KIND_BRANCH, \
-		       ISA_##id == ISA_EXIT || ISA_##id == ISA_JA || ISA_##id == ISA_JA32 ||   \
-			       ISA_##id == ISA_JA_REG,                                         \
+#define INSN(id, code, src, off, imm, kind, reads, writes, group, ...)                           \
+	[ISA_##id] = { ISA_KIND_##kind,                                                          \
+		       reads,                                                                    \
+		       writes,                                                                   \
+		       TOUCHES(ISA_KIND_##kind) ? BYTES(code) : 0,                               \
+		       ISA_KIND_##kind == ISA_KIND_ALU ||                                        \
+			       (TOUCHES(ISA_KIND_##kind) && ISA_KIND_##kind != ISA_KIND_PACKET), \
+		       ISA_KIND_##kind == ISA_KIND_JUMP || ISA_KIND_##kind == ISA_KIND_BRANCH,   \
+		       ISA_##id == ISA_EXIT || ISA_##id == ISA_JA || ISA_##id == ISA_JA32 ||     \
+			       ISA_##id == ISA_JA_REG,                                           \
 		       ISA_GROUP_##group == ISA_GROUP_LINUX },
 #include "isa/isa.def"
 #undef INSN
@@ -108,7 +110,7 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 	}
 }
 
-static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
+static inline void note_stack(const struct jit_unit *u, struct jit_func *fn, uint32_t i)
 {
 	const struct exec_view *v = &u->view[i];
 	unsigned int reads = jit_ops[v->op].reads;
@@ -116,7 +118,14 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 	if ((v->dst == ISA_REG_FP && reads & ISA_USE_DST) ||
 	    (v->src == ISA_REG_FP && reads & ISA_USE_SRC))
 		fn->uses_stack = fn->uses_run = true;
-	fn->uses_run |= needs_run(u, v) || (u->checked && isa_access_size(v->op));
+	fn->uses_run |= u->checked && jit_ops[v->op].bytes;
+}
+
+static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
+{
+	const struct exec_view *v = &u->view[i];
+
+	fn->uses_run |= needs_run(u, v);
 	u->has_tails |= v->tail_call;
 	if (v->op == ISA_LD_FUNC) {
 		u->has_callbacks = true;
@@ -210,7 +219,7 @@ int jit_scan(struct jit_unit *u)
 	int r;
 
 	u->n = exec_view_count(u->prog);
-	u->view = ARENA_ARRAY(u->arena, struct exec_view, u->n);
+	u->view = ARENA_RAW(u->arena, struct exec_view, u->n);
 	if (!u->view)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < u->n; i++) {
@@ -230,6 +239,9 @@ int jit_scan(struct jit_unit *u)
 
 		for (uint32_t i = fn->start; fn->reached && i < fn->end; i++) {
 			if (!u->view[i].reached)
+				continue;
+			note_stack(u, fn, i);
+			if (jit_ops[u->view[i].op].plain)
 				continue;
 			why = unsupported(u, i);
 			if (why)

@@ -262,14 +262,17 @@ static void arenas_emptied(void)
 	arena_reset(&a, 100000);
 	CHECK(!a.top);
 	for (int round = 0; round < 3; round++) {
-		unsigned char *small = arena_alloc(&a, 5000, 1), *more = arena_alloc(&a, 6000, 1);
+		unsigned char *small = arena_alloc(&a, 5000, 1);
+		unsigned char *raw = arena_alloc_raw(&a, (size_t)(3000 + 500 * round), 1);
+		unsigned char *more = arena_alloc(&a, 6000, 1);
 		int seen = 0;
 
 		for (int i = 0; CHECK(small && more) && i < 5000; i++)
 			seen |= small[i] | more[i];
 		CHECK_EQ_INT(seen, 0);
-		if (small && more) {
+		if (CHECK(raw) && small && more) {
 			memset(small, 255, 5000);
+			memset(raw, 255, 3000);
 			memset(more, 255, 6000);
 		}
 		arena_reset(&a, 100000);

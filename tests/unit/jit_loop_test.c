@@ -134,4 +134,43 @@ static void counted_loops(void)
 	CHECK(several > 1000);
 }
 
-CHECK_MAIN({ "counted_loops", counted_loops })
+/* What the compiler's memory held before does not matter: the same code, from a pool that served others. */
+static void same_code(void)
+{
+	struct jit_opts fresh = { .mode = JIT_TRUSTED }, used = fresh;
+	struct text t;
+
+	if (!jit_available())
+		CHECK_SKIP("no back end for this machine");
+	if (!CHECK_EQ_INT(jit_pool_new(&used.pool, NULL), 0))
+		return;
+	state = 11;
+	for (int i = 0; i < 300; i++) {
+		struct jit_prog *a = NULL, *b = NULL;
+		struct exec_prog *prog;
+		size_t na = 0, nb = 0;
+
+		t.n = 0;
+		for (unsigned int r = 2; r < 10; r++)
+			put_lddw(&t, r, interesting());
+		for (uint32_t end = t.n + (uint32_t)(random64() % 180); t.n < end;)
+			put_random(&t, end, false);
+		put(&t, 0xb7, 0, 0, 0, 0);
+		put(&t, 0x95, 0, 0, 0, 0);
+		CHECK_CASE("program %d, %u instructions", i, t.n);
+		prog = fixture_prog(&t);
+		if (prog && CHECK_EQ_INT(jit_new(prog, &fresh, &a, NULL), 0) &&
+		    CHECK_EQ_INT(jit_new(prog, &used, &b, NULL), 0)) {
+			const void *x = (const void *)jit_code(a, &na);
+			const void *y = (const void *)jit_code(b, &nb);
+
+			CHECK(na == nb && !memcmp(x, y, na));
+		}
+		jit_free(a);
+		jit_free(b);
+		exec_prog_free(prog);
+	}
+	jit_pool_unref(used.pool);
+}
+
+CHECK_MAIN({ "counted_loops", counted_loops }, { "same_code", same_code })

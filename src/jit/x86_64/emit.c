@@ -11,29 +11,6 @@
 #define CALLER_SAVED \
 	(1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9)
 
-bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret)
-{
-	const struct ir_ins *in = &e->f->ins[v];
-
-	*ret = in->op == IR_CONST ? in->imm : 0;
-	return in->op == IR_CONST || in->op == IR_UNDEF || in->op == IR_NOP;
-}
-
-bool x86_fits(uint64_t imm, int w)
-{
-	return !w || imm == (uint64_t)(int64_t)(int32_t)imm;
-}
-
-int x86_reg_of(const struct x86_emit *e, uint32_t v)
-{
-	return jit_placed(e->f, v) && e->a->reg[v] != NO_REG ? e->a->reg[v] : -1;
-}
-
-bool x86_is_small(const struct x86_emit *e, uint32_t v)
-{
-	return e->f->zero[v] >> 32 == UINT32_MAX;
-}
-
 struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v)
 {
 	return (struct x86_mem){ .base = RSP,
@@ -271,7 +248,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	e.first_gap = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.heads = ARENA_ARRAY(a->arena, bool, a->f->nblocks);
-	e.gaps = ARENA_ARRAY(a->arena, struct x86_gap, 3 * (size_t)a->nlayout + 1);
+	e.gaps = ARENA_RAW(a->arena, struct x86_gap, 3 * (size_t)a->nlayout + 1);
 	out->failed |= !e.offset || !e.first_gap || !e.forward || !e.heads || !e.gaps;
 	out->failed |= !x86_check_init(&e);
 	if (out->failed)

@@ -135,10 +135,28 @@ struct x86_emit {
 };
 
 /* emit.c: where values are */
-bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret);
-bool x86_fits(uint64_t imm, int w);			 /* as an immediate of 32 bits */
-int x86_reg_of(const struct x86_emit *e, uint32_t v);	 /* -1: in no register */
-bool x86_is_small(const struct x86_emit *e, uint32_t v); /* the upper half is known to be 0 */
+static inline bool x86_is_const(const struct x86_emit *e, uint32_t v, uint64_t *ret)
+{
+	const struct ir_ins *in = &e->f->ins[v];
+
+	*ret = in->op == IR_CONST ? in->imm : 0;
+	return in->op == IR_CONST || in->op == IR_UNDEF || in->op == IR_NOP;
+}
+/* as an immediate of 32 bits */
+static inline bool x86_fits(uint64_t imm, int w)
+{
+	return !w || imm == (uint64_t)(int64_t)(int32_t)imm;
+}
+/* -1: in no register */
+static inline int x86_reg_of(const struct x86_emit *e, uint32_t v)
+{
+	return jit_placed(e->f, v) && e->a->reg[v] != NO_REG ? e->a->reg[v] : -1;
+}
+/* the upper half is known to be 0 */
+static inline bool x86_is_small(const struct x86_emit *e, uint32_t v)
+{
+	return e->f->zero[v] >> 32 == UINT32_MAX;
+}
 struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v);
 /* The register that holds @v, @scratch loaded with it if none does. */
 int x86_use(struct x86_emit *e, uint32_t v, int scratch);
