@@ -324,6 +324,14 @@ static int both_pointers(struct verifier *v)
 
 /* Numbers ----------------------------------------------------------------------------------------- */
 
+static bool oversized(const struct skep_insn *in, const struct scalar *count)
+{
+	unsigned int op = in->code >> 4;
+
+	return (op == OP_LSH || op == OP_RSH || op == OP_ARSH) &&
+	       count->umax >= (is_64(in) ? 64u : 32u);
+}
+
 static void number(struct verifier *v, struct reg *dst, const struct scalar *src)
 {
 	const struct skep_insn *in = insn(v);
@@ -332,10 +340,15 @@ static void number(struct verifier *v, struct reg *dst, const struct scalar *src
 	bool known = scalar_is_const(src);
 	int64_t x = (int64_t)scalar_value(src);
 
-	(void)in;
 	dst->precise = false;
 	dst->id = 0;
 	dst->off = 0;
+	if (oversized(in, src)) { /* the kernel knows nothing of such a shift */
+		dst->s = scalar_unknown();
+		if (!is_64(in))
+			dst->s = scalar_zext(&dst->s, 4);
+		return;
+	}
 	scalar_alu(v->ops[v->at], &dst->s, src);
 	if (v->bpf_capable && adds && known && id && !(id & ID_ADD) && x == (int32_t)x) {
 		dst->id = id | ID_ADD;

@@ -33,9 +33,6 @@ static bool never_null(const struct reg *r)
 	case T_SOCK_COMMON:
 	case T_MAP_PTR:
 	case T_MEM:
-	case T_CTX:
-	case T_FUNC:
-	case T_STACK:
 		return !(r->flags & F_UNTRUSTED);
 	case T_BTF:
 		return r->flags & (F_TRUSTED | F_ALLOC) && !(r->flags & F_UNTRUSTED);
@@ -44,6 +41,9 @@ static bool never_null(const struct reg *r)
 	case T_PKT:
 	case T_PKT_META:
 	case T_PKT_END:
+	case T_CTX:
+	case T_FUNC:
+	case T_STACK:
 	case T_FLOW_KEYS:
 	case T_XDP_SOCK:
 	case T_TP_BUFFER:

@@ -164,6 +164,8 @@ int call_return(struct verifier *v)
 	st->frames[st->cur] = NULL;
 	st->cur--;
 	frame_unref(v, callee);
+	if (in_callback)
+		widen_round(v, st, site);
 	v->popped = true;
 	return 0;
 }
@@ -196,6 +198,31 @@ int do_exit(struct verifier *v, bool *ret_returned)
 
 /* Legacy packet loads ----------------------------------------------------------------------------- */
 
+/* What is outside the packet ends the function, which then gives 0. */
+static int early_end(struct verifier *v)
+{
+	const struct frame *f = frame_of(v->st);
+	struct frame *caller, *callee;
+	struct state *st;
+
+	if (!v->funcs[f->func].ret_int)
+		return reject(v, &ERR_FUNCTION,
+			      "LD_ABS is only allowed in functions that return 'int'.");
+	if (f->in_callback)
+		return 0;
+	st = push_branch(v, f->callsite + 1, v->at);
+	if (!st)
+		return -E2BIG;
+	callee = st->frames[st->cur];
+	st->frames[st->cur--] = NULL;
+	frame_unref(v, callee);
+	caller = frame_own(v, st, st->cur);
+	for (unsigned int i = 1; i <= 5; i++)
+		reg_clear(&caller->regs[i]);
+	reg_const(&caller->regs[0], 0);
+	return 0;
+}
+
 int do_packet_load(struct verifier *v)
 {
 	const struct skep_insn *in = &v->insns[v->at];
@@ -218,6 +245,11 @@ int do_packet_load(struct verifier *v)
 		err = mem_fixed(v, 6, false);
 	if (err < 0)
 		return err;
+	if (v->st->cur) {
+		err = early_end(v);
+		if (err < 0)
+			return err;
+	}
 	clobber_caller_regs(v);
 	reg_unknown(reg_at(v, 0));
 	return 0;

@@ -88,32 +88,10 @@ static void pointer_arg(const struct verifier *v, uint32_t type, struct func_arg
 	a->kind = a->mem_size ? FA_MEM : FA_BAD;
 }
 
-int contract_read(struct verifier *v, uint32_t func)
+static int read_args(struct verifier *v, struct func *f, uint32_t proto)
 {
-	struct func *f = &v->funcs[func];
 	const struct btf *b = v->o->btf;
-	uint32_t proto, ret;
 
-	if (f->args_known)
-		return 0;
-	f->args_known = true;
-	if (!b || !f->btf_id || f->btf_id >= btf_count(b))
-		return 0;
-	proto = btf_ref_type(b, f->btf_id);
-	if (btf_kind(b, proto) != BTF_FUNC_PROTO)
-		return 0;
-	ret = btf_strip_all(b, btf_ref_type(b, proto));
-	f->ret_void = ret == 0;
-	f->nargs = btf_vlen(b, proto);
-	if (f->nargs > 5)
-		return reject(v, &ERR_FUNCTION,
-			      "Global function %s() with %u > 5 args. Buggy compiler.",
-			      f->name ? f->name : "", f->nargs);
-	f->args = ARENA_ARRAY(&v->arena, struct func_arg, f->nargs + 1);
-	if (!f->args)
-		return out_of_memory(v);
-	if (!f->global)
-		return 0;
 	for (uint32_t i = 0; i < f->nargs; i++) {
 		struct func_arg *a = &f->args[i];
 		uint32_t t = btf_strip_all(b, btf_param(b, proto, i).type);
@@ -141,6 +119,40 @@ int contract_read(struct verifier *v, uint32_t func)
 				      btf_kind_name(btf_kind(b, t)), f->name ? f->name : "");
 		}
 	}
+	return 0;
+}
+
+int contract_read(struct verifier *v, uint32_t func)
+{
+	struct func *f = &v->funcs[func];
+	const struct btf *b = v->o->btf;
+	uint32_t proto, ret;
+	int err;
+
+	if (f->args_known)
+		return 0;
+	f->args_known = true;
+	if (!b || !f->btf_id || f->btf_id >= btf_count(b))
+		return 0;
+	proto = btf_ref_type(b, f->btf_id);
+	if (btf_kind(b, proto) != BTF_FUNC_PROTO)
+		return 0;
+	ret = btf_strip_all(b, btf_ref_type(b, proto));
+	f->ret_void = ret == 0;
+	f->ret_int = btf_kind(b, ret) == BTF_INT;
+	f->nargs = btf_vlen(b, proto);
+	if (f->nargs > 5)
+		return reject(v, &ERR_FUNCTION,
+			      "Global function %s() with %u > 5 args. Buggy compiler.",
+			      f->name ? f->name : "", f->nargs);
+	f->args = ARENA_ARRAY(&v->arena, struct func_arg, f->nargs + 1);
+	if (!f->args)
+		return out_of_memory(v);
+	if (!f->global)
+		return 0;
+	err = read_args(v, f, proto);
+	if (err < 0)
+		return err;
 	if (!f->ret_void && btf_kind(b, ret) != BTF_INT && btf_kind(b, ret) != BTF_ENUM &&
 	    btf_kind(b, ret) != BTF_ENUM64) {
 		v->at = f->start;

@@ -308,6 +308,7 @@ static int jump(struct verifier *v, uint32_t *ret_next)
 	if (!stays)
 		return -E2BIG;
 	stays->may_goto_depth++;
+	widen_round(v, stays, v->at);
 	return 0;
 }
 
@@ -416,9 +417,11 @@ static int one(struct verifier *v)
 	v->started = true;
 	if (logging(v))
 		log_before(v);
-	frame_own(v, v->st, v->st->cur);
 	if (v->o->watch)
 		watch_state(v);
+	if (v->marks[v->at] & AT_BAD_WRITE)
+		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
+	frame_own(v, v->st, v->st->cur);
 	err = step(v, &next, &ended);
 	if (err < 0)
 		return err;

@@ -33,8 +33,6 @@ static int bad_insn(struct verifier *v, uint32_t i)
 		return reject(v, &ERR_INSN, "R%u is invalid", insn_src(in));
 	if (in->code == WIDE_CODE)
 		return reject(v, &ERR_INSN, "invalid BPF_LD_IMM insn");
-	if (writes_fp(in))
-		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
 	isa_why_invalid(in, v->n - i, why, sizeof(why));
 	if (strstr(why, "reserved")) {
 		const char *what = classes[class];
@@ -59,6 +57,15 @@ int graph_decode(struct verifier *v)
 	for (uint32_t i = 0; i < v->n; i++) {
 		enum isa_op op = isa_decode(&v->insns[i], v->n - i);
 
+		if (op == ISA_INVALID && writes_fp(&v->insns[i])) {
+			struct skep_insn copy[2] = { v->insns[i],
+						     v->n - i > 1 ? v->insns[i + 1] : v->insns[i] };
+
+			/* refused when the walk comes there */
+			copy[0].regs = insn_regs(0, insn_src(&copy[0]));
+			op = isa_decode(copy, v->n - i > 1 ? 2 : 1);
+			v->marks[i] |= AT_BAD_WRITE;
+		}
 		if (op == ISA_INVALID || op == ISA_CALLX || op == ISA_MOV64_PERCPU)
 			return bad_insn(v, i);
 		v->ops[i] = (uint8_t)op;

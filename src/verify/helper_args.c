@@ -176,9 +176,7 @@ int helper_memory(struct verifier *v, unsigned int regno, uint64_t size, bool wr
 		a.size = (uint32_t)size;
 		return mem_access(v, &a);
 	case T_STACK:
-		if (!size && zero_ok)
-			return 0;
-		return stack_helper(v, regno, r->off - r->off, size, write, is_raw);
+		return stack_helper(v, regno, 0, size, write, is_raw);
 	case T_BTF:
 		a.size = (uint32_t)size;
 		return btf_object_access(v, &a);

@@ -202,14 +202,15 @@ struct pending {
 };
 
 enum insn_mark {
-	AT_TARGET = 1,	  /* states are kept here */
-	AT_FORCE = 2,	  /* ... always */
-	AT_VISITED = 4,	  /* of the graph walk */
-	AT_ITER = 8,	  /* iterator's next */
-	AT_CALLBACK = 16, /* call of a helper that calls back */
-	AT_LOOP = 32,	  /* in a cycle with a forced keeping place */
-	AT_SEEN = 64,	  /* the walk came here */
-	AT_SECOND = 128,  /* second half of a wide one */
+	AT_TARGET = 1,	    /* states are kept here */
+	AT_FORCE = 2,	    /* ... always */
+	AT_VISITED = 4,	    /* of the graph walk */
+	AT_ITER = 8,	    /* iterator's next */
+	AT_CALLBACK = 16,   /* call of a helper that calls back */
+	AT_LOOP = 32,	    /* in a cycle with a forced keeping place */
+	AT_SEEN = 64,	    /* the walk came here */
+	AT_SECOND = 128,    /* second half of a wide one */
+	AT_BAD_WRITE = 256, /* writes r10 */
 };
 
 struct func {
@@ -222,7 +223,7 @@ struct func {
 	uint32_t depth; /* stack bytes */
 	struct func_arg *args;
 	uint32_t nargs;
-	bool ret_void;
+	bool ret_void, ret_int;
 };
 
 struct aux {		  /* per slot of the program */
@@ -240,9 +241,9 @@ struct verifier {
 	struct arena arena;
 	const struct skep_insn *insns;
 	uint32_t n;
-	uint8_t *ops;	/* enum isa_op per slot; ISA_INVALID in second halves */
-	uint8_t *marks; /* enum insn_mark */
-	uint16_t *live; /* registers that are read from here on */
+	uint8_t *ops;	 /* enum isa_op per slot; ISA_INVALID in second halves */
+	uint16_t *marks; /* enum insn_mark */
+	uint16_t *live;	 /* registers that are read from here on */
 	uint32_t *func_of;
 	uint32_t *scc; /* cycle number, 0: in none */
 	struct aux *aux;

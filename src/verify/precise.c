@@ -410,23 +410,3 @@ int precise_from(struct verifier *v, struct state *equal)
 		walk_back(v, &b, v->prev, false);
 	return 0;
 }
-
-int precise_all(struct verifier *v)
-{
-	struct back b = { .frame = v->st->cur };
-
-	for (uint32_t i = 0; i <= v->st->cur; i++) {
-		const struct frame *f = v->st->frames[i];
-
-		for (unsigned int r = 0; r < FP; r++)
-			if (f->regs[r].type == T_SCALAR)
-				b.want.regs[i] |= (uint16_t)(1u << r);
-		for (uint32_t s = 0; f->stack && s < f->stack->n; s++)
-			if (slot_is_spill(&f->stack->slots[s]) &&
-			    f->stack->slots[s].spill.type == T_SCALAR)
-				b.want.slots[i] |= 1ull << s;
-	}
-	if (!empty(&b))
-		walk_back(v, &b, v->prev, false);
-	return 0;
-}

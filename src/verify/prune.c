@@ -220,7 +220,7 @@ static bool slot_covers(const struct verifier *v, const struct slot *old, const 
 	}
 	if (mode != EXACT && slot_is_scalar(old) && all_misc(v, now) && now->type[0] == SLOT_MISC)
 		return covers(v, &old->spill, &misc, precise, m, mode);
-	if (mode != EXACT && all_misc(v, old) && slot_is_scalar(now))
+	if (mode != EXACT && all_misc(v, old) && old->type[0] == SLOT_MISC && slot_is_scalar(now))
 		return true;
 	if (!bytes_cover(v, old, now, mode, &compare))
 		return false;
@@ -383,7 +383,7 @@ static bool iterating(struct verifier *v, const struct state *now)
 static int on_the_way(struct verifier *v, struct state *old, bool *keep, bool force)
 {
 	struct state *now = v->st;
-	uint8_t marks = v->marks[v->at];
+	unsigned int marks = v->marks[v->at];
 
 	if (marks & AT_ITER && state_covers(v, old, now, WITHIN) && iterating(v, now))
 		return 1;
@@ -450,11 +450,13 @@ static void keep_state(struct verifier *v, bool force)
 static int covered(struct verifier *v, struct state *old, bool in_progress)
 {
 	old->hits++;
-	if (!in_progress)
-		return precise_from(v, old);
-	for (struct state *p = v->st->parent; p && !p->in_loop; p = p->parent)
+	/*
+	 * What matters in @old is not all known yet: so everything on the way here counts as if it mattered, from
+	 * now on, and nothing of it as unread.
+	 */
+	for (struct state *p = v->st->parent; in_progress && p && !p->in_loop; p = p->parent)
 		p->in_loop = true;
-	return precise_all(v);
+	return precise_from(v, old);
 }
 
 /* 1: covered, 0: not, or a negative errno. */
@@ -500,4 +502,43 @@ int prune_visit(struct verifier *v, bool *ret_known)
 	if (keep)
 		keep_state(v, force);
 	return 0;
+}
+
+/* Widening ---------------------------------------------------------------------------------------- */
+
+static void widen(struct reg *r, const struct reg *before, bool precise)
+{
+	if (r->type != T_SCALAR || before->type != T_SCALAR || precise ||
+	    (memcmp(&r->s, &before->s, sizeof(r->s)) == 0 && r->id == before->id))
+		return;
+	reg_unknown(r);
+}
+
+void widen_round(struct verifier *v, struct state *st, uint32_t at)
+{
+	const struct state *p;
+
+	for (p = st->parent; p; p = p->parent) {
+		bool same = p->insn == at && p->cur == st->cur;
+
+		for (uint32_t i = 1; same && i <= p->cur; i++)
+			same = p->frames[i]->callsite == st->frames[i]->callsite;
+		if (same)
+			break;
+	}
+	for (uint32_t i = 0; p && i <= st->cur; i++) {
+		struct frame *f = frame_own(v, st, i);
+		const struct frame *g = p->frames[i];
+
+		for (unsigned int r = 0; r < FP; r++)
+			widen(&f->regs[r], &g->regs[r], p->precise.regs[i] >> r & 1);
+		if (!f->stack || !g->stack)
+			continue;
+		stack_own(v, f, f->stack->n);
+		for (uint32_t s = 0; s < f->stack->n && s < g->stack->n; s++)
+			if (slot_is_scalar(&f->stack->slots[s]) &&
+			    slot_is_scalar(&g->stack->slots[s]))
+				widen(&f->stack->slots[s].spill, &g->stack->slots[s].spill,
+				      p->precise.slots[i] >> s & 1);
+	}
 }

@@ -31,7 +31,7 @@ static int allocate(struct verifier *v)
 	uint32_t n = v->n;
 
 	v->ops = ARENA_ARRAY(&v->arena, uint8_t, n);
-	v->marks = ARENA_ARRAY(&v->arena, uint8_t, (size_t)n + 1);
+	v->marks = ARENA_ARRAY(&v->arena, uint16_t, (size_t)n + 1);
 	v->live = ARENA_ARRAY(&v->arena, uint16_t, (size_t)n + 1);
 	v->func_of = ARENA_ARRAY(&v->arena, uint32_t, n);
 	v->scc = ARENA_ARRAY(&v->arena, uint32_t, n);
@@ -52,7 +52,8 @@ static int check_wide(struct verifier *v, uint32_t i)
 	v->at = i;
 	if (src == ISA_PSEUDO_IMM || src == ISA_PSEUDO_BTF_ID || src == ISA_PSEUDO_FUNC)
 		return 0;
-	if (in->imm < 0 || (uint32_t)in->imm >= v->o->nmaps)
+	if (src == ISA_PSEUDO_MAP_FD || src == ISA_PSEUDO_MAP_VALUE || in->imm < 0 ||
+	    (uint32_t)in->imm >= v->o->nmaps)
 		return reject(v, &ERR_MAP_USE, "fd %d is not pointing to valid bpf_map", in->imm);
 	map = &v->o->maps[in->imm];
 	if (src != ISA_PSEUDO_MAP_VALUE && src != ISA_PSEUDO_MAP_IDX_VALUE)
@@ -149,7 +150,7 @@ static void find_changes(struct verifier *v)
 		const struct spec_helper *h =
 			v->ops[i] == ISA_CALL_HELPER ? spec_helper(v->insns[i].imm) : NULL;
 
-		if (h && h->flags & HELPER_F_CHANGES)
+		if (h && (h->flags & HELPER_F_CHANGES || h->id == HELPER_tail_call))
 			v->funcs[v->func_of[i]].changes_data = true;
 	}
 	while (changed) {

@@ -6,7 +6,7 @@
  * bpf/verifier.rst and bpf/kfuncs.rst, RFC 9669, and experiments with bpf(2).
  *
  * The instructions are those of load/load.h, with these references: wide loads ISA_PSEUDO_MAP_IDX and _MAP_IDX_VALUE
- * (and _MAP_FD, _MAP_VALUE) have an index into maps[] in imm; ISA_PSEUDO_BTF_ID and calls of kfuncs have a type id of
+ * have an index into maps[] in imm (descriptors are refused: nobody here could open them); ISA_PSEUDO_BTF_ID and calls of kfuncs have a type id of
  * kernel_btf in imm (0: a weak one that is not there; reaching the call is refused).
  */
 #ifndef VERIFY_VERIFY_H

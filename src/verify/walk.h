@@ -73,7 +73,6 @@ int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next);
 int precise_reg(struct verifier *v, unsigned int regno);
 int precise_slot(struct verifier *v, uint32_t frame, uint32_t slot);
 int precise_from(struct verifier *v, struct state *equal);
-int precise_all(struct verifier *v);
 
 /* prune.c */
 int prune_visit(struct verifier *v, bool *ret_known);
@@ -83,6 +82,8 @@ void prune_done(struct verifier *v, struct state *st);
 void watch_state(struct verifier *v);
 
 /* explore.c */
+/* Numbers of @st that changed since the same place was kept on its way: unknown, so that rounds converge. */
+void widen_round(struct verifier *v, struct state *st, uint32_t at);
 struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev);
 uint32_t next_id(struct verifier *v);
 void invalidate_packets(struct verifier *v);
