@@ -63,6 +63,31 @@ const struct spec_ctx_rule *spec_ctx_access(int prog_type, int attach_type, uint
 					    uint32_t size, bool write);
 const struct spec_ctx_rule *spec_sock_access(enum spec_sock sock, uint32_t off, uint32_t size);
 
+/* Kernel functions -------------------------------------------------------------------------------- */
+
+/* What bpf/kfuncs.rst calls KF_...; prototypes are in the kernel's BTF. */
+enum spec_kfunc_flag {
+	KFUNC_F_ACQUIRE = 1,   /* what it returns must be released */
+	KFUNC_F_RELEASE = 2,   /* its referenced argument is released */
+	KFUNC_F_RET_NULL = 4,  /* may return NULL */
+	KFUNC_F_TRUSTED = 8,   /* its objects must be trusted, and not NULL */
+	KFUNC_F_SLEEP = 16,    /* only where the program may sleep */
+	KFUNC_F_RCU = 32,      /* its objects must be trusted, or under RCU */
+	KFUNC_F_ITER_NEW = 64, /* of an open-coded iterator, its first argument */
+	KFUNC_F_ITER_NEXT = 128,
+	KFUNC_F_ITER_DESTROY = 256,
+	KFUNC_F_RCU_PROTECTED = 512, /* needs, and yields objects under, RCU */
+};
+
+struct spec_kfunc_rule {
+	const char *name;
+	unsigned int flags;
+	uint64_t gate; /* bit n: program type n may call it */
+};
+
+const struct spec_kfunc_rule *spec_kfunc_rule(const char *name); /* NULL: no program may call it */
+bool spec_kfunc_allowed(const struct spec_kfunc_rule *rule, int prog_type);
+
 /* Programs -------------------------------------------------------------------------------------- */
 
 struct spec_return {

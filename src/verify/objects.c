@@ -336,18 +336,6 @@ int dynptr_argument(struct verifier *v, struct call *c, unsigned int regno, enum
 	return use_dynptr(v, c, regno, arg);
 }
 
-int call_kfunc(struct verifier *v)
-{
-	const struct btf *b = v->o->kernel_btf;
-	int32_t id = v->insns[v->at].imm;
-
-	if (id <= 0 || !b || (uint32_t)id >= btf_count(b))
-		return reject(v, &ERR_KFUNC,
-			      "invalid kernel function call not eliminated in verifier pass");
-	return reject(v, &ERR_UNSERVED, "calls of kernel functions are not verified: %s",
-		      btf_name(b, (uint32_t)id));
-}
-
 bool graph_is_iter_next(const struct verifier *v, uint32_t at)
 {
 	const struct btf *b = v->o->kernel_btf;
