@@ -28,7 +28,8 @@ static int allowed(struct verifier *v, struct kcall *k)
 	if (!v->o->gpl)
 		return reject(v, &ERR_KFUNC,
 			      "cannot call kernel function from non-GPL compatible program");
-	if (!k->rule || !spec_kfunc_allowed(k->rule, v->o->prog_type))
+	if (!k->rule || !spec_kfunc_allowed(k->rule, v->o->prog_type) ||
+	    (kfunc_is(k, "bpf_sock_destroy") && v->o->attach_type != ATTACH_TRACE_ITER))
 		return reject(v, &ERR_KFUNC_DENIED, "calling kernel function %s is not allowed",
 			      k->name);
 	return k->rule->flags & KFUNC_F_SLEEP ? sleeps(v, k) : 0;
@@ -83,19 +84,87 @@ static void pointer_result(struct verifier *v, const struct kcall *k, struct reg
 		r->id = next_id(v);
 }
 
-static void result(struct verifier *v, const struct kcall *k)
+/* The kernel's own type of a context. */
+static const char *kernel_context(int prog_type)
+{
+	switch (prog_type) {
+	case PROG_XDP:
+		return "xdp_buff";
+	case PROG_CGROUP_SOCK:
+		return "sock";
+	case PROG_CGROUP_SOCK_ADDR:
+		return "bpf_sock_addr_kern";
+	case PROG_SOCK_OPS:
+		return "bpf_sock_ops_kern";
+	case PROG_SK_MSG:
+		return "sk_msg";
+	case PROG_FLOW_DISSECTOR:
+		return "bpf_flow_dissector";
+	case PROG_KPROBE:
+	case PROG_PERF_EVENT:
+		return prog_type == PROG_KPROBE ? "pt_regs" : "bpf_perf_event_data_kern";
+	case PROG_SK_REUSEPORT:
+		return "sk_reuseport_kern";
+	case PROG_SK_LOOKUP:
+		return "bpf_sk_lookup_kern";
+	case PROG_CGROUP_SYSCTL:
+		return "bpf_sysctl_kern";
+	case PROG_CGROUP_SOCKOPT:
+		return "bpf_sockopt_kern";
+	case PROG_NETFILTER:
+		return "bpf_nf_ctx";
+	default:
+		return "sk_buff";
+	}
+}
+
+/* Results that BTF does not describe; 1 when it was one. */
+static int special_result(struct verifier *v, const struct kcall *k)
+{
+	struct reg *r = reg_at(v, 0);
+	uint32_t id = (uint32_t)k->konst;
+
+	if (kfunc_is(k, "bpf_cast_to_kern_ctx"))
+		id = btf_find(k->btf, kernel_context(v->o->prog_type), BTF_STRUCT, 0);
+	else if (kfunc_is(k, "bpf_rdonly_cast"))
+		id = id < btf_count(k->btf) ? btf_strip_all(k->btf, id) : 0;
+	else if (strncmp(k->name, "bpf_dynptr_slice", 16) != 0)
+		return 0;
+	if (strncmp(k->name, "bpf_dynptr_slice", 16) == 0) {
+		reg_pointer(r, T_MEM, kfunc_is(k, "bpf_dynptr_slice") ? F_NULL | F_RDONLY : F_NULL);
+		r->mem_size = (uint32_t)k->size;
+		r->dynptr_id = k->dynptr_id;
+		r->ref = k->dynptr_ref;
+		r->id = next_id(v);
+		return 1;
+	}
+	if (btf_kind(k->btf, id) != BTF_STRUCT)
+		return reject(v, &ERR_ARGUMENT,
+			      "kfunc bpf_rdonly_cast type ID argument must be of a struct or void");
+	reg_pointer(r, T_BTF, kfunc_is(k, "bpf_rdonly_cast") ? F_UNTRUSTED : F_TRUSTED);
+	r->btf = k->btf;
+	r->btf_id = id;
+	return 1;
+}
+
+static int result(struct verifier *v, const struct kcall *k)
 {
 	const struct btf *b = k->btf;
 	uint32_t type = btf_strip_all(b, btf_ref_type(b, k->proto));
 	struct reg *r = reg_at(v, 0);
 
+	int special = special_result(v, k);
+
+	if (special)
+		return special < 0 ? special : 0;
 	if (!type) {
 		reg_clear(r);
-		return;
+		return 0;
 	}
-	if (btf_kind(b, type) != BTF_PTR) {
+	/* a void pointer is as good as a number */
+	if (btf_kind(b, type) != BTF_PTR || !btf_strip_all(b, btf_ref_type(b, type))) {
 		reg_unknown(r);
-		return;
+		return 0;
 	}
 	pointer_result(v, k, r, type);
 	if (k->rule->flags & KFUNC_F_ACQUIRE) {
@@ -105,6 +174,7 @@ static void result(struct verifier *v, const struct kcall *k)
 		r->ref = ref.id;
 		r->id = ref.id;
 	}
+	return 0;
 }
 
 int call_kfunc(struct verifier *v)
@@ -144,6 +214,6 @@ int call_kfunc(struct verifier *v)
 			return err;
 	}
 	clobber_caller_regs(v);
-	result(v, &k);
-	return v->oom ? -ENOMEM : 0;
+	err = result(v, &k);
+	return v->oom ? -ENOMEM : err;
 }

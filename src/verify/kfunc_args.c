@@ -222,6 +222,22 @@ static int map(struct verifier *v, uint32_t i)
 	return 0;
 }
 
+static int new_dynptr(struct verifier *v, const struct kcall *k, uint32_t i)
+{
+	if (reg_at(v, i + 1)->type != T_STACK)
+		return reject(v, &ERR_DYNPTR,
+			      "arg#%u expected pointer to stack or const struct bpf_dynptr", i);
+	if (kfunc_is(k, "bpf_dynptr_from_skb"))
+		return dynptr_make(v, i + 1, DYNPTR_SKB);
+	if (kfunc_is(k, "bpf_dynptr_from_xdp"))
+		return dynptr_make(v, i + 1, DYNPTR_XDP);
+	if (kfunc_is(k, "bpf_dynptr_from_skb_meta"))
+		return dynptr_make(v, i + 1, DYNPTR_SKB_META);
+	if (kfunc_is(k, "bpf_dynptr_clone") && !k->dynptr_ref)
+		return dynptr_make(v, i + 1, k->dynptr);
+	return reject(v, &ERR_UNSERVED, "dynptrs made by kernel function %s", k->name);
+}
+
 static int to_struct(struct verifier *v, struct kcall *k, uint32_t i, uint32_t ptr, uint32_t target)
 {
 	struct reg *r = reg_at(v, i + 1);
@@ -234,8 +250,7 @@ static int to_struct(struct verifier *v, struct kcall *k, uint32_t i, uint32_t p
 		return iter_argument(v, k, target);
 	if (strcmp(name, "bpf_dynptr") == 0 || strcmp(name, "bpf_dynptr_kern") == 0) {
 		if (suffix(param_name(k, i), "__uninit"))
-			return reject(v, &ERR_UNSERVED, "dynptrs made by kernel function %s",
-				      k->name);
+			return new_dynptr(v, k, i);
 		if (r->type != T_STACK && r->type != T_DYNPTR)
 			return reject(v, &ERR_DYNPTR,
 				      "arg#%u expected pointer to stack or const struct bpf_dynptr",

@@ -336,6 +336,11 @@ int dynptr_argument(struct verifier *v, struct call *c, unsigned int regno, enum
 	return use_dynptr(v, c, regno, arg);
 }
 
+int dynptr_make(struct verifier *v, unsigned int regno, enum dynptr_type type)
+{
+	return make_dynptr(v, NULL, regno, type);
+}
+
 bool graph_is_iter_next(const struct verifier *v, uint32_t at)
 {
 	const struct btf *b = v->o->kernel_btf;

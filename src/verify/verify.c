@@ -48,6 +48,7 @@ static int check_wide(struct verifier *v, uint32_t i)
 	const struct skep_insn *in = &v->insns[i];
 	const struct verify_map *map;
 	unsigned int src = insn_src(in);
+	int err;
 
 	v->at = i;
 	if (src == ISA_PSEUDO_IMM || src == ISA_PSEUDO_BTF_ID || src == ISA_PSEUDO_FUNC)
@@ -56,6 +57,9 @@ static int check_wide(struct verifier *v, uint32_t i)
 	    (uint32_t)in->imm >= v->o->nmaps)
 		return reject(v, &ERR_MAP_USE, "fd %d is not pointing to valid bpf_map", in->imm);
 	map = &v->o->maps[in->imm];
+	err = map_use(v, map);
+	if (err < 0)
+		return err;
 	if (src != ISA_PSEUDO_MAP_VALUE && src != ISA_PSEUDO_MAP_IDX_VALUE)
 		return 0;
 	if ((uint32_t)in[1].imm >= 1u << 29)

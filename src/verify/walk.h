@@ -57,6 +57,9 @@ int sock_access(struct verifier *v, const struct access *a);
 /* ctx_args.c */
 int ctx_argument(struct verifier *v, const struct access *a, uint32_t off);
 
+/* map_use.c */
+int map_use(struct verifier *v, const struct verify_map *map);
+
 /* btf_access.c */
 int btf_object_access(struct verifier *v, const struct access *a);
 
