@@ -147,6 +147,25 @@ static bool in_frame(const struct ir_fn *f, const struct ir_ins *in)
 	       (!(ir_check_place(in) & EXEC_PLACE_ATOMIC) || at % in->x == 0);
 }
 
+/* The value that an address comes from: sums lead back to what looks like a pointer. */
+static uint32_t root(const struct ir_fn *f, uint32_t v)
+{
+	for (int i = 0; i < 8 && (ir_is(f, v, IR_ADD) || ir_is(f, v, IR_SUB)); i++) {
+		const struct ir_ins *in = &f->ins[v];
+
+		v = ir_is(f, v, IR_ADD) && f->zero[in->a] >> 48 && !ir_is(f, in->b, IR_CONST) ?
+			    in->b :
+			    in->a;
+	}
+	return v;
+}
+
+uint32_t ir_check_window(const struct ir_fn *f, uint32_t v)
+{
+	v = root(f, v);
+	return ir_is(f, v, IR_ARG) ? 0 : 1 + v % (EXEC_WINDOWS - 1);
+}
+
 static uint32_t *chain_of(const struct ir_fn *f, const struct ir_ins *in)
 {
 	return &f->hash[(in->a * 0x9e3779b1u >> 7) & f->hash_mask];

@@ -200,6 +200,8 @@ extern const struct jit_op jit_ops[ISA_COUNT];
 /* checks.c: an IR_CHECK that says nothing new: an older value, or any other; 0: it stands. */
 uint32_t ir_check(struct ir_fn *f, struct ir_ins *in);
 uint32_t ir_check_add(struct ir_fn *f, struct ir_ins in);
+/* Which window an access through @v is compared with. */
+uint32_t ir_check_window(const struct ir_fn *f, uint32_t v);
 static inline int32_t ir_check_off(const struct ir_ins *in)
 {
 	return (int32_t)(uint32_t)in->imm;

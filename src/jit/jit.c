@@ -313,7 +313,7 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	if (!target_of(u.opts))
 		return skep_fail(reterr, &ERR_JIT_HOST, SKEP_NOWHERE, NULL);
 	u.checked = u.opts->mode == JIT_CHECKED;
-	if (u.checked && !host()->checks)
+	if (u.checked && !target_of(u.opts)->checks)
 		return skep_fail(reterr, &ERR_JIT_MODE, SKEP_NOWHERE, NULL);
 	u.why = context_refuses(prog);
 	if (u.why)

@@ -166,6 +166,7 @@ void a64_b_cond(struct jit_code_buf *out, enum a64_cond cc, int32_t delta);
 void a64_cb(struct jit_code_buf *out, int w, bool nonzero, int rt, int32_t delta);
 void a64_tb(struct jit_code_buf *out, bool set, int rt, int bit, int32_t delta);
 void a64_blr(struct jit_code_buf *out, int rn);
+void a64_br(struct jit_code_buf *out, int rn);
 void a64_ret(struct jit_code_buf *out);
 void a64_adrp(struct jit_code_buf *out, int rd, int32_t pages);
 /* Changes where the instruction at @at goes: B, BL, B.cond, CBZ, TBZ. False: it does not reach. */
@@ -185,6 +186,11 @@ struct a64_jump {
 	bool is_long; /* the short form would not reach */
 };
 
+/* Where checked code leaves its path, and where it comes back. */
+struct a64_slow {
+	uint32_t at, back, value;
+};
+
 /* A function being written. */
 struct a64_emit {
 	const struct jit_alloc *a;
@@ -193,12 +199,15 @@ struct a64_emit {
 	uint32_t *offset;  /* of blocks */
 	uint32_t *forward; /* where a jump to the block ends up */
 	struct a64_jump *jumps;
+	struct a64_slow *slow;
+	uint32_t nslow, slow_room;
 	uint32_t njumps;
 	uint32_t next; /* block that follows in the code */
 	uint8_t saved[12];
 	uint32_t nsaved, frame, merged,
-		slots; /* bytes: below the saved registers, with them; where slots start */
-	bool second;   /* pass */
+		slots;	/* bytes: below the saved registers, with them; where slots start */
+	bool second;	/* pass */
+	bool slow_long; /* ways out of line are far */
 };
 
 /* emit.c */
@@ -236,8 +245,16 @@ void a64_atomic(struct a64_emit *e, uint32_t v);
 /* Writes a comparison; the branch that goes with it, or with @flags only conditions. */
 struct a64_test a64_compare(struct a64_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y,
 			    bool flags);
+void a64_branch(struct jit_code_buf *out, const struct a64_test *t, bool opposite, int32_t delta);
 void a64_control(struct a64_emit *e, uint32_t v, uint32_t block);
 void a64_call(struct a64_emit *e, uint32_t v);
 void a64_link(struct jit_code_buf *out, uint32_t at, uint64_t start, uint64_t to);
+
+/* a64_check.c */
+bool a64_check_init(struct a64_emit *e);
+void a64_check_enter(struct a64_emit *e); /* before the prologue */
+void a64_check(struct a64_emit *e, uint32_t v);
+bool a64_check_end(
+	struct a64_emit *e); /* after the function's code; false: a way out does not reach */
 
 #endif

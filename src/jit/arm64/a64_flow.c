@@ -67,7 +67,7 @@ struct a64_test a64_compare(struct a64_emit *e, enum ir_cc cc, int w, uint32_t x
 	return t;
 }
 
-static void branch(struct jit_code_buf *out, const struct a64_test *t, bool opposite, int32_t delta)
+void a64_branch(struct jit_code_buf *out, const struct a64_test *t, bool opposite, int32_t delta)
 {
 	switch (t->kind) {
 	case TEST_ALWAYS:
@@ -93,12 +93,12 @@ static void jump(struct a64_emit *e, const struct a64_test *t, bool opposite, ui
 	j->block = e->forward[block];
 	j->kind = (uint8_t)t->kind;
 	if (e->second && j->is_long && t->kind != TEST_ALWAYS) {
-		branch(e->out, t, !opposite, 8);
+		a64_branch(e->out, t, !opposite, 8);
 		t = &always;
 		opposite = false;
 	}
 	j->at = (uint32_t)e->out->len;
-	branch(e->out, t, opposite, 0);
+	a64_branch(e->out, t, opposite, 0);
 }
 
 void a64_control(struct a64_emit *e, uint32_t v, uint32_t block)

@@ -138,10 +138,12 @@ static void block_code(struct a64_emit *e, uint32_t k)
 		case IR_SELECT:
 			a64_value(e, v);
 			break;
-		case IR_CHECK: /* jit_target.checks is not set: nothing makes them */
+		case IR_CHECK:
 		case IR_GUARD:
 		case IR_SPEND:
 		case IR_FAULTED:
+			a64_check(e, v);
+			break;
 		case IR_COUNT:
 			break;
 		}
@@ -191,9 +193,11 @@ static bool patch_jumps(struct a64_emit *e)
 static bool write_once(struct a64_emit *e, size_t start)
 {
 	const struct jit_alloc *a = e->a;
+	bool good;
 
 	e->out->len = start;
 	e->njumps = 0;
+	a64_check_enter(e);
 	prologue(e);
 	a64_arguments(e);
 	for (uint32_t i = 0; i < a->nlayout; i++) {
@@ -208,7 +212,9 @@ static bool write_once(struct a64_emit *e, size_t start)
 				e->next = a->layout[n];
 		block_code(e, k);
 	}
-	return patch_jumps(e);
+	good = a64_check_end(e);
+	e->slow_long = !good;
+	return patch_jumps(e) && good;
 }
 
 static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
@@ -220,7 +226,7 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	e.offset = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.jumps = ARENA_ARRAY(a->arena, struct a64_jump, 2 * (size_t)a->nlayout + 2);
-	out->failed |= !e.offset || !e.forward || !e.jumps;
+	out->failed |= !e.offset || !e.forward || !e.jumps || !a64_check_init(&e);
 	if (out->failed)
 		return;
 	find_frame(&e);
@@ -293,4 +299,5 @@ const struct jit_target jit_arm64 = {
 	.prefers = prefers,
 	.emit = emit,
 	.link = a64_link,
+	.checks = true,
 };

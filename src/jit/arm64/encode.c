@@ -286,6 +286,11 @@ void a64_blr(struct jit_code_buf *out, int rn)
 	a64_word(out, 0xd63f0000 | regs(0, rn, 0));
 }
 
+void a64_br(struct jit_code_buf *out, int rn)
+{
+	a64_word(out, 0xd61f0000 | regs(0, rn, 0));
+}
+
 void a64_ret(struct jit_code_buf *out)
 {
 	a64_word(out, 0xd65f03c0);

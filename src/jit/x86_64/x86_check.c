@@ -66,25 +66,6 @@ static void address(struct x86_emit *e, const struct ir_ins *in)
 		x86_mov(e->out, 1, R11, base);
 }
 
-/* The value that an address comes from: sums lead back to what looks like a pointer. */
-static uint32_t root(const struct ir_fn *f, uint32_t v)
-{
-	for (int i = 0; i < 8 && (ir_is(f, v, IR_ADD) || ir_is(f, v, IR_SUB)); i++) {
-		const struct ir_ins *in = &f->ins[v];
-
-		v = ir_is(f, v, IR_ADD) && f->zero[in->a] >> 48 && !ir_is(f, in->b, IR_CONST) ?
-			    in->b :
-			    in->a;
-	}
-	return v;
-}
-
-static uint32_t window_of(const struct ir_fn *f, uint32_t v)
-{
-	v = root(f, v);
-	return ir_is(f, v, IR_ARG) ? 0 : 1 + v % (EXEC_WINDOWS - 1);
-}
-
 static int32_t window_at(uint32_t window)
 {
 	return RUN(checks.windows) + (int32_t)(window * sizeof(struct exec_window));
@@ -93,7 +74,7 @@ static int32_t window_at(uint32_t window)
 static void check(struct x86_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
-	int32_t window = window_at(window_of(e->f, in->a));
+	int32_t window = window_at(ir_check_window(e->f, in->a));
 	uint32_t first = e->nslow, place = ir_check_place(in);
 	bool write = place & EXEC_PLACE_WRITE;
 	int run;
@@ -117,7 +98,7 @@ static void check(struct x86_emit *e, uint32_t v)
 static void guard(struct x86_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
-	int32_t window = window_at(window_of(e->f, in->a));
+	int32_t window = window_at(ir_check_window(e->f, in->a));
 	uint32_t first = e->nslow, place = ir_check_place(in);
 	int run, reg = x86_target(e, v);
 
@@ -227,7 +208,7 @@ static uint32_t slow_way(struct x86_emit *e, const struct x86_slow *s, uint32_t 
 			x86_mov(e->out, 1, R11, reg);
 	} else {
 		address(e, in);
-		place |= window_of(e->f, in->a) << EXEC_PLACE_WINDOW;
+		place |= ir_check_window(e->f, in->a) << EXEC_PLACE_WINDOW;
 	}
 	run = x86_use(e, in->b, R10);
 	if (run != R10)
