@@ -62,7 +62,7 @@ vectors=(tests/cases/exec/*.data)
 		for test in "$programs"/unit/*_test; do
 			# the interpreter does not know which CPU it is
 			case $cpu-${test##*/} in
-			max-* | *-jit_* | *-vm_*) echo "$cpu $test" ;;
+			max-* | *-jit_[cft]* | *-vm_*) echo "$cpu $test" ;;
 			esac
 		done
 		echo "$cpu $programs/tools/difffuzz -a -n 1500"

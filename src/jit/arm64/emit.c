@@ -100,6 +100,7 @@ static void block_code(struct a64_emit *e, uint32_t k)
 		case IR_CONST:
 		case IR_ARG:
 		case IR_PHI:
+		case IR_COUNT:
 		case IR_SECOND: /* with its call */
 			break;
 		case IR_LOAD:
@@ -143,8 +144,6 @@ static void block_code(struct a64_emit *e, uint32_t k)
 		case IR_SPEND:
 		case IR_FAULTED:
 			a64_check(e, v);
-			break;
-		case IR_COUNT:
 			break;
 		}
 	}
