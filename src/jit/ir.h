@@ -239,7 +239,7 @@ struct jit_unit {
 	struct jit_known_call *calls;
 	struct arena *arena, *scratch; /* of the program; of the function at hand */
 	const struct exec_native *native;
-	bool has_callbacks, has_tails;
+	bool has_callbacks, has_tails, has_locals;
 	bool checked, moves; /* moves: a helper may take regions away */
 	bool keeps_args;     /* r1 to r5 survive helper calls */
 	const char *why;     /* it cannot be compiled */

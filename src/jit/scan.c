@@ -127,6 +127,7 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 
 	fn->uses_run |= needs_run(u, v);
 	u->has_tails |= v->tail_call;
+	u->has_locals |= v->op == ISA_CALL_LOCAL; /* perhaps of the entry itself */
 	if (v->op == ISA_LD_FUNC) {
 		u->has_callbacks = true;
 		u->funcs[u->func_of[jit_target_of(u, i)]].callback = true;
@@ -189,10 +190,8 @@ static bool spread(struct jit_unit *u, uint32_t number)
 
 static int assign_frames(struct jit_unit *u)
 {
-	bool changed = true, callees = false;
+	bool changed = true, callees = u->has_callbacks || u->has_locals;
 
-	for (uint32_t f = 1; f < u->nfuncs; f++)
-		callees |= u->funcs[f].reached;
 	for (uint32_t round = 0; callees && changed; round++) {
 		changed = false;
 		for (uint32_t f = 0; f < u->nfuncs; f++)
