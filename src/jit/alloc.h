@@ -21,6 +21,12 @@ struct jit_range {
 	uint32_t start, end; /* half open */
 };
 
+/* Bytes [start, end) from r1 on that the entry asks for. */
+struct jit_guard {
+	int32_t start, end;
+	bool asked;
+};
+
 struct jit_alloc {
 	struct ir_fn *f;
 	const struct jit_target *target;
@@ -44,7 +50,10 @@ struct jit_alloc {
 	/* checked code */
 	bool checked;
 	uint32_t frame; /* of run->stack */
-	uint64_t most; /* the entry of a program that does not count: instructions it takes at most */
+	/* the entry of a program that does not count: instructions that it takes at most */
+	uint64_t most;
+	struct jit_guard guards[2]; /* of the entry: to be read, to be written */
+	uint32_t twin;		    /* the function to run instead if they do not hold; 0: none */
 };
 
 /* The call at `at` (4 bytes) goes to function `to` of the program, or to an address. */
@@ -133,6 +142,8 @@ struct jit_target {
 
 extern const struct jit_target jit_x86_64, jit_arm64;
 
+/* guards.c: drops checks of the entry function for what it gives back; false: it leaves them. */
+bool jit_guards(struct ir_fn *f, struct jit_guard ret[2]);
 /* layout.c: splits edges, orders blocks, folds addresses. */
 int jit_layout(struct jit_alloc *a);
 /* live.c */

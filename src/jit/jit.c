@@ -97,20 +97,35 @@ static uint64_t call_native(const struct exec_native *native, struct exec_run *r
 	return r0;
 }
 
-static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_code_buf *out)
+/* Asks at the entry for what the function's checks ask for; a twin, behind all functions, keeps them. */
+static void guard_entry(struct jit_unit *u, struct jit_func *fn, struct jit_alloc *a)
+{
+	a->checked = u->checked;
+	a->frame = fn->frame;
+	if (!u->checked || fn != u->funcs || u->funcs[u->nfuncs].reached)
+		return;
+	a->most = fn->counts ? 0 : fn->most;
+	if (!a->f->fold || u->moves || fn->callback || !jit_guards(a->f, a->guards))
+		return;
+	a->twin = u->nfuncs;
+	u->funcs[u->nfuncs].reached = true;
+}
+
+/* The code is that of @as: @fn, or the twin of it. */
+static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_func *as,
+			    struct jit_code_buf *out)
 {
 	struct ir_fn f;
 	struct jit_alloc a = { .f = &f, .target = target_of(u->opts), .arena = u->scratch };
 	int r;
 
 	arena_reset(u->scratch, JIT_KEPT_SCRATCH);
-	a.checked = u->checked;
-	a.frame = fn->frame;
-	a.most = u->checked && fn == u->funcs && !fn->counts ? fn->most : 0;
 	a.features = u->opts->portable ? 0 : a.target->features();
 	r = jit_build(u, fn, u->scratch, &f);
 	if (r == 0)
 		r = jit_optimise(&f, u->scratch);
+	if (r == 0)
+		guard_entry(u, fn, &a);
 	if (r == 0 && u->opts->blind)
 		r = jit_blind(&f, u->scratch, &u->blind);
 	if (r == 0)
@@ -122,7 +137,7 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 	if (r == 0) {
 		while (out->len % 16 && out->len < out->room)
 			out->bytes[out->len++] = a.target->fill;
-		fn->code = (uint32_t)out->len;
+		as->code = (uint32_t)out->len;
 		jit_note(out, NOTE_FUNC, 0, fn->start);
 		a.target->emit(&a, out);
 		r = out->failed ? -ENOMEM : 0;
@@ -192,7 +207,7 @@ static int publish(struct jit_unit *u, const struct jit_code_buf *out, struct ji
 static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *jit)
 {
 	/* bytes an instruction becomes at most, with its share of prologues: only address space */
-	size_t most = (size_t)u->n * (u->opts->blind ? 320 : 160) + 4096;
+	size_t most = (size_t)u->n * (u->opts->blind || u->checked ? 480 : 160) + 4096;
 	int r = code_mem_alloc(u->opts->pool, most, &jit->mem);
 
 	if (r < 0)
@@ -200,7 +215,9 @@ static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *
 	code_mem_reach(&jit->mem, &out->lo, &out->hi);
 	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
 		if (u->funcs[f].reached)
-			r = compile_function(u, &u->funcs[f], out);
+			r = compile_function(u, &u->funcs[f], &u->funcs[f], out);
+	if (r == 0 && u->funcs[u->nfuncs].reached)
+		r = compile_function(u, u->funcs, &u->funcs[u->nfuncs], out);
 	write_thunk(u, out);
 	if (r == 0)
 		r = code_mem_fit(&jit->mem, out->len);
@@ -259,8 +276,8 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||
 			 jit_ops[u->view[i].op].kind == ISA_KIND_PACKET ||
 			 jit_ops[u->view[i].op].kind == ISA_KIND_JUMP_REG;
-	/* callx has two; hardened checks up to four a function */
-	out.fixes_room = 2 * calls + 4 * u->nfuncs;
+	/* callx has two; hardened checks up to four a function, the entry's guards four; a twin has as many again */
+	out.fixes_room = 2 * (2 * calls + 4 * u->nfuncs + 4);
 	out.fixes = ARENA_ARRAY(u->arena, struct jit_call_fix, out.fixes_room);
 	out.room = 256;
 	out.bytes = malloc(out.room);

@@ -77,7 +77,7 @@ static int find_functions(struct jit_unit *u)
 
 	for (uint32_t i = 0; i < u->n; i++)
 		count += u->view[i].func;
-	u->funcs = ARENA_ARRAY(u->arena, struct jit_func, count);
+	u->funcs = ARENA_ARRAY(u->arena, struct jit_func, count + 1); /* and a twin */
 	u->func_of = ARENA_ARRAY(u->arena, uint32_t, u->n);
 	if (!u->funcs || !u->func_of)
 		return -ENOMEM;

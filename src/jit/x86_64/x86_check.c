@@ -11,6 +11,7 @@
 #define RUN(field) ((int32_t)offsetof(struct exec_run, field))
 #define FAULT UINT32_MAX /* value of a struct x86_slow that leaves the function */
 #define ENTRY (UINT32_MAX - 1)
+#define GUARDS (UINT32_MAX - 3) /* and the one after: an entry's guard */
 
 static const uint8_t kept[] = { RAX, RCX, RDX, RSI, RDI, R8, R9, RBX };
 #define KEPT ((int32_t)sizeof(kept))
@@ -152,13 +153,40 @@ void x86_check(struct x86_emit *e, uint32_t v)
 	}
 }
 
+/* r11 = the start of what the entry asks for */
+static void guard_start(struct x86_emit *e, const struct jit_guard *g)
+{
+	x86_lea(e->out, 1, R11, at(e->a->target->args[1], g->start));
+}
+
+static void entry_guard(struct x86_emit *e, int write)
+{
+	const struct jit_guard *g = &e->a->guards[write];
+	int run = e->a->target->args[0];
+	uint32_t first = e->nslow;
+
+	guard_start(e, g);
+	x86_alu_rm(e->out, 1, ALU_SUB, R11,
+		   at(run, window_at(0) + (int32_t)offsetof(struct exec_window, base)));
+	x86_alu_ri(e->out, 1, ALU_ADD, R11, g->end - g->start);
+	leave(e, GUARDS + (uint32_t)write, COND_B);
+	x86_alu_rm(e->out, 1, ALU_CMP, R11,
+		   at(run, window_at(0) + (int32_t)offsetof(struct exec_window, size) + 8 * write));
+	leave(e, GUARDS + (uint32_t)write, COND_A);
+	come_back(e, first);
+}
+
 void x86_check_enter(struct x86_emit *e)
 {
 	e->nslow = 0;
-	if (!e->a->most)
-		return;
-	x86_alu_mi(e->out, 1, ALU_CMP, at(e->a->target->args[0], RUN(budget)), (int32_t)e->a->most);
-	leave(e, ENTRY, COND_B);
+	if (e->a->most) {
+		x86_alu_mi(e->out, 1, ALU_CMP, at(e->a->target->args[0], RUN(budget)),
+			   (int32_t)e->a->most);
+		leave(e, ENTRY, COND_B);
+	}
+	for (int write = 0; write < 2 && e->a->twin; write++)
+		if (e->a->guards[write].asked)
+			entry_guard(e, write);
 }
 
 /* Calls @fn(run in r10, value in r11, place, frame); the result in r11, and the zero flag of it. */
@@ -196,11 +224,19 @@ static const struct {
 };
 #define STUBS (sizeof(stubs) / sizeof(stubs[0]))
 
+/* Pushes the place and calls the stub. */
+static uint32_t call_stub(struct x86_emit *e, uint32_t place)
+{
+	x86_byte(e->out, 0x68); /* push */
+	x86_u32(e->out, place);
+	return far(e->out, -2);
+}
+
 /* The way through the stub; what the call to it must be landed on. */
 static uint32_t slow_way(struct x86_emit *e, const struct x86_slow *s, uint32_t *ret_fault)
 {
 	const struct ir_ins *in = &e->f->ins[s->value];
-	uint32_t place = ir_check_place(in), from, back;
+	uint32_t place = ir_check_place(in), from;
 	int run, reg = x86_target(e, s->value);
 
 	if (in->op == IR_SPEND) {
@@ -213,21 +249,49 @@ static uint32_t slow_way(struct x86_emit *e, const struct x86_slow *s, uint32_t 
 	run = x86_use(e, in->b, R10);
 	if (run != R10)
 		x86_mov(e->out, 1, R10, run);
-	x86_byte(e->out, 0x68); /* push */
-	x86_u32(e->out, place);
-	from = far(e->out, -2);
-	if (in->op == IR_SPEND)
-		*ret_fault = far(e->out, COND_E);
-	if (in->op == IR_SPEND)
-		x86_lea(e->out, 1, reg, at(R11, -1));
+	from = call_stub(e, place);
 	if (in->op == IR_CHECK) {
 		land(e->out, far(e->out, COND_NE), s->back);
 		*ret_fault = far(e->out, -1);
 		return from;
 	}
-	back = far(e->out, -1);
-	land(e->out, back, s->back);
+	if (in->op == IR_SPEND) {
+		*ret_fault = far(e->out, COND_E);
+		x86_lea(e->out, 1, reg, at(R11, -1));
+	}
+	land(e->out, far(e->out, -1), s->back);
 	return from;
+}
+
+/* At the entry all arguments are where they came: to the interpreter, or to the twin. */
+static uint32_t entry_way(struct x86_emit *e, const struct x86_slow *s)
+{
+	struct jit_code_buf *out = e->out;
+	uint32_t write = s->value - GUARDS, from;
+
+	if (s->value == ENTRY) {
+		x86_mov_imm(out, RAX, (uintptr_t)exec_interpret);
+		x86_through_rax(e, false);
+		return 0;
+	}
+	guard_start(e, &e->a->guards[write]);
+	x86_mov(out, 1, R10, e->a->target->args[0]);
+	from = call_stub(e, (uint32_t)(e->a->guards[write].end - e->a->guards[write].start) |
+				    (write ? EXEC_PLACE_WRITE : 0));
+	land(out, far(out, COND_NE), s->back);
+	x86_byte(out, 0xe9);
+	if (out->nfixes < out->fixes_room)
+		out->fixes[out->nfixes++] =
+			(struct jit_call_fix){ .at = (uint32_t)out->len, .to = e->a->twin };
+	else
+		out->failed = true;
+	x86_u32(out, 0);
+	return from;
+}
+
+static enum ir_op stub_of(const struct x86_emit *e, const struct x86_slow *s)
+{
+	return s->value >= GUARDS ? IR_GUARD : (enum ir_op)e->f->ins[s->value].op;
 }
 
 void x86_check_end(struct x86_emit *e)
@@ -245,16 +309,11 @@ void x86_check_end(struct x86_emit *e)
 			continue;
 		}
 		land(e->out, s->at, (uint32_t)e->out->len);
-		if (s->value == ENTRY) { /* the arguments are where they came */
-			x86_mov_imm(e->out, RAX, (uintptr_t)exec_interpret);
-			x86_through_rax(e, false);
-			continue;
-		}
-		from[i] = slow_way(e, s, &faults[i]);
+		from[i] = s->value >= GUARDS ? entry_way(e, s) : slow_way(e, s, &faults[i]);
 	}
 	for (uint32_t k = 0; k < STUBS && !e->out->failed; k++)
 		for (uint32_t i = 0; i < n; i++) {
-			if (!from[i] || e->f->ins[e->slow[i].value].op != stubs[k].op)
+			if (!from[i] || stub_of(e, &e->slow[i]) != (enum ir_op)stubs[k].op)
 				continue;
 			if (!calls[k]) {
 				calls[k] = (uint32_t)e->out->len;
@@ -277,7 +336,7 @@ void x86_check_end(struct x86_emit *e)
 /* Room for the ways out of line: two of an atomic check or a guard. */
 bool x86_check_init(struct x86_emit *e)
 {
-	uint32_t n = 1;
+	uint32_t n = 5; /* those of the entry */
 
 	if (!e->a->checked)
 		return true;
