@@ -493,7 +493,7 @@ static bool joins(const struct build *b, const struct span *s)
 	for (int e = 0; e < 2; e++)
 		if (s->succ[e] != NO_BLOCK && b->f->blocks[s->succ[e]].npreds != 1)
 			return true;
-	return false;
+	return s->last < b->u->n && b->u->view[s->last].op == ISA_JA_REG;
 }
 
 static void build_span(struct build *b, struct span *s, uint32_t *leaf)
