@@ -356,6 +356,31 @@ static void number(struct verifier *v, struct reg *dst, const struct scalar *src
 	}
 }
 
+/*
+ * A sign that was shifted down is 0 or all ones, and and-ed or or-ed it selects: walked on twice, as the kernel
+ * does. The way with 0 is put off.
+ */
+static int split(struct verifier *v, unsigned int d, const struct scalar *src)
+{
+	unsigned int op = insn(v)->code >> 4;
+	const struct scalar *s = &reg_at(v, d)->s;
+	bool all = s->smin == -1 && s->smax == 0;
+	bool half = !s->umin && s->umax == UINT32_MAX && s->s32_min == -1 && s->s32_max == 0;
+	struct scalar zero = scalar_const(0);
+	struct state *other;
+
+	if ((op != OP_AND && op != OP_OR) || !scalar_is_const(src) || (!all && !half))
+		return 0;
+	other = push_branch(v, v->at + 1, v->at);
+	if (!other)
+		return v->oom ? -ENOMEM : -E2BIG;
+	(void)scalar_alu(v->ops[v->at], &zero, src);
+	reg_scalar(&frame_own(v, other, other->cur)->regs[d], zero);
+	frame_own(v, v->st, v->st->cur);
+	reg_scalar(reg_at(v, d), scalar_const(all ? UINT64_MAX : UINT32_MAX));
+	return 0;
+}
+
 static int check_imm(struct verifier *v)
 {
 	const struct skep_insn *in = insn(v);
@@ -407,7 +432,10 @@ static int binary(struct verifier *v)
 		err = is_reg ? precise_reg(v, s) : 0;
 		return err < 0 ? err : move_pointer(v, *dst, *src, true);
 	}
-	number(v, dst, &src->s);
+	err = split(v, d, &src->s);
+	if (err < 0)
+		return err;
+	number(v, reg_at(v, d), &src->s);
 	return 0;
 }
 
