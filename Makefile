@@ -162,10 +162,11 @@ $(LIB): $(LIB_OBJ) $(O)/objects
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $(LIB_OBJ)
 
+# Not to be unloaded: the process may have its fault handlers (exec/guard.c).
 $(SHLIB): $(LIB_OBJ) $(O)/objects src/skep.map
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -shared -o $@ $(LIB_OBJ) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) \
-		-Wl,-soname,$(@F) -Wl,--version-script=src/skep.map -Wl,-z,defs $(LIB_LIBS)
+		-Wl,-soname,$(@F) -Wl,--version-script=src/skep.map -Wl,-z,defs -Wl,-z,nodelete $(LIB_LIBS)
 	@ln -sf $(@F) $(O)/libskep.so
 
 link = $(CC) -o $@ $(filter %.o,$^) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) $(LIB) $(LIB_LIBS)

@@ -81,6 +81,12 @@ if [ -n "$foreign" ]; then
 fi
 ok 'only skep_ names are exported'
 
+if ! readelf -d "$lib/libskep.so" | grep -q NODELETE; then
+	echo 'not ok a process that has its fault handlers can unload the library'
+	exit 1
+fi
+ok 'the library is not unloaded below its fault handlers'
+
 make -s uninstall "${to[@]}"
 left=$(find "$root/opt" ! -type d)
 if [ -n "$left" ]; then
