@@ -31,8 +31,9 @@ struct jit_alloc {
 	struct ir_fn *f;
 	const struct jit_target *target;
 	struct arena *arena;
-	uint32_t features;		 /* of the CPU, as the target knows them */
-	uint32_t *layout, nlayout;	 /* blocks in the order of the code */
+	uint32_t features;	   /* of the CPU, as the target knows them */
+	uint32_t *layout, nlayout; /* blocks in the order of the code */
+	uint32_t *sequence; /* in the order of positions: those of edges follow their branch */
 	uint32_t *block_pos, *block_end; /* by block */
 	uint32_t *pos;			 /* by value */
 	uint8_t *reg;			 /* by value; NO_REG: slot, or none */

@@ -230,7 +230,8 @@ static bool make_room(struct jit_alloc *a, uint32_t edges)
 			preds = f->blocks[k].pred + f->blocks[k].npreds;
 	list = ARENA_ARRAY(a->arena, uint32_t, preds + edges);
 	a->layout = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + edges);
-	if (!blocks || !list || !a->layout)
+	a->sequence = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + edges);
+	if (!blocks || !list || !a->layout || !a->sequence)
 		return false;
 	memcpy(blocks, f->blocks, f->nblocks * sizeof(*blocks));
 	memcpy(list, f->preds, preds * sizeof(*list));
@@ -243,7 +244,8 @@ static bool make_room(struct jit_alloc *a, uint32_t edges)
 static void order_blocks(struct jit_alloc *a, uint32_t edges)
 {
 	struct ir_fn *f = a->f;
-	uint32_t count = f->nblocks, *late = ARENA_ARRAY(a->arena, uint32_t, edges), nlate = 0;
+	uint32_t n = 0, count = f->nblocks, *late = ARENA_ARRAY(a->arena, uint32_t, edges),
+		 nlate = 0;
 
 	a->failed |= !late;
 	if (a->failed)
@@ -251,14 +253,14 @@ static void order_blocks(struct jit_alloc *a, uint32_t edges)
 	for (uint32_t k = 0; k < count; k++) {
 		if (!f->blocks[k].reached)
 			continue;
-		a->layout[a->nlayout++] = k;
+		a->layout[a->nlayout++] = a->sequence[n++] = k;
 		/* the second successor is where the branch falls to: its moves come first */
 		for (int e = 1; e >= 0 && f->blocks[k].succ[1] != NO_BLOCK; e--) {
 			uint32_t to = f->blocks[k].succ[e], edge;
 
 			if (!has_phis(f, to))
 				continue;
-			edge = split(a, k, e);
+			edge = a->sequence[n++] = split(a, k, e);
 			if (e == 0 && to > k)
 				late[nlate++] = edge;
 			else
@@ -307,7 +309,7 @@ static bool number_positions(struct jit_alloc *a)
 	if (!a->block_pos || !a->block_end || !a->pos)
 		return false;
 	for (uint32_t i = 0; i < a->nlayout; i++) {
-		uint32_t k = a->layout[i];
+		uint32_t k = a->sequence[i];
 
 		a->block_pos[k] = pos;
 		pos += 2;

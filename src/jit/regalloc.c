@@ -45,7 +45,7 @@ static bool find_events(struct scan *s)
 	if (!s->events)
 		return false;
 	for (uint32_t i = 0; i < a->nlayout && room; i++) {
-		const struct ir_block *b = &a->f->blocks[a->layout[i]];
+		const struct ir_block *b = &a->f->blocks[a->sequence[i]];
 
 		for (uint32_t v = b->start; v < b->end; v++) {
 			uint32_t mask = 0;
