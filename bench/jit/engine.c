@@ -71,12 +71,21 @@ static int compile(struct work *w, struct skep_error **reterr)
 {
 	static struct jit_pool *pool; /* as an embedder has one for all its programs */
 	struct jit_opts opts = { .mode = w->engine == ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED };
+	struct spec_fact *facts = NULL;
 	double ns[COMPILES];
 	struct jit_stats stats;
 
 	if (!pool && jit_pool_new(&pool, reterr) < 0)
 		return -ENOMEM;
 	opts.pool = pool;
+	if (w->engine == ENGINE_FACTS) {
+		facts = calloc(w->info.insns, sizeof(*facts));
+		if (!facts)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < w->info.insns; i++)
+			facts[i].flags = FACT_SAFE | (i ? 0 : FACT_BOUNDED);
+		opts.facts = facts;
+	}
 	for (int i = 0; i < COMPILES; i++) {
 		double start;
 		int r;
@@ -85,10 +94,13 @@ static int compile(struct work *w, struct skep_error **reterr)
 		w->jit = NULL;
 		start = now(CLOCK_MONOTONIC);
 		r = jit_new(w->prog, &opts, &w->jit, reterr);
-		if (r < 0)
+		if (r < 0) {
+			free(facts);
 			return r;
+		}
 		ns[i] = now(CLOCK_MONOTONIC) - start;
 	}
+	free(facts);
 	qsort(ns, COMPILES, sizeof(ns[0]), compare);
 	jit_stats(w->jit, &stats);
 	w->entry = jit_code(w->jit, NULL);
@@ -199,6 +211,7 @@ static int start(struct work *w, uint8_t *packet)
 					    .name = "packet" };
 
 	exec_run_start(&w->run, INT64_MAX);
+	exec_begin(w->prog, &w->run, (uint64_t)(uintptr_t)packet);
 	w->run.ctx_len = PACKET_SIZE;
 	exec_region_add(&w->run, &region);
 	return bench_tables_allow(&w->run);

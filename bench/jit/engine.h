@@ -21,6 +21,7 @@ enum engine {
 	ENGINE_CLANG,
 	ENGINE_JIT,
 	ENGINE_CHECKED,
+	ENGINE_FACTS, /* checked, with facts by construction */
 	ENGINE_INTERP,
 	ENGINE_KERNEL,
 	ENGINES
