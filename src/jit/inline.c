@@ -36,12 +36,41 @@ static bool decide_map(const struct jit_unit *u, struct jit_known_call *call,
 	return true;
 }
 
+/* Checked code takes a form when there is nothing to check: what the arguments point to lies in this frame. */
+static bool is_safe(const struct jit_unit *u, const struct jit_known_call *call)
+{
+	const struct spec_helper *row = u->view[call->insn].row;
+
+	for (int a = 0; a < 5; a++) {
+		int64_t off = (int64_t)call->arg[a].value;
+
+		switch ((int)row->args[a]) {
+		case ARG_NONE:
+		case ARG_ANY:
+			break;
+		case ARG_MAP:
+			if (!call->map)
+				return false;
+			break;
+		case ARG_MAP_KEY:
+		case ARG_MAP_VALUE:
+			if (call->arg[a].kind != KNOWN_FRAME || !call->bytes[a] ||
+			    off < -ISA_STACK_SIZE || off + call->bytes[a] > 0)
+				return false;
+			break;
+		default:
+			return false;
+		}
+	}
+	return true;
+}
+
 void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call)
 {
 	const struct helper_form *form = u->view[call->insn].form;
 	bool yes = false;
 
-	if (!form)
+	if (!form || (u->checked && !is_safe(u, call)))
 		return;
 	switch ((enum helper_form_kind)form->kind) {
 	case HELPER_FORM_NONE:

@@ -322,7 +322,7 @@ int jit_know(struct jit_unit *u)
 	uint32_t ncalls = 0;
 	int r = 0;
 
-	if (u->opts->no_optimise || u->opts->mode == JIT_CHECKED)
+	if (u->opts->no_optimise)
 		return 0;
 	u->call_of = ARENA_ARRAY(u->arena, uint32_t, u->n);
 	u->frame_off = ARENA_ARRAY(u->arena, int16_t, u->n);

@@ -226,6 +226,7 @@ static void twins(const char *text, uint64_t want, const char *error)
 		{ .mode = JIT_TRUSTED },
 		{ .mode = JIT_TRUSTED, .portable = true },
 		{ .mode = JIT_TRUSTED, .no_optimise = true },
+		{ .mode = JIT_CHECKED },
 	};
 
 	for (uint32_t cpu = 0; cpu < 6; cpu += 2) {
@@ -241,7 +242,8 @@ static void twins(const char *text, uint64_t want, const char *error)
 			struct outcome b = run_text(text, &variants[i], cpu);
 
 			/* loops in loops are compiled only when they are built in */
-			if (variants[i].no_optimise && !strcmp(b.id, "J0002"))
+			if ((variants[i].no_optimise || variants[i].mode == JIT_CHECKED) &&
+			    !strcmp(b.id, "J0002"))
 				continue;
 			CHECK_MSG(
 				a.r == b.r && a.r0 == b.r0 && a.digest == b.digest &&
@@ -508,6 +510,30 @@ static void test_loops(void)
 /* What the program may not do is told all the same. */
 static void test_refusals(void)
 {
+	/* what the form of a helper does not look at: the key outside of the frame, none at all, a map that is none */
+	static const struct row bad[] = {
+		{ "mov %r2, %r10\nadd %r2, -2\n" LOOK(2) "mov %r0, 0\nexit\n", 0 },
+		{ "mov %r2, %r10\nadd %r2, 8\n" LOOK(0) "mov %r0, 0\nexit\n", 0 },
+		{ "mov %r2, %r10\nadd %r2, -514\n" LOOK(2) "mov %r0, 0\nexit\n", 0 },
+		{ "mov %r2, 0\n" LOOK(0) "mov %r0, 0\nexit\n", 0 },
+		{ "mov %r2, %r1\nadd %r2, 62\n" LOOK(0) "mov %r0, 0\nexit\n", 0 },
+		{ KEY4(1) "mov %r3, %r10\nadd %r3, -4\n" UPDATE(2, 0) "mov %r0, 0\nexit\n", 0 },
+		{ KEY4(1) "mov %r1, 77\ncall 1\nmov %r0, 0\nexit\n", 0 },
+		{ KEY4(4) LOOK(0) "ldxdw %r0, [%r0+16]\nexit\n", 0 },
+		{ KEY4(5) LOOK(0) "ldxdw %r0, [%r0+0]\nexit\n", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		static const struct jit_opts checked = { .mode = JIT_CHECKED };
+		struct outcome a, b;
+
+		CHECK_CASE("%s", bad[i].text);
+		a = run_text(bad[i].text, NULL, 0);
+		b = run_text(bad[i].text, &checked, 0);
+		CHECK(a.r < 0);
+		CHECK_EQ_INT(b.r, a.r);
+		CHECK_EQ_STR(b.id, a.id);
+	}
 	twins(KEY4(2) VALUE8(7) UPDATE(8, 0) "exit\n", 0, "H0003");
 	twins(KEY4(2) DELETE(8) "exit\n", 0, "H0003");
 }
