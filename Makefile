@@ -337,4 +337,4 @@ help: ## this list
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_SRC:%.c=$(O)/obj/%.d) \
 	$(TOOL_SRC:%.c=$(O)/obj/%.d) $(BENCH_SRC:%.c=$(O)/obj/%.d) \
-	$(FUZZ_SRC:%.c=$(O)/obj/%.d) $(BPF_OBJ:=.d) $(WORK_BPF:=.d) $(JIT_BENCH_OBJ:.o=.d) $(JIT_BENCH_OBJ:=.d)
+	$(FUZZ_SRC:%.c=$(O)/obj/%.d) $(BPF_OBJ:=.d) $(WORK_BPF:=.d) $(JIT_BENCH_OBJ:.o=.d) $(JIT_BENCH_OBJ:=.d) $(MAP_BENCH_OBJ:.o=.d)

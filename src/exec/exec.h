@@ -168,6 +168,8 @@ struct exec_native {
 	uint64_t (*call)(const struct exec_native *native, struct exec_run *run, uint32_t insn,
 			 const uint64_t args[5]);
 	uint32_t frames; /* that the program needs */
+	uint32_t dirty;	 /* frames of them that it may write */
+	uint64_t entry;	 /* the code of its first function; 0: only `call` runs it */
 };
 
 /* What the hook knows about the moment of the event. All may be NULL: then 0, or -EINVAL as the kernel would. */
@@ -277,6 +279,8 @@ struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size);
  * helper's return value. When ok the caller returns that value.
  */
 struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
+/* The same for a caller that goes on there itself: ok is the code to call, as (run, ctx, run->ctx_len), or 0. */
+struct exec_pair exec_tail_code(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
 
 /* For helper bodies ------------------------------------------------------------------------------ */
 

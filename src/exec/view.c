@@ -137,3 +137,35 @@ struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uin
 	access_forget(run);
 	return ret;
 }
+
+static uint64_t call_entry(struct exec_run *run, uint64_t r1, uint64_t r2)
+{
+	const uint64_t args[5] = { r1, r2 };
+
+	return run->native->call(run->native, run, 0, args);
+}
+
+struct exec_pair exec_tail_code(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index)
+{
+	const uint64_t r[6] = { 0, ctx, map, index };
+	const struct exec_space_ops *ops = run->prog->space_ops;
+	struct exec_pair ret = { 0 };
+	const struct exec_prog *next = tail_target(run, r, &ret.value);
+	const struct exec_native *native;
+
+	if (!next)
+		return ret;
+	native = ops->native ? ops->native(run->prog->space, next) : NULL;
+	run->prog = next;
+	run->native = native;
+	if (!native || native->dirty) {
+		memset(run->stack, 0, ISA_STACK_SIZE);
+		run->dirty = ISA_MAX_FRAMES;
+	}
+	run->depth = native && native->frames ? native->frames - 1 : 0;
+	if (!native)
+		ret.ok = (uintptr_t)exec_interpret;
+	else
+		ret.ok = native->entry ? native->entry : (uintptr_t)call_entry;
+	return ret;
+}

@@ -159,6 +159,24 @@ static enum ir_cc condition(enum isa_op op, bool *wide, bool *imm)
 	}
 }
 
+/* Calls the code of another program, whose result is ours. */
+static uint32_t go_on_at(struct build *b, uint32_t code, uint32_t ctx)
+{
+	const struct ir_ins length = { .op = IR_LOAD,
+				       .w = 1,
+				       .x = 8,
+				       .a = b->run,
+				       .imm = offsetof(struct exec_run, ctx_len) };
+	uint32_t args[3] = { b->run, ctx };
+
+	ir_forget(b->f);
+	args[2] = ir_emit(b->f, length);
+	return ir_emit(
+		b->f,
+		(struct ir_ins){
+			.op = IR_CALL, .w = 1, .a = ir_args(b->f, args, 3), .b = 3, .c = code });
+}
+
 /* Packet loads and tail calls: the leaving block returns a value, the next span goes on. */
 static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 {
@@ -173,7 +191,7 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 		for (int r = 1; r <= 3; r++)
 			args[r] = build_get(b, r);
 		value = build_call_to(
-			b, b->u->checked ? (uintptr_t)exec_checked_tail : (uintptr_t)exec_tail,
+			b, b->u->checked ? (uintptr_t)exec_checked_tail : (uintptr_t)exec_tail_code,
 			args, 4, b->u->checked);
 	} else {
 		args[1] = ir_const(b->f, v->imm);
@@ -195,6 +213,8 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 	b->f->block = leaf;
 	b->f->blocks[leaf].start = b->f->n;
 	build_budget_out(b);
+	if (tail && !b->u->checked)
+		value = go_on_at(b, second, args[1]);
 	finish(b, (struct ir_ins){ .op = IR_RET, .w = 1, .a = value }, NO_BLOCK, NO_BLOCK);
 }
 

@@ -213,11 +213,11 @@ static inline uint32_t ir_check_place(const struct ir_ins *in)
 
 /* A function of the program while it is compiled. */
 struct jit_func {
-	uint32_t start, end; /* instructions */
-	uint32_t frame;	     /* of run->stack */
-	uint16_t live_in;    /* registers read before they are written */
-	bool uses_run;	     /* it or what it calls */
-	bool uses_stack;
+	uint32_t start, end;	  /* instructions */
+	uint32_t frame;		  /* of run->stack */
+	uint16_t live_in;	  /* registers read before they are written */
+	bool uses_run;		  /* it or what it calls */
+	bool uses_stack, touches; /* it names its frame; its code does, too */
 	bool reached, callback;
 	bool known, escaped; /* known.c: it was looked at; addresses of its frame are anywhere */
 	uint32_t code;	     /* offset in the program's code */

@@ -28,7 +28,7 @@ struct jit_prog {
 	struct code_mem mem;
 	enum jit_mode mode;
 	struct entry *entries; /* of functions, by instruction */
-	uint32_t nentries, dirty;
+	uint32_t nentries;
 	struct jit_stats stats;
 	struct jit_faults *faults;
 	struct jit_line *lines;
@@ -97,6 +97,16 @@ static uint64_t call_native(const struct exec_native *native, struct exec_run *r
 	return r0;
 }
 
+/* Is there memory of the frame that is not a variable? */
+static bool reads_stack(const struct ir_fn *f)
+{
+	for (uint32_t v = 1; v < f->n; v++)
+		if (ir_is(f, v, IR_LOAD) && f->ins[v].imm == offsetof(struct exec_run, stack) &&
+		    ir_is(f, f->ins[v].a, IR_ARG) && f->ins[f->ins[v].a].imm == RUN_ARG)
+			return true;
+	return false;
+}
+
 /* Asks at the entry for what the function's checks ask for; a twin, behind all functions, keeps them. */
 static void guard_entry(struct jit_unit *u, struct jit_func *fn, struct jit_alloc *a)
 {
@@ -134,6 +144,7 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 		r = jit_live(&a);
 	if (r == 0)
 		r = jit_registers(&a);
+	fn->touches = u->checked ? fn->uses_stack : r == 0 && reads_stack(&f);
 	if (r == 0) {
 		while (out->len % 16 && out->len < out->room)
 			out->bytes[out->len++] = a.target->fill;
@@ -242,9 +253,10 @@ static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
 			continue;
 		jit->entries[jit->nentries++] =
 			(struct entry){ u->funcs[f].start, u->funcs[f].code };
-		if (u->funcs[f].uses_stack && u->funcs[f].frame + 1 > jit->dirty)
-			jit->dirty = u->funcs[f].frame + 1;
+		if (u->funcs[f].touches && u->funcs[f].frame + 1 > jit->native.dirty)
+			jit->native.dirty = u->funcs[f].frame + 1;
 	}
+	jit->native.entry = jit->foreign ? 0 : (uintptr_t)jit->mem.start;
 	return 0;
 }
 
@@ -391,8 +403,7 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
 	exec_begin(jit->prog, run, ctx);
 	run->native = &jit->native;
 	run->depth = jit->native.frames ? jit->native.frames - 1 : 0;
-	if (jit->dirty > run->dirty)
-		run->dirty = jit->dirty;
+	run->dirty = jit->native.dirty; /* exec_begin() takes the interpreter's */
 	r0 = code_at(jit, 0)(run, ctx, run->ctx_len, 0, 0, 0);
 	r = exec_end(run, run->fault ? skep_error_code(run->fault) : 0, reterr);
 	if (r == 0)

@@ -92,7 +92,7 @@ static void prologue(struct x86_emit *e)
 	jit_note(e->out, NOTE_CFA, 0, cfa + e->frame);
 }
 
-void x86_epilogue(struct x86_emit *e)
+void x86_leave(struct x86_emit *e)
 {
 	uint32_t cfa = 8 + 8 * (uint32_t)__builtin_popcount(saved(e));
 
@@ -106,6 +106,11 @@ void x86_epilogue(struct x86_emit *e)
 			jit_note(e->out, NOTE_RESTORED, dwarf_of(r), 0);
 			jit_note(e->out, NOTE_CFA, 0, cfa -= 8);
 		}
+}
+
+void x86_epilogue(struct x86_emit *e)
+{
+	x86_leave(e);
 	x86_ret(e->out);
 	jit_note(e->out, NOTE_BACK, 0, 0);
 }

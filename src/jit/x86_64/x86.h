@@ -192,6 +192,7 @@ void x86_call(struct x86_emit *e, uint32_t v);
 void x86_through_rax(struct x86_emit *e, bool call);
 void x86_arguments(struct x86_emit *e);
 bool x86_edge_is_empty(const struct x86_emit *e, uint32_t block);
+void x86_leave(struct x86_emit *e); /* all of an epilogue but its return */
 void x86_epilogue(struct x86_emit *e);
 
 #endif

@@ -214,6 +214,19 @@ void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t 
 	}
 }
 
+/* Is it a call of what a value holds, whose result is returned? Then it is jumped to: a tail call. */
+static bool is_last(const struct x86_emit *e, uint32_t v)
+{
+	uint32_t next = v + 1;
+
+	if (!ir_is(e->f, v, IR_CALL) || !e->f->ins[v].c || e->out->harden || e->a->checked)
+		return false;
+	while (next < e->f->n && (ir_is(e->f, next, IR_NOP) || ir_is(e->f, next, IR_CONST)))
+		next++;
+	return next < e->f->n && ir_is(e->f, next, IR_RET) && e->f->ins[next].a == v &&
+	       e->f->home[next] == e->f->home[v];
+}
+
 void x86_control(struct x86_emit *e, uint32_t v, uint32_t block)
 {
 	const struct ir_ins *in = &e->f->ins[v];
@@ -221,7 +234,9 @@ void x86_control(struct x86_emit *e, uint32_t v, uint32_t block)
 	struct moves m;
 	enum x86_cond cc;
 
-	if (in->op == IR_RET) {
+	if (in->op == IR_RET && is_last(e, in->a)) {
+		return;
+	} else if (in->op == IR_RET) {
 		x86_copy(e, RAX, in->a);
 		x86_epilogue(e);
 	} else if (in->op == IR_JMP) {
@@ -313,6 +328,12 @@ void x86_call(struct x86_emit *e, uint32_t v)
 	if (in->op == IR_CALL && in->c)
 		add_move(e, &m, RAX, in->c);
 	write_moves(e, &m);
+	if (is_last(e, v)) {
+		x86_leave(e);
+		x86_rr(e->out, 0, 0xff, 4, RAX); /* jmp rax */
+		jit_note(e->out, NOTE_BACK, 0, 0);
+		return;
+	}
 	if (in->op == IR_CALL_LOCAL)
 		fix_later(e, 0xe8, (uint32_t)in->imm, 0);
 	else if (in->c)
