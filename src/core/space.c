@@ -120,7 +120,11 @@ static bool space_form(void *space, uint64_t addr, struct map_form *ret)
 {
 	const struct exec_map *m = space_map(space, addr);
 
-	return m && map_form(m->map, ret);
+	if (!m || !map_form(m->map, ret))
+		return false;
+	ret->native_at =
+		offsetof(struct core_prog, native); /* of what is in a prog array's slots */
+	return true;
 }
 
 const struct exec_space_ops core_space_ops = {

@@ -169,3 +169,30 @@ struct exec_pair exec_tail_code(struct exec_run *run, uint64_t ctx, uint64_t map
 		ret.ok = native->entry ? native->entry : (uintptr_t)call_entry;
 	return ret;
 }
+
+struct exec_pair exec_tail_quick(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,
+				 uint64_t slots, uint64_t shape)
+{
+	const uint64_t at = slots + (uint32_t)index * (shape >> 32 & 0xffff);
+	const struct exec_prog *prog = run->prog, *next;
+	const struct exec_native *native;
+	uint64_t object;
+
+	if ((uint32_t)index >= (uint32_t)shape || run->tail_calls >= ISA_MAX_TAIL_CALLS)
+		return exec_tail_code(run, ctx, map, index);
+	object = __atomic_load_n((const uint64_t *)(uintptr_t)at, __ATOMIC_ACQUIRE);
+	if (!object)
+		return (struct exec_pair){ .value = (uint64_t)-ENOENT };
+	native = *(const struct exec_native *const *)(uintptr_t)(object + (shape >> 48));
+	if (!native || !native->entry || native->dirty)
+		return exec_tail_code(run, ctx, map, index);
+	next = native->prog;
+	if (next->space != prog->space || next->prog_type != prog->prog_type ||
+	    next->needs & ~run->sampled)
+		return exec_tail_code(run, ctx, map, index);
+	run->tail_calls++;
+	run->prog = next;
+	run->native = native;
+	run->depth = native->frames ? native->frames - 1 : 0;
+	return (struct exec_pair){ .ok = native->entry };
+}

@@ -159,6 +159,21 @@ static enum ir_cc condition(enum isa_op op, bool *wide, bool *imm)
 	}
 }
 
+static uint32_t tail_call(struct build *b, uint32_t args[6])
+{
+	struct map_form form;
+
+	if (b->u->checked)
+		return build_call_to(b, (uintptr_t)exec_checked_tail, args, 4, true);
+	if (!b->f->fold || !ir_is(b->f, args[2], IR_CONST) ||
+	    !exec_view_form(b->u->prog, b->f->ins[args[2]].imm, &form) || !form.slots ||
+	    !form.native_at)
+		return build_call_to(b, (uintptr_t)exec_tail_code, args, 4, false);
+	args[4] = ir_const(b->f, form.slots);
+	args[5] = ir_const(b->f, EXEC_TAIL_SHAPE(&form));
+	return build_call_to(b, (uintptr_t)exec_tail_quick, args, 6, false);
+}
+
 /* Calls the code of another program, whose result is ours. */
 static uint32_t go_on_at(struct build *b, uint32_t code, uint32_t ctx)
 {
@@ -181,7 +196,7 @@ static uint32_t go_on_at(struct build *b, uint32_t code, uint32_t ctx)
 static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 {
 	const struct exec_view *v = &b->u->view[s->last];
-	uint32_t args[4] = { b->run }, value, second, zero = ir_const(b->f, 0);
+	uint32_t args[6] = { b->run }, value, second, zero = ir_const(b->f, 0);
 	bool tail = v->tail_call;
 
 	build_spend(b);
@@ -190,9 +205,7 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 		build_set_run(b, offsetof(struct exec_run, insn), ir_const(b->f, s->last), 4);
 		for (int r = 1; r <= 3; r++)
 			args[r] = build_get(b, r);
-		value = build_call_to(
-			b, b->u->checked ? (uintptr_t)exec_checked_tail : (uintptr_t)exec_tail_code,
-			args, 4, b->u->checked);
+		value = tail_call(b, args);
 	} else {
 		args[1] = ir_const(b->f, v->imm);
 		if (jit_ops[v->op].reads & ISA_USE_SRC)

@@ -6,6 +6,8 @@
  */
 #include "map/internal.h"
 
+#include <stddef.h>
+
 struct slot {
 	void *obj;
 	void (*put)(void *obj);
@@ -97,6 +99,14 @@ static int slot_remove(struct map *map, const void *key)
 	return old.obj ? 0 : -ENOENT;
 }
 
+static void form(const struct map *map, struct map_form *ret)
+{
+	ret->slots = (uintptr_t)((const struct slots *)map)->slot;
+	ret->slot_stride = sizeof(struct slot);
+	ret->count = map->attr.max_entries;
+}
+_Static_assert(offsetof(struct slot, obj) == 0, "as the form says");
+
 const struct map_ops map_progs_ops = {
 	.size = sizeof(struct slots),
 	.check = map_check_fds,
@@ -110,6 +120,7 @@ const struct map_ops map_progs_ops = {
 	.user_update = map_refuse_user_update,
 	.slot_update = slot_update,
 	.slot_find = slot_find,
+	.form = form,
 };
 
 static void *inner_lookup(struct map *map, const void *key, uint32_t cpu)

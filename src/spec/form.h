@@ -29,6 +29,12 @@ struct map_form {
 	bool array;
 	uint64_t base;
 	uint32_t count, stride, cpu_stride, cpus;
+	/*
+	 * Prog arrays: at slots + i * slot_stride, i < count, stands the address of an object or 0, and `native_at`
+	 * bytes into it that of its struct exec_native or 0.
+	 */
+	uint64_t slots;
+	uint16_t slot_stride, native_at;
 	struct map_form_fn lookup, update,
 		remove; /* a program that may not read or write it has none */
 };

@@ -3,6 +3,7 @@
  * Calls that the compiler builds in, against the interpreter, which calls the helpers' bodies: the same r0, memory,
  * maps and errors, for every program of the tables on fresh maps. Programs are ordinary; a row names what is special.
  */
+#include <stddef.h>
 #include <stdio.h>
 
 #include "check.h"
@@ -10,7 +11,21 @@
 #include "jit/jit.h"
 #include "map/map.h"
 
-enum { ARRAY, PERCPU, HASH4, HASH8, LRU, PERCPU_HASH, LONG_KEY, WIDE, RDONLY, SMALL, OUTER, MAPS };
+enum {
+	ARRAY,
+	PERCPU,
+	HASH4,
+	HASH8,
+	LRU,
+	PERCPU_HASH,
+	LONG_KEY,
+	WIDE,
+	RDONLY,
+	SMALL,
+	PROGS,
+	OUTER,
+	MAPS
+};
 
 static const struct map_attr attrs[MAPS] = {
 	[ARRAY] = { "array", MAP_ARRAY, 4, 16, 5, 0, .ncpus = 4 },
@@ -23,12 +38,20 @@ static const struct map_attr attrs[MAPS] = {
 	[WIDE] = { "wide", MAP_HASH, 4, 24, 4, 0, .ncpus = 4 },
 	[RDONLY] = { "rdonly", MAP_HASH, 4, 8, 4, MAP_F_RDONLY_PROG, .ncpus = 4 },
 	[SMALL] = { "small", MAP_ARRAY, 4, 2, 1, 0, .ncpus = 4 },
+	[PROGS] = { "progs", MAP_PROG_ARRAY, 4, 4, 4, 0, .ncpus = 4 },
 	[OUTER] = { "outer", MAP_ARRAY_OF_MAPS, 4, 4, 2, 0, .ncpus = 4, .inner = &attrs[ARRAY] },
 };
 
 #define MEM 64
 
+/* What stands in a prog array. */
+struct object {
+	const struct exec_prog *prog;
+	const struct exec_native *native;
+};
+
 struct space {
+	struct object objects[2];
 	struct map *maps[MAPS];
 	struct exec_map refs[MAPS];
 	uint8_t mem[MEM];
@@ -65,11 +88,31 @@ static bool space_value(void *space, uint64_t addr, struct exec_region *ret)
 
 static bool space_form(void *space, uint64_t addr, struct map_form *ret)
 {
-	return space_map(space, addr) && map_form((struct map *)(uintptr_t)addr, ret);
+	if (!space_map(space, addr) || !map_form((struct map *)(uintptr_t)addr, ret))
+		return false;
+	ret->native_at = offsetof(struct object, native);
+	return true;
+}
+
+static const struct exec_prog *space_tail(void *space, void *map, uint32_t index)
+{
+	const struct object *o = map_slot_get(map, index);
+
+	(void)space;
+	return o ? o->prog : NULL;
+}
+
+static const struct exec_native *space_native(void *space, const struct exec_prog *prog)
+{
+	const struct space *s = space;
+
+	return prog == s->objects[0].prog ? s->objects[0].native : s->objects[1].native;
 }
 
 static const struct exec_space_ops ops = { .map = space_map,
 					   .value = space_value,
+					   .tail = space_tail,
+					   .native = space_native,
 					   .form = space_form };
 
 static uint64_t host_task(void *ctx)
@@ -130,7 +173,7 @@ static uint64_t digest(const struct space *s)
 {
 	uint64_t sum = 0;
 
-	for (int i = 0; i < OUTER; i++) {
+	for (int i = 0; i < PROGS; i++) {
 		uint8_t key[16] = { 0 }, value[512] = { 0 };
 		const void *from = NULL;
 
@@ -158,41 +201,80 @@ struct outcome {
 	char id[16];
 };
 
-/* @opts NULL: interpreted. Addresses of maps in r0 differ between two runs, so programs return none. */
-static struct outcome run_text(const char *text, const struct jit_opts *opts, uint32_t cpu)
+static struct exec_prog *make_prog(struct space *s, const char *text)
 {
-	struct outcome out = { 0 };
 	struct exec_prog_opts o = { .prog_type = PROG_TRACEPOINT,
 				    .name = "inline",
 				    .space_ops = &ops };
 	uint64_t ptr[MAPS], value[MAPS];
 	struct exec_prog *prog = NULL;
 	struct skep_insn *insns = NULL;
-	struct jit_prog *jit = NULL;
-	struct skep_error *err = NULL;
-	struct exec_run run;
-	struct space s;
 	size_t n = 0;
 
-	space_init(&s, cpu);
 	for (int i = 0; i < MAPS; i++) {
-		ptr[i] = (uintptr_t)s.maps[i];
-		value[i] = map_direct_value(s.maps[i]);
+		ptr[i] = (uintptr_t)s->maps[i];
+		value[i] = map_direct_value(s->maps[i]);
 	}
-	out.r = skep_insn_assemble(text, &insns, &n, &err);
+	if (skep_insn_assemble(text, &insns, &n, NULL) < 0)
+		abort();
 	o.insns = insns;
 	o.ninsns = (uint32_t)n;
-	o.space = &s;
+	o.space = s;
 	o.map_ptr = ptr;
 	o.map_value = value;
 	o.nmaps = MAPS;
 	o.helpers = helper_table(&o.nhelpers);
 	o.forms = helper_forms();
-	if (out.r == 0)
-		out.r = exec_prog_new(&o, &prog, &err);
-	if (out.r == 0)
-		out.r = exec_run_init(&run, &err);
-	if (out.r < 0)
+	if (exec_prog_new(&o, &prog, NULL) < 0)
+		abort();
+	free(insns);
+	return prog;
+}
+
+/* The programs of one run. Slot 0 of the prog array holds the other one, slot 1 the program itself. */
+struct pair {
+	struct exec_prog *prog[2];
+	struct jit_prog *jit[2];
+};
+
+static int pair_init(struct space *s, const char *text, const char *other,
+		     const struct jit_opts *opts, struct pair *ret, struct skep_error **reterr)
+{
+	int r = 0;
+
+	*ret = (struct pair){ { make_prog(s, text), other ? make_prog(s, other) : NULL },
+			      { NULL } };
+	for (int i = 0; i < 2 && ret->prog[i]; i++) {
+		if (opts && r == 0 && !(i == 1 && s->cpu == 4)) /* there it stays interpreted */
+			r = jit_new(ret->prog[i], opts, &ret->jit[i], reterr);
+		s->objects[i] = (struct object){ ret->prog[i],
+						 ret->jit[i] ? jit_native(ret->jit[i]) : NULL };
+		map_slot_set(s->maps[PROGS], (uint32_t)!i, &s->objects[i], NULL);
+	}
+	return r;
+}
+
+static void pair_done(struct pair *p)
+{
+	for (int i = 0; i < 2; i++) {
+		jit_free(p->jit[i]);
+		exec_prog_free(p->prog[i]);
+	}
+}
+
+/* @opts NULL: interpreted. Addresses of maps in r0 differ between two runs, so programs return none. */
+static struct outcome run_pair(const char *text, const char *other, const struct jit_opts *opts,
+			       uint32_t cpu)
+{
+	struct outcome out = { 0 };
+	struct skep_error *err = NULL;
+	struct exec_run run;
+	struct space s;
+	struct pair p;
+
+	space_init(&s, cpu);
+	out.r = pair_init(&s, text, other, opts, &p, &err);
+	if (exec_run_init(&run, NULL) < 0)
 		abort();
 	exec_run_start(&run, 0);
 	run.host = &host;
@@ -203,24 +285,25 @@ static struct outcome run_text(const char *text, const struct jit_opts *opts, ui
 						     .kind = REGION_CTX,
 						     .writable = true,
 						     .name = "record" });
-	if (opts)
-		out.r = jit_new(prog, opts, &jit, &err);
 	if (out.r == 0)
-		out.r = opts ? jit_run(jit, &run, (uintptr_t)s.mem, &out.r0, &err) :
-			       exec(prog, &run, (uintptr_t)s.mem, &out.r0, &err);
+		out.r = opts ? jit_run(p.jit[0], &run, (uintptr_t)s.mem, &out.r0, &err) :
+			       exec(p.prog[0], &run, (uintptr_t)s.mem, &out.r0, &err);
 	if (err)
 		snprintf(out.id, sizeof(out.id), "%s", skep_error_id(err));
 	out.digest = digest(&s);
 	skep_error_free(err);
-	jit_free(jit);
 	exec_run_done(&run);
-	exec_prog_free(prog);
-	free(insns);
+	pair_done(&p);
 	space_done(&s);
 	return out;
 }
 
-static void twins(const char *text, uint64_t want, const char *error)
+static struct outcome run_text(const char *text, const struct jit_opts *opts, uint32_t cpu)
+{
+	return run_pair(text, NULL, opts, cpu);
+}
+
+static void twin_pairs(const char *text, const char *other, uint64_t want, const char *error)
 {
 	static const struct jit_opts variants[] = {
 		{ .mode = JIT_TRUSTED },
@@ -233,13 +316,13 @@ static void twins(const char *text, uint64_t want, const char *error)
 		struct outcome a;
 
 		CHECK_CASE("%.60s, CPU %u", text, cpu);
-		a = run_text(text, NULL, cpu);
+		a = run_pair(text, other, NULL, cpu);
 
 		CHECK_MSG(!strcmp(a.id, error ? error : ""), "interpreter: '%s'\n%s", a.id, text);
 		if (!error && cpu == 0)
 			CHECK_MSG(a.r0 == want, "interpreter: %lld\n%s", (long long)a.r0, text);
 		for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
-			struct outcome b = run_text(text, &variants[i], cpu);
+			struct outcome b = run_pair(text, other, &variants[i], cpu);
 
 			/* loops in loops are compiled only when they are built in */
 			if ((variants[i].no_optimise || variants[i].mode == JIT_CHECKED) &&
@@ -253,6 +336,11 @@ static void twins(const char *text, uint64_t want, const char *error)
 				a.digest == b.digest ? "" : ", memory differs", text);
 		}
 	}
+}
+
+static void twins(const char *text, uint64_t want, const char *error)
+{
+	twin_pairs(text, NULL, want, error);
 }
 
 /* The key is on the stack, of 4 bytes. */
@@ -347,10 +435,10 @@ static const struct row lookups[] = {
 	{ KEY4(2) LOOK(8) READ, 200 },
 	/* a map in a map: the inner one is not known */
 	{ KEY4(1) LOOK(
-		  10) "jeq %r0, 0, none\nmov %r1, %r0\nmov %r2, %r10\nadd %r2, -4\nstw [%r10-4], 2\n"
+		  11) "jeq %r0, 0, none\nmov %r1, %r0\nmov %r2, %r10\nadd %r2, -4\nstw [%r10-4], 2\n"
 		      "call 1\n" READ,
 	  200 },
-	{ KEY4(0) LOOK(10) "jeq %r0, 0, none\nmov %r0, 1\nnone: exit\n", 0 },
+	{ KEY4(0) LOOK(11) "jeq %r0, 0, none\nmov %r0, 1\nnone: exit\n", 0 },
 };
 
 #define VALUE8(v) "stdw [%r10-16], " #v "\nmov %r3, %r10\nadd %r3, -16\n"
@@ -507,6 +595,48 @@ static void test_loops(void)
 	      "H0003");
 }
 
+#define TAIL(slot) "mov %r1, %r6\nlddw %r2, map_idx 10\nmov %r3, " #slot "\ncall 12\n"
+
+static void test_tails(void)
+{
+	static const struct {
+		const char *text, *other;
+		uint64_t r0;
+	} rows[] = {
+		{ "mov %r6, %r1\nstdw [%r6+8], 1\n" TAIL(0) "stdw [%r6+8], 2\nmov %r0, 9\nexit\n",
+		  "ldxdw %r0, [%r1+8]\nadd %r0, 4\nstdw [%r1+16], 3\nexit\n", 5 },
+		{ "mov %r6, %r1\n" TAIL(2) "exit\n", "mov %r0, 1\nexit\n", (uint64_t)-2 },
+		{ "mov %r6, %r1\n" TAIL(4) "exit\n", "mov %r0, 1\nexit\n", (uint64_t)-2 },
+		{ "mov %r6, %r1\n" TAIL(-1) "exit\n", "mov %r0, 1\nexit\n", (uint64_t)-2 },
+		/* 33 times itself; there and back; the other has a stack, which is fresh */
+		{ "mov %r6, %r1\nldxb %r7, [%r6+8]\nadd %r7, 1\nstxb [%r6+8], %r7\n" TAIL(
+			  1) "ldxb %r1, [%r6+8]\nadd %r0, %r1\nexit\n",
+		  "mov %r0, 0\nexit\n", 9 + 34 - 40 },
+		{ "mov %r6, %r1\nldxb %r7, [%r6+8]\nadd %r7, 1\nstxb [%r6+8], %r7\n" TAIL(
+			  0) "exit\n",
+		  "mov %r6, %r1\nldxb %r7, [%r6+9]\nadd %r7, 1\nstxb [%r6+9], %r7\n" TAIL(
+			  1) "ldxb %r0, [%r6+8]\nldxb %r1, [%r6+9]\nadd %r0, %r1\nexit\n",
+		  9 + 17 + 10 + 17 },
+		{ "mov %r6, %r1\nstdw [%r10-8], 5\n" TAIL(0) "exit\n",
+		  "ldxdw %r0, [%r10-8]\nmov %r6, %r0\nstdw [%r10-8], 7\nmov %r1, %r10\nadd %r1, -8\n"
+		  "call local f\nadd %r0, %r6\nexit\nf: ldxdw %r0, [%r1+0]\nexit\n",
+		  7 },
+		/* the other one asks for the CPU, which this one does not */
+		{ "mov %r6, %r1\n" TAIL(0) "exit\n", "call 8\nadd %r0, 1\nexit\n", 1 },
+		/* it has what this one has in kept registers */
+		{ "mov %r6, %r1\nmov %r7, 7\nmov %r8, 8\nmov %r9, 9\ncall 8\nadd %r7, %r0\n" TAIL(
+			  3) "add %r0, %r7\nadd %r0, %r8\nadd %r0, %r9\nexit\n",
+		  "mov %r0, 1\nexit\n", 22 },
+		{ "mov %r6, %r1\n" TAIL(0) "exit\n",
+		  "mov %r6, %r1\ncall 8\nmov %r7, %r0\ncall 8\nadd %r7, %r0\nldxb %r0, [%r6+3]\n"
+		  "add %r0, %r7\nexit\n",
+		  4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		twin_pairs(rows[i].text, rows[i].other, rows[i].r0, NULL);
+}
+
 /* What the program may not do is told all the same. */
 static void test_refusals(void)
 {
@@ -560,4 +690,5 @@ static void test_helpers(void)
 }
 
 CHECK_MAIN({ "look-ups", test_lookups }, { "updates and deletions", test_updates },
-	   { "helpers", test_helpers }, { "refusals", test_refusals }, { "loops", test_loops })
+	   { "helpers", test_helpers }, { "refusals", test_refusals }, { "loops", test_loops },
+	   { "tail calls", test_tails })
