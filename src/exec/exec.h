@@ -268,24 +268,11 @@ int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint6
 /* What exec() does before and after the program. */
 void exec_begin(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx);
 int exec_end(struct exec_run *run, int r, struct skep_error **reterr);
+
 /* A value and whether there is one, in two registers. */
 struct exec_pair {
 	uint64_t value, ok;
 };
-/* LD_ABS and LD_IND: !ok outside the packet. */
-struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size);
-/*
- * bpf_tail_call in the program's first frame: ok when another program ran to its end (value: its r0), else the
- * helper's return value. When ok the caller returns that value.
- */
-struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
-/* The same for a caller that goes on there itself: ok is the code to call, as (run, ctx, run->ctx_len), or 0. */
-struct exec_pair exec_tail_code(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
-/* ... with a map whose form has slots, and EXEC_TAIL_SHAPE of it. */
-struct exec_pair exec_tail_quick(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,
-				 uint64_t slots, uint64_t shape);
-#define EXEC_TAIL_SHAPE(form) \
-	((form)->count | (uint64_t)(form)->slot_stride << 32 | (uint64_t)(form)->native_at << 48)
 
 /* For helper bodies ------------------------------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A decoded program as a compiler reads it (view.c). */
+/* A decoded program as a compiler reads it, and what its code calls (view.c). */
 #ifndef EXEC_VIEW_H
 #define EXEC_VIEW_H
 
@@ -37,5 +37,22 @@ bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t a
 /* The map whose pointer is @addr and how it is built in; NULL or false: there is none. */
 const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr);
 bool exec_view_form(const struct exec_prog *prog, uint64_t addr, struct map_form *ret);
+
+/* What compiled code calls ------------------------------------------------------------------------ */
+
+/* LD_ABS and LD_IND: !ok outside the packet. */
+struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size);
+/*
+ * bpf_tail_call in the program's first frame: ok when another program ran to its end (value: its r0), else the
+ * helper's return value. When ok the caller returns that value.
+ */
+struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
+/* The same for a caller that goes on there itself: ok is the code to call, as (run, ctx, run->ctx_len), or 0. */
+struct exec_pair exec_tail_code(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
+/* ... with a map whose form has slots, and EXEC_TAIL_SHAPE of it. */
+struct exec_pair exec_tail_quick(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,
+				 uint64_t slots, uint64_t shape);
+#define EXEC_TAIL_SHAPE(form) \
+	((form)->count | (uint64_t)(form)->slot_stride << 32 | (uint64_t)(form)->native_at << 48)
 
 #endif
