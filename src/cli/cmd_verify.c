@@ -197,6 +197,19 @@ static void print_json(struct out *o, const struct verdict *d)
 	out_json(o, j);
 }
 
+static void print_log(const struct out *o, char *log)
+{
+	for (char *line = log, *end; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		if (!end)
+			end = line + strlen(line) - 1;
+		else
+			*end = '\0';
+		out_text(o, line);
+		fputc('\n', o->f);
+	}
+}
+
 static void print_text(struct out *o, const struct verdict *d, const struct args *a)
 {
 	if (d->skipped)
@@ -220,7 +233,7 @@ static void print_text(struct out *o, const struct verdict *d, const struct args
 		fputs(text, o->f);
 	}
 	if (d->v.log)
-		out_text(o, d->v.log);
+		print_log(o, d->v.log);
 }
 
 static int report(const struct args *a, struct work *w)

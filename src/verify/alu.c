@@ -324,12 +324,20 @@ static int both_pointers(struct verifier *v)
 
 /* Numbers ----------------------------------------------------------------------------------------- */
 
-static bool oversized(const struct skep_insn *in, const struct scalar *count)
+/* The kernel computes these on known counts only, and never divides. */
+static bool is_given_up(const struct skep_insn *in, const struct scalar *src)
 {
-	unsigned int op = in->code >> 4;
-
-	return (op == OP_LSH || op == OP_RSH || op == OP_ARSH) &&
-	       count->umax >= (is_64(in) ? 64u : 32u);
+	switch (in->code >> 4) {
+	case OP_DIV:
+	case OP_MOD:
+		return true;
+	case OP_LSH:
+	case OP_RSH:
+	case OP_ARSH:
+		return !scalar_is_const(src) || src->umax >= (is_64(in) ? 64u : 32u);
+	default:
+		return false;
+	}
 }
 
 static void number(struct verifier *v, struct reg *dst, const struct scalar *src)
@@ -343,7 +351,7 @@ static void number(struct verifier *v, struct reg *dst, const struct scalar *src
 	dst->precise = false;
 	dst->id = 0;
 	dst->off = 0;
-	if (oversized(in, src)) { /* the kernel knows nothing of such a shift */
+	if (is_given_up(in, src)) {
 		dst->s = scalar_unknown();
 		if (!is_64(in))
 			dst->s = scalar_zext(&dst->s, 4);

@@ -299,9 +299,9 @@ static void equal_pointers(struct verifier *v, struct state *taken, struct state
 	if (!reg_is_pointer(&dst) || !reg_is_pointer(&src) || dst.type == T_BTF ||
 	    src.type == T_BTF)
 		return;
-	if (dst.flags & F_NULL && !(src.flags & F_NULL) && never_null(&src))
+	if (dst.flags & F_NULL && !(src.flags & F_NULL))
 		decide_null(v, eq, dst.id, 0, false);
-	else if (src.flags & F_NULL && !(dst.flags & F_NULL) && never_null(&dst))
+	else if (src.flags & F_NULL && !(dst.flags & F_NULL))
 		decide_null(v, eq, src.id, 0, false);
 }
 

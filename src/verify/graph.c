@@ -221,8 +221,11 @@ static void mark_points(struct verifier *v, uint32_t at)
 	enum isa_op op = v->ops[at];
 	uint32_t next[2];
 
-	if (isa_kind(op) == ISA_KIND_BRANCH)
+	if (isa_kind(op) == ISA_KIND_BRANCH) {
+		graph_next(v, at, next);
 		v->marks[at] |= AT_TARGET;
+		v->marks[next[0]] |= AT_TARGET;
+	}
 	if (op == ISA_JA || op == ISA_JA32) {
 		graph_next(v, at, next);
 		v->marks[next[0]] |= AT_TARGET;

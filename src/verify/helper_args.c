@@ -234,19 +234,15 @@ static int check_string(struct verifier *v, unsigned int regno)
 static int fixed(struct verifier *v, unsigned int regno, enum spec_arg arg, uint32_t size)
 {
 	const struct reg *r = reg_at(v, regno);
+	bool stack = r->type == T_STACK;
+	struct tnum t = tnum_add(r->s.t, tnum_const((uint64_t)(int64_t)r->off));
+	char text[TYPE_NAME];
+	int err = helper_memory(v, regno, size, writes(arg), raw(arg), false);
 
-	if (size == 8 || size == 4) {
-		struct tnum t = tnum_add(r->s.t, tnum_const((uint64_t)(int64_t)r->off));
-
-		if ((v->strict || r->type == T_STACK || true) && !tnum_is_aligned(t, size) &&
-		    (r->type == T_STACK || v->strict))
-			return reject(v, &ERR_ALIGN,
-				      "misaligned %saccess off (0x%llx; 0x%llx)+%d+%d size %u",
-				      r->type == T_STACK ? "stack " : "",
-				      (unsigned long long)r->s.t.value,
-				      (unsigned long long)r->s.t.mask, r->off, 0, size);
-	}
-	return helper_memory(v, regno, size, writes(arg), raw(arg), false);
+	if (err < 0 || !(stack || v->strict) || tnum_is_aligned(t, size))
+		return err;
+	return reject(v, &ERR_ALIGN, "misaligned %saccess off %s+%d+0 size %u",
+		      stack ? "stack " : "", tnum_name(r->s.t, text, sizeof(text)), r->off, size);
 }
 
 static int check_map(struct verifier *v, struct call *c, unsigned int regno)
@@ -369,6 +365,10 @@ int helper_argument(struct verifier *v, struct call *c, unsigned int regno)
 	enum spec_arg arg = c->proto->args[regno - 1];
 	struct reg *r = reg_at(v, regno);
 	int err;
+
+	if (c->map && arg == ARG_MAP_VALUE &&
+	    (c->map->type == MAP_SOCKMAP || c->map->type == MAP_SOCKHASH))
+		arg = ARG_SOCK; /* their values are sockets */
 
 	if (arg == ARG_NONE || (arg == ARG_MORE && r->type == T_NOT_INIT))
 		return 0;

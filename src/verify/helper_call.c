@@ -36,8 +36,7 @@ static int allowed(struct verifier *v, const struct spec_helper *h, int32_t id)
 
 static int in_lock(struct verifier *v, int32_t id)
 {
-	if (v->st->locks && id != HELPER_spin_lock && id != HELPER_spin_unlock &&
-	    id != HELPER_kptr_xchg)
+	if (v->st->locks && id != HELPER_spin_unlock && id != HELPER_kptr_xchg)
 		return reject(v, &ERR_CONTEXT,
 			      "function calls are not allowed while holding a lock");
 	return 0;

@@ -298,6 +298,7 @@ static inline bool logging(const struct verifier *v)
 {
 	return v->log_level & (VERIFY_LOG_PATH | VERIFY_LOG_ALL);
 }
+const char *tnum_name(struct tnum t, char *buf, size_t size);
 void log_insn(struct verifier *v, uint32_t at);
 void log_insn_text(struct verifier *v, uint32_t at, struct buf *out);
 void log_state(struct verifier *v, const struct state *st, uint32_t frame, bool all);

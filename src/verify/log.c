@@ -8,6 +8,7 @@
 #include "verify/state.h"
 
 #define INSN_COLUMN 40
+#define NAME_SIZE 80
 
 void say(struct verifier *v, const char *fmt, ...)
 {
@@ -95,6 +96,23 @@ const char *type_name(const struct verifier *v, enum reg_type type, unsigned int
 	return buf;
 }
 
+/* As the kernel prints it: a number, or value and mask. */
+const char *tnum_name(struct tnum t, char *buf, size_t size)
+{
+	struct buf b;
+
+	if (t.mask) {
+		snprintf(buf, size, "(0x%llx; 0x%llx)", (unsigned long long)t.value,
+			 (unsigned long long)t.mask);
+		return buf;
+	}
+	buf_init(&b);
+	scalar_print_unsigned(&b, t.value);
+	snprintf(buf, size, "%s", buf_str(&b));
+	buf_done(&b);
+	return buf;
+}
+
 static void add(struct buf *out, bool *first, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -137,8 +155,7 @@ static void print_map(struct buf *out, const struct reg *r, bool *first)
 	add(out, first, "vs=%u", r->map->value_size);
 }
 
-static void print_reg(struct verifier *v, const struct state *st, const struct reg *r,
-		      struct buf *out)
+static void print_reg(struct verifier *v, uint32_t frame, const struct reg *r, struct buf *out)
 {
 	char name[TYPE_NAME];
 	bool first = true;
@@ -149,7 +166,7 @@ static void print_reg(struct verifier *v, const struct state *st, const struct r
 	}
 	buf_adds(out, type_name(v, r->type, r->flags, name, sizeof(name)));
 	if (r->type == T_STACK) {
-		if (r->frame != st->cur)
+		if (r->frame != frame)
 			buf_printf(out, "[%u]", r->frame);
 		if (scalar_is_const(&r->s)) {
 			buf_printf(out, "%lld", (long long)(r->off + (int64_t)scalar_value(&r->s)));
@@ -212,7 +229,7 @@ static void print_special(struct buf *out, const struct slot *s, uint32_t i)
 	}
 }
 
-static void print_slot(struct verifier *v, const struct state *st, const struct slot *s, uint32_t i,
+static void print_slot(struct verifier *v, uint32_t frame, const struct slot *s, uint32_t i,
 		       struct buf *out)
 {
 	static const char marks[] = { '?', 'r', 'm', '0', 'd', 'i', 'f' };
@@ -234,7 +251,7 @@ static void print_slot(struct verifier *v, const struct state *st, const struct 
 	}
 	for (unsigned int b = 0; b < 8 && s->type[b] != SLOT_SPILL; b++)
 		buf_addc(out, marks[s->type[b]]);
-	print_reg(v, st, &s->spill, out);
+	print_reg(v, frame, &s->spill, out);
 }
 
 static void print_refs(const struct state *st, struct buf *out)
@@ -260,11 +277,11 @@ static void print_state(struct verifier *v, const struct state *st, uint32_t fra
 		if (f->regs[i].type == T_NOT_INIT || (!all && !(v->printed_regs[frame] & 1u << i)))
 			continue;
 		buf_printf(out, " R%u=", i);
-		print_reg(v, st, &f->regs[i], out);
+		print_reg(v, frame, &f->regs[i], out);
 	}
 	for (uint32_t i = 0; f->stack && i < f->stack->n; i++)
 		if (all || v->printed_slots[frame] & 1ull << i)
-			print_slot(v, st, &f->stack->slots[i], i, out);
+			print_slot(v, frame, &f->stack->slots[i], i, out);
 	print_refs(st, out);
 	buf_addc(out, '\n');
 	v->printed_regs[frame] = 0;
@@ -312,25 +329,26 @@ void log_changed(struct verifier *v)
 static const char *name_helper(void *ctx, int32_t id)
 {
 	const struct spec_helper *h = spec_helper(id);
+	char *name = ctx;
 
-	(void)ctx;
-	return h ? h->name : NULL;
-}
-
-static const char *name_kfunc(void *ctx, const struct skep_insn *in)
-{
-	const struct verifier *v = ctx;
-
-	return v->o->kernel_btf && in->imm > 0 && (uint32_t)in->imm < btf_count(v->o->kernel_btf) ?
-		       btf_name(v->o->kernel_btf, (uint32_t)in->imm) :
-		       NULL;
+	if (!h)
+		return "unknown";
+	snprintf(name, NAME_SIZE, "bpf_%s", h->name);
+	return name;
 }
 
 void log_insn_text(struct verifier *v, uint32_t at, struct buf *out)
 {
-	struct isa_names names = { .helper = name_helper, .kfunc = name_kfunc, .ctx = v };
+	const struct btf *b = v->o->kernel_btf;
+	const struct skep_insn *in = &v->insns[at];
+	char name[NAME_SIZE];
+	struct isa_names names = { .helper = name_helper, .ctx = name };
 
-	isa_print(out, &v->insns[at], v->n - at, at, SKEP_INSN_KERNEL, &names);
+	buf_printf(out, "(%02x) ", in->code);
+	if (v->ops[at] == ISA_CALL_KFUNC && b && in->imm > 0 && (uint32_t)in->imm < btf_count(b))
+		buf_printf(out, "call %s#%d", btf_name(b, (uint32_t)in->imm), in->imm);
+	else
+		isa_print(out, in, v->n - at, at, SKEP_INSN_KERNEL, &names);
 }
 
 static const char *base_name(const char *path)

@@ -204,6 +204,7 @@ static int aligned(struct verifier *v, const struct reg *r, const struct access 
 {
 	bool packet = reg_is_packet(r), strict = v->strict || a->once_strict;
 	int64_t fixed = (int64_t)r->off + a->off;
+	char text[TYPE_NAME];
 	struct tnum t;
 
 	if (r->type == T_ARENA)
@@ -217,13 +218,12 @@ static int aligned(struct verifier *v, const struct reg *r, const struct access 
 	t = tnum_add(r->s.t, tnum_const((uint64_t)fixed));
 	if (tnum_is_aligned(t, a->size))
 		return 0;
+	tnum_name(r->s.t, text, sizeof(text));
 	if (packet)
-		return reject(v, &ERR_ALIGN,
-			      "misaligned packet access off 2+%s0x%llx+%d+%d size %u", "",
-			      (unsigned long long)r->s.t.value, r->off, a->off, a->size);
-	return reject(v, &ERR_ALIGN, "misaligned %saccess off (0x%llx; 0x%llx)+%d+%d size %u",
-		      region_name(r), (unsigned long long)r->s.t.value,
-		      (unsigned long long)r->s.t.mask, r->off, a->off, a->size);
+		return reject(v, &ERR_ALIGN, "misaligned packet access off 2+%s+%d+%d size %u",
+			      text, r->off, a->off, a->size);
+	return reject(v, &ERR_ALIGN, "misaligned %saccess off %s+%d+%d size %u", region_name(r),
+		      text, r->off, a->off, a->size);
 }
 
 /* By type ----------------------------------------------------------------------------------------- */

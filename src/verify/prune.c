@@ -218,7 +218,7 @@ static bool slot_covers(const struct verifier *v, const struct slot *old, const 
 			return mode != EXACT;
 		return special(old, now, m);
 	}
-	if (mode != EXACT && slot_is_scalar(old) && all_misc(v, now) && now->type[0] == SLOT_MISC)
+	if (mode != EXACT && slot_is_scalar(old) && all_misc(v, now))
 		return covers(v, &old->spill, &misc, precise, m, mode);
 	if (mode != EXACT && all_misc(v, old) && old->type[0] == SLOT_MISC && slot_is_scalar(now))
 		return true;
@@ -392,8 +392,7 @@ static int on_the_way(struct verifier *v, struct state *old, bool *keep, bool fo
 		return 1;
 	if (marks & AT_CALLBACK && state_covers(v, old, now, WITHIN))
 		return 1;
-	if (!(marks & (AT_ITER | AT_CALLBACK)) && v->ops[v->at] != ISA_MAY_GOTO &&
-	    same_way(old, now) && !depths_differ(old, now) &&
+	if (!(marks & (AT_ITER | AT_CALLBACK)) && same_way(old, now) && !depths_differ(old, now) &&
 	    old->may_goto_depth == now->may_goto_depth &&
 	    old->callback_depth == now->callback_depth && state_covers(v, old, now, EXACT)) {
 		int r;
@@ -518,7 +517,10 @@ void widen_round(struct verifier *v, struct state *st, uint32_t at)
 {
 	const struct state *p;
 
-	for (p = st->parent; p; p = p->parent) {
+	p = st->parent;
+	if (p && v->at == at && p->insn == at) /* this round's own */
+		p = p->parent;
+	for (; p; p = p->parent) {
 		bool same = p->insn == at && p->cur == st->cur;
 
 		for (uint32_t i = 1; same && i <= p->cur; i++)

@@ -25,8 +25,10 @@ int resource_leak(struct verifier *v, const char *what, bool leaving_inner)
 			  st->refs[i].insn);
 		any = true;
 	}
-	if (any)
+	if (any) {
+		say(v, "%s would lead to reference leak\n", what);
 		return -EINVAL;
+	}
 	if (st->active_irq)
 		return reject(v, &ERR_CONTEXT,
 			      "%s cannot be used inside bpf_local_irq_save-ed region", what);

@@ -345,7 +345,7 @@ void slot_spill(struct slot *s, const struct reg *r, unsigned int size)
 	for (unsigned int i = 8; i > 8 - size; i--)
 		s->type[i - 1] = SLOT_SPILL;
 	for (unsigned int i = 8 - size; i > 0; i--)
-		if (s->type[i - 1] == SLOT_SPILL || (s->type[i - 1] == SLOT_ZERO))
+		if (s->type[i - 1] == SLOT_SPILL)
 			s->type[i - 1] = SLOT_MISC;
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "verify/contract.h"
+#include "verify/fields.h"
 #include "verify/facts.h"
 #include "verify/walk.h"
 
@@ -99,8 +100,7 @@ static int deepest(struct verifier *v, uint32_t func, uint32_t depth, uint32_t f
 			      "combined stack size of %u calls is %u. Too large", frames + 1,
 			      depth);
 	if (frames >= ISA_MAX_FRAMES)
-		return reject(v, &ERR_FRAMES, "the call stack of %u frames is too deep !",
-			      frames + 1);
+		return reject(v, &ERR_FRAMES, "the call stack of %u frames is too deep !", frames);
 	if (depth > *ret)
 		*ret = depth;
 	for (uint32_t i = v->funcs[func].start; i < v->funcs[func].end; i++) {
@@ -267,12 +267,28 @@ static uint64_t clock_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static void say_stats(struct verifier *v)
+{
+	const char *sep = "";
+
+	if (!(v->log_level & VERIFY_LOG_STATS))
+		return;
+	buf_printf(&v->log, "verification time %llu usec\nstack depth ",
+		   (unsigned long long)v->stats.time_ns / 1000);
+	for (uint32_t i = 0; i < v->nfuncs; i++, sep = "+")
+		buf_printf(&v->log, "%s%u", sep, v->funcs[i].depth);
+	buf_addc(&v->log, '\n');
+}
+
 static void finish(struct verifier *v, int err, struct verify_result *ret)
 {
-	say(v,
-	    "processed %u insns (limit %u) max_states_per_insn %u total_states %u peak_states %u mark_read %u\n",
-	    v->stats.insns_processed, v->insn_limit, v->stats.max_states_per_insn,
-	    v->stats.total_states, v->stats.peak_states, v->stats.mark_read);
+	say_stats(v);
+	if (v->log_level)
+		buf_printf(
+			&v->log,
+			"processed %u insns (limit %u) max_states_per_insn %u total_states %u peak_states %u mark_read %u\n",
+			v->stats.insns_processed, v->insn_limit, v->stats.max_states_per_insn,
+			v->stats.total_states, v->stats.peak_states, v->stats.mark_read);
 	if (v->o->log && v->log.len)
 		v->o->log(v->o->log_ctx, buf_str(&v->log), v->log.len);
 	v->stats.memory = v->arena.used;
