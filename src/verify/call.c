@@ -121,16 +121,7 @@ static int callback_result(struct verifier *v, const struct frame *callee)
 		return err;
 	if (r0->s.smin >= range->min && r0->s.smax <= range->max)
 		return 0;
-	if (scalar_is_unknown(&r0->s))
-		return reject(
-			v, &ERR_RETURN,
-			"At callback return the register R0 has unknown scalar value should have been in [%lld, %lld]",
-			(long long)range->min, (long long)range->max);
-	return reject(
-		v, &ERR_RETURN,
-		"At callback return the register R0 has smin=%lld smax=%lld should have been in [%lld, %lld]",
-		(long long)r0->s.smin, (long long)r0->s.smax, (long long)range->min,
-		(long long)range->max);
+	return out_of_range(v, "At callback return the register R0", r0, *range);
 }
 
 int call_return(struct verifier *v)

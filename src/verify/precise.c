@@ -400,12 +400,36 @@ int precise_slot(struct verifier *v, uint32_t frame, uint32_t slot)
 	return 0;
 }
 
+static void print_propagated(struct verifier *v, const struct back *b)
+{
+	for (uint32_t i = b->frame + 1; i--;) {
+		const char *sep = "";
+
+		if (!b->want.regs[i] && !b->want.slots[i])
+			continue;
+		say(v, "frame %u: propagating ", i);
+		for (unsigned int r = 0; r < FP; r++)
+			if (b->want.regs[i] & 1u << r) {
+				say(v, "%sr%u", sep, r);
+				sep = ",";
+			}
+		for (unsigned int s = 0; s < SLOTS; s++)
+			if (b->want.slots[i] & 1ull << s) {
+				say(v, "%sfp-%u", sep, 8 * (s + 1));
+				sep = ",";
+			}
+		say(v, "\n");
+	}
+}
+
 /* The path ends here because @equal covers it: what matters there matters here. */
 int precise_from(struct verifier *v, struct state *equal)
 {
 	struct back b = { .frame = v->st->cur };
 
 	b.want = equal->precise;
+	if (v->log_level & VERIFY_LOG_ALL)
+		print_propagated(v, &b);
 	if (!empty(&b))
 		walk_back(v, &b, v->prev, false);
 	return 0;

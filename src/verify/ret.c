@@ -72,8 +72,7 @@ bool contract_returns(const struct verifier *v, struct range *ret)
 	return true;
 }
 
-static int out_of_range(struct verifier *v, const char *what, const struct reg *r,
-			struct range range)
+int out_of_range(struct verifier *v, const char *what, const struct reg *r, struct range range)
 {
 	bool any = r->s.smin == INT64_MIN && r->s.smax == INT64_MAX;
 

@@ -99,6 +99,7 @@ int call_helper(struct verifier *v);
 int call_kfunc(struct verifier *v);
 int call_return(struct verifier *v);
 int check_return(struct verifier *v, const char *what);
+int out_of_range(struct verifier *v, const char *what, const struct reg *r, struct range range);
 int resource_leak(struct verifier *v, const char *what, bool leaving);
 int release_ref(struct verifier *v, uint32_t id);
 void clobber_caller_regs(struct verifier *v);
