@@ -203,7 +203,7 @@ static inline int check_main(const struct check_test *tests, size_t count, int a
 /* Of @n rounds of a long test those that an emulated CPU has the time for. */
 static inline int check_rounds(int n)
 {
-	return getenv("SKEP_EMULATED") ? n / 10 : n;
+	return getenv("SKEP_EMULATED") ? (n + 19) / 20 : n;
 }
 
 /* Leaves the test function: `if (!possible) CHECK_SKIP("why");` */
