@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# `skep exec` runs every instruction vector, ours and the conformance suite's.
+# `skep exec` runs every instruction vector, ours and the conformance suite's, given as bytes.
 
-exec tests/cases/run_exec
+exec tests/cases/run_exec --raw
