@@ -145,15 +145,51 @@ static int walk(struct verifier *v, const struct btf *b, uint32_t id, uint64_t o
 	return reject(v, &ERR_BTF_ACCESS, "types nest too deeply");
 }
 
-static unsigned int trust(struct verifier *v, const struct reg *r, unsigned int flags)
+/* Members that live as long as what they are in, without a tag that says so (bpf/kfuncs.rst, BTF_TYPE_SAFE_*). */
+static const struct {
+	const char *parent, *member;
+	unsigned int flags;
+} safe[] = {
+	{ "bpf_iter_meta", "seq", F_TRUSTED },
+	{ "bpf_iter__task", "meta", F_TRUSTED },
+	{ "linux_binprm", "file", F_TRUSTED },
+	{ "file", "f_inode", F_TRUSTED },
+	{ "socket", "sk", F_TRUSTED | F_NULL },
+	{ "dentry", "d_inode", F_TRUSTED | F_NULL },
+	{ "task_struct", "cpus_ptr", F_RCU },
+	{ "task_struct", "real_parent", F_RCU },
+	{ "task_struct", "group_leader", F_RCU },
+	{ "cgroup", "kn", F_RCU },
+	{ "css_set", "dfl_cgrp", F_RCU },
+	{ "cgroup_subsys_state", "cgroup", F_RCU },
+	{ "mm_struct", "exe_file", F_RCU | F_NULL },
+	{ "sk_buff", "sk", F_RCU | F_NULL },
+	{ "request_sock", "sk", F_RCU | F_NULL },
+};
+
+static unsigned int safe_flags(const struct found *f)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(safe); i++)
+		if (strcmp(f->parent, safe[i].parent) == 0 &&
+		    strcmp(f->member, safe[i].member) == 0)
+			return safe[i].flags;
+	return 0;
+}
+
+static unsigned int trust(struct verifier *v, const struct reg *r, const struct found *found)
+{
+	unsigned int flags = found->flags, keep = safe_flags(found);
 	bool trusted = r->flags & F_TRUSTED || r->ref, rcu = v->st->rcu || !v->st->sleepable;
 
 	if (r->flags & F_UNTRUSTED)
 		return F_UNTRUSTED;
 	if (!trusted && !(r->flags & F_RCU))
 		return flags & (F_USER | F_PERCPU);
+	if (keep & F_TRUSTED && trusted)
+		return keep;
 	if (rcu && !(r->flags & F_NULL)) {
+		if (keep & F_RCU)
+			return keep | (flags & F_PERCPU);
 		if (flags & F_RCU)
 			return F_RCU | F_NULL | (flags & F_PERCPU);
 		return flags & (F_USER | F_PERCPU);
@@ -247,7 +283,7 @@ int btf_object_access(struct verifier *v, const struct access *a)
 	err = walk(v, r->btf, r->btf_id, (uint64_t)off, a->size, &found);
 	if (err < 0 || a->write || a->value < 0)
 		return err;
-	flags = trust(v, r, found.flags);
+	flags = trust(v, r, &found);
 	dst = reg_at(v, (unsigned int)a->value);
 	if (found.type && !(r->flags & F_ALLOC)) {
 		const struct btf *b = r->btf;

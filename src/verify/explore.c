@@ -4,6 +4,7 @@
  * ended or one is refused. Each function that is checked by itself is walked from its own start.
  */
 #include "verify/contract.h"
+#include "verify/helpers.h"
 #include "verify/walk.h"
 
 uint32_t next_id(struct verifier *v)
@@ -97,6 +98,7 @@ static void forget_packet(struct verifier *v, struct reg *r, void *ctx)
 void invalidate_packets(struct verifier *v)
 {
 	state_each_reg(v, v->st, forget_packet, NULL);
+	dynptr_packet_moved(v);
 }
 
 /* Instructions ------------------------------------------------------------------------------------ */

@@ -348,7 +348,8 @@ int call_helper(struct verifier *v)
 		  id == HELPER_skc_to_unix_sock || id == HELPER_skc_to_mptcp_sock) &&
 		 id != HELPER_get_listener_sock)
 		reg_at(v, 0)->ref = id == HELPER_dynptr_data ? c.dynptr_ref : c.ref;
-	if (c.proto->flags & HELPER_F_CHANGES)
+	if (c.proto->flags & HELPER_F_CHANGES ||
+	    (id == HELPER_dynptr_write && (c.dynptr == DYNPTR_SKB || c.dynptr == DYNPTR_SKB_META)))
 		invalidate_packets(v);
 	return 0;
 }

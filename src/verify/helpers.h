@@ -32,6 +32,8 @@ int object_timer(struct verifier *v, struct call *c, unsigned int regno);
 int object_kptr_slot(struct verifier *v, struct call *c, unsigned int regno);
 int object_btf(struct verifier *v, struct call *c, unsigned int regno, enum spec_arg arg);
 int dynptr_argument(struct verifier *v, struct call *c, unsigned int regno, enum spec_arg arg);
+void dynptr_forget(struct verifier *v, uint32_t id);
+void dynptr_packet_moved(struct verifier *v);
 /* A new dynptr on the stack, where the register points. */
 int dynptr_make(struct verifier *v, unsigned int regno, enum dynptr_type type);
 /* callback.c */

@@ -38,19 +38,17 @@ static int allowed(struct verifier *v, struct kcall *k)
 /* Those that need more than flags and BTF say, and are not served. */
 static int served(struct verifier *v, const struct kcall *k)
 {
-	static const char *const not [] = {
+	static const char *const unserved[] = {
 		"bpf_obj_new_impl",  "bpf_percpu_obj_new_impl",
 		"bpf_obj_drop_impl", "bpf_percpu_obj_drop_impl",
 		"bpf_list_",	     "bpf_rbtree_",
 		"bpf_refcount_",     "bpf_throw",
 		"bpf_res_spin_",     "bpf_local_irq_",
 		"bpf_wq_",	     "bpf_task_work_",
-		"bpf_dynptr_slice",  "bpf_arena_",
-		"bpf_rdonly_cast",   "bpf_cast_to_kern_ctx",
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(not ); i++)
-		if (strncmp(k->name, not [i], strlen(not [i])) == 0)
+	for (size_t i = 0; i < ARRAY_SIZE(unserved); i++)
+		if (strncmp(k->name, unserved[i], strlen(unserved[i])) == 0)
 			return reject(v, &ERR_UNSERVED,
 				      "calls of kernel functions are not verified: %s", k->name);
 	return 0;
@@ -131,6 +129,10 @@ static int special_result(struct verifier *v, const struct kcall *k)
 	else if (strncmp(k->name, "bpf_dynptr_slice", 16) != 0)
 		return 0;
 	if (strncmp(k->name, "bpf_dynptr_slice", 16) == 0) {
+		if (kfunc_is(k, "bpf_dynptr_slice_rdwr") && k->dynptr == DYNPTR_SKB &&
+		    !mem_packet_writable(v, true))
+			return reject(v, &ERR_DYNPTR,
+				      "the prog does not allow writes to packet data");
 		reg_pointer(r, T_MEM, kfunc_is(k, "bpf_dynptr_slice") ? F_NULL | F_RDONLY : F_NULL);
 		r->mem_size = (uint32_t)k->size;
 		r->dynptr_id = k->dynptr_id;

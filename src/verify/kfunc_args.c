@@ -76,6 +76,10 @@ static bool fits(const struct btf *b, uint32_t id, const struct btf *want_btf, u
 	size_t n = strlen(name);
 
 	id = btf_strip_all(b, id);
+	/* the kernel's own type of a context stands for what programs see of it */
+	if ((strcmp(name, "__sk_buff") == 0 && strcmp(btf_name(b, id), "sk_buff") == 0) ||
+	    (strcmp(name, "xdp_md") == 0 && strcmp(btf_name(b, id), "xdp_buff") == 0))
+		return true;
 	if (strncmp(btf_name(b, id), name, n) == 0 &&
 	    (!btf_name(b, id)[n] || (!strict && strncmp(btf_name(b, id) + n, "___", 3) == 0)))
 		return true;
@@ -217,7 +221,11 @@ static int context(struct verifier *v, uint32_t i)
 
 static int map(struct verifier *v, uint32_t i)
 {
-	if (reg_at(v, i + 1)->type != T_MAP_PTR)
+	const struct reg *r = reg_at(v, i + 1);
+	bool object = r->type == T_BTF && r->btf == v->o->kernel_btf &&
+		      strcmp(btf_name(r->btf, r->btf_id), "bpf_map") == 0;
+
+	if (r->type != T_MAP_PTR && !(object && r->flags & F_TRUSTED && !(r->flags & F_NULL)))
 		return reject(v, &ERR_ARGUMENT, "pointer in R%u isn't map pointer", i + 1);
 	return 0;
 }

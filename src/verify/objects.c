@@ -206,6 +206,36 @@ static bool is_dynptr(const struct verifier *v, uint32_t frame, uint32_t slot)
 	       st->slots[slot - 1].type[0] == SLOT_DYNPTR && st->slots[slot].spill.first;
 }
 
+static void forget_slice(struct verifier *v, struct reg *r, void *ctx)
+{
+	const uint32_t *id = ctx;
+
+	(void)v;
+	if (r->type == T_MEM && r->dynptr_id == *id && *id)
+		reg_unknown(r);
+}
+
+/* What was read of a dynptr is void when the dynptr is. */
+void dynptr_forget(struct verifier *v, uint32_t id)
+{
+	state_each_reg(v, v->st, forget_slice, &id);
+}
+
+/* The packet may lie elsewhere: so do the slices of its dynptrs. */
+void dynptr_packet_moved(struct verifier *v)
+{
+	for (uint32_t f = 0; f <= v->st->cur; f++)
+		for (uint32_t i = 0; v->st->frames[f]->stack && i < v->st->frames[f]->stack->n;
+		     i++) {
+			const struct slot *s = &v->st->frames[f]->stack->slots[i];
+
+			if (s->type[0] == SLOT_DYNPTR && s->spill.first &&
+			    (s->spill.dynptr == DYNPTR_SKB || s->spill.dynptr == DYNPTR_XDP ||
+			     s->spill.dynptr == DYNPTR_SKB_META))
+				dynptr_forget(v, s->spill.id);
+		}
+}
+
 static int make_dynptr(struct verifier *v, struct call *c, unsigned int regno,
 		       enum dynptr_type type)
 {
@@ -225,6 +255,7 @@ static int make_dynptr(struct verifier *v, struct call *c, unsigned int regno,
 			continue;
 		if (st->slots[i].spill.ref)
 			return reject(v, &ERR_DYNPTR, "cannot overwrite referenced dynptr");
+		dynptr_forget(v, st->slots[i].spill.id);
 		s = slots_own(v, v->st, frame, i + 2);
 		if (s[i].spill.first)
 			memset(&s[i - 1], 0, sizeof(*s));
@@ -253,15 +284,6 @@ static int make_dynptr(struct verifier *v, struct call *c, unsigned int regno,
 		touch_slot(v, frame, i);
 	}
 	return 0;
-}
-
-static void forget_slice(struct verifier *v, struct reg *r, void *ctx)
-{
-	const uint32_t *id = ctx;
-
-	(void)v;
-	if (r->type == T_MEM && r->dynptr_id == *id && *id)
-		reg_unknown(r);
 }
 
 static void end_dynptr(struct verifier *v, uint32_t ref)

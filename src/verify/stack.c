@@ -3,7 +3,7 @@
  * The stack of a frame: 8-byte slots, each spilled register, number or bytes. A spill keeps what is known of the register;
  * a store through a pointer with an unknown part makes every byte that it may touch unknown.
  */
-#include "verify/walk.h"
+#include "verify/helpers.h"
 
 static struct reg *pointer(struct verifier *v, const struct access *a)
 {
@@ -107,6 +107,8 @@ static int disturb_special(struct verifier *v, uint32_t frame, uint32_t i, bool 
 	first = s->spill.first ? &s->spill : &f->stack->slots[i + 1].spill;
 	if (first->ref || first->dynptr == DYNPTR_RINGBUF)
 		return reject(v, &ERR_DYNPTR, "cannot overwrite referenced dynptr");
+	dynptr_forget(v, first->id);
+	s = &v->st->frames[frame]->stack->slots[i];
 	/* both halves lose their meaning */
 	for (int k = 0; k < 2; k++) {
 		struct slot *own = slots_own(v, v->st, frame, i + 2);
