@@ -3,6 +3,8 @@
 #include "verify/fields.h"
 #include "verify/helpers.h"
 
+#define KEY_SIZE 4 /* of an array */
+
 static int allowed(struct verifier *v, const struct spec_helper *h, int32_t id)
 {
 	if (!h)
@@ -89,6 +91,7 @@ static int by_helper(struct verifier *v, struct call *c)
 static bool known_key(struct verifier *v, const struct call *c)
 {
 	const struct reg *r = reg_at(v, 2);
+	unsigned int first, zeros = 0, spilled = 0;
 	const struct stack *st;
 	const struct slot *s;
 	int64_t off;
@@ -101,23 +104,24 @@ static bool known_key(struct verifier *v, const struct call *c)
 		return false;
 	off = r->off + (int64_t)scalar_value(&r->s);
 	i = (uint32_t)((-off - 1) / 8);
+	first = (unsigned int)(-off - 1) % 8;
 	st = v->st->frames[r->frame]->stack;
-	if (!st || i >= st->n)
+	if (off >= 0 || !st || i >= st->n)
 		return false;
 	s = &st->slots[i];
-	if (off % 8 == 0 && slot_is_spill(s)) {
-		if (s->type[4] != SLOT_SPILL || s->spill.type != T_SCALAR ||
-		    !scalar_is_const(&s->spill.s) ||
-		    (s->type[3] == SLOT_SPILL && s->spill.s.t.value >> 32))
-			return false;
-		key = (uint32_t)scalar_value(&s->spill.s);
-		precise_slot(v, r->frame, i);
-		return key < c->map->max_entries;
-	}
-	for (unsigned int b = 0; b < 4; b++)
-		if (s->type[(unsigned int)(-off - 1) % 8 - b] != SLOT_ZERO)
-			return false;
-	return c->map->max_entries > 0;
+	while (zeros <= first && s->type[first - zeros] == SLOT_ZERO)
+		zeros++;
+	if (zeros >= KEY_SIZE)
+		return c->map->max_entries > 0;
+	/* a number that was stored with the key's size, or the upper half of one of twice that */
+	while (spilled <= first && s->type[first - spilled] == SLOT_SPILL)
+		spilled++;
+	if (spilled != KEY_SIZE || !slot_is_spill(s) || s->spill.type != T_SCALAR ||
+	    !scalar_is_const(&s->spill.s))
+		return false;
+	key = scalar_value(&s->spill.s);
+	precise_slot(v, r->frame, i);
+	return key < c->map->max_entries;
 }
 
 static void remember_map(struct verifier *v, const struct call *c)

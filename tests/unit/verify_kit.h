@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text cases of the verifier, tests/cases/verify/<topic>.txt: programs in the assembler's notation with what the verifier has to say.
+ *
+ *	== name of the case
+ *	type xdp				program type (socket_filter)
+ *	map array 4 48 1 [flags]		maps[0], maps[1]...: type, key, value, entries
+ *	strict, nobody				BPF_F_STRICT_ALIGNMENT; a loader without capabilities
+ *	accept		or	reject words of the message
+ *	r0 = 0
+ *	exit
+ *
+ */
+#ifndef TESTS_UNIT_VERIFY_KIT_H
+#define TESTS_UNIT_VERIFY_KIT_H
+
+#include <dirent.h>
+
+#include "check.h"
+#include "skep/insn.h"
+#include "verify/verify.h"
+
+#define KIT_DIR "tests/cases/verify"
+#define KIT_MAPS 8
+
+struct kit_case {
+	char name[128], reject[256], file[128];
+	bool accept;
+	int type;
+	uint32_t flags, caps, nmaps;
+	struct verify_map maps[KIT_MAPS];
+	struct skep_insn *insns;
+	size_t n;
+};
+
+typedef void (*kit_fn)(struct kit_case *c);
+
+static inline int kit_prog_type(const char *name)
+{
+	for (int i = 1; i < PROG_TYPE_COUNT; i++)
+		if (spec_prog_type_name(i) && strcmp(spec_prog_type_name(i), name) == 0)
+			return i;
+	return 0;
+}
+
+static inline bool kit_header(struct kit_case *c, const char *line)
+{
+	char name[32];
+	uint32_t k, v, n, flags = 0;
+
+	if (sscanf(line, "type %31s", name) == 1) {
+		c->type = kit_prog_type(name);
+	} else if (sscanf(line, "map %31s %u %u %u %u", name, &k, &v, &n, &flags) >= 4 &&
+		   c->nmaps < KIT_MAPS) {
+		c->maps[c->nmaps++] =
+			(struct verify_map){ .name = "m",
+					     .type = (uint32_t)spec_map_type_find(name),
+					     .key_size = k,
+					     .value_size = v,
+					     .max_entries = n,
+					     .flags = flags };
+	} else if (strcmp(line, "strict") == 0) {
+		c->flags |= VERIFY_F_STRICT_ALIGNMENT;
+	} else if (strcmp(line, "nobody") == 0) {
+		c->caps = 0;
+	} else if (strcmp(line, "accept") == 0) {
+		c->accept = true;
+	} else if (strncmp(line, "reject ", 7) == 0) {
+		snprintf(c->reject, sizeof(c->reject), "%s", line + 7);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* One case from its text, which is cut into lines. */
+static inline void kit_one(char *text, const char *file, kit_fn fn)
+{
+	struct kit_case c = { .type = PROG_SOCKET_FILTER, .caps = VERIFY_CAPS_ALL };
+	struct skep_error *err = NULL;
+	char *end = strchr(text, '\n');
+
+	if (!end)
+		return;
+	*end = '\0';
+	snprintf(c.name, sizeof(c.name), "%s", text);
+	snprintf(c.file, sizeof(c.file), "%s", file);
+	for (text = end + 1; (end = strchr(text, '\n')); text = end + 1) {
+		*end = '\0';
+		if (!kit_header(&c, text)) {
+			*end = '\n';
+			break;
+		}
+	}
+	CHECK_CASE("%s: %s", c.file, c.name);
+	if (CHECK(skep_insn_assemble_as(
+			  text,
+			  &(struct skep_asm_opts){ .size = sizeof(struct skep_asm_opts),
+						   .style = SKEP_INSN_ANY,
+						   .name = file },
+			  &c.insns, &c.n, &err) == 0) &&
+	    CHECK(c.accept != !!c.reject[0]))
+		fn(&c);
+	else if (err)
+		printf("# %s\n", skep_error_message(err));
+	skep_error_free(err);
+	free(c.insns);
+}
+
+static inline void kit_file(const char *file, kit_fn fn)
+{
+	char path[300], *text = calloc(1, 1 << 20), *at, *next;
+	FILE *f;
+
+	snprintf(path, sizeof(path), KIT_DIR "/%s", file);
+	f = fopen(path, "r");
+	if (CHECK(f && text)) {
+		size_t n = fread(text, 1, (1 << 20) - 2, f);
+
+		text[n] = '\0';
+		for (at = strstr(text, "== "); at; at = next) {
+			next = strstr(at + 3, "\n== ");
+			if (next) {
+				next[1] = '\0'; /* "= name" stays for the next */
+				next += 1;
+			}
+			kit_one(at + 3, file, fn);
+			if (next)
+				*next = '=';
+		}
+	}
+	if (f)
+		fclose(f);
+	free(text);
+}
+
+static inline void kit_each(kit_fn fn)
+{
+	DIR *d = opendir(KIT_DIR);
+	struct dirent *e;
+	unsigned int n = 0;
+
+	while (d && (e = readdir(d)))
+		if (strstr(e->d_name, ".txt")) {
+			kit_file(e->d_name, fn);
+			n++;
+		}
+	if (d)
+		closedir(d);
+	CHECK_CASE("cases were found");
+	CHECK(n > 0);
+}
+
+#endif
