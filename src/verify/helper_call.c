@@ -12,7 +12,7 @@ static int allowed(struct verifier *v, const struct spec_helper *h, int32_t id)
 	if (!spec_helper_allowed(h, v->o->prog_type))
 		return reject(v, &ERR_HELPER, "program of this type cannot use helper bpf_%s#%d",
 			      h->name, id);
-	if (h->flags & HELPER_F_GPL && !v->o->gpl)
+	if (spec_helper_for(h, v->o->prog_type)->flags & HELPER_F_GPL && !v->o->gpl)
 		return reject(
 			v, &ERR_HELPER,
 			"cannot call GPL-restricted function from non-GPL compatible program");

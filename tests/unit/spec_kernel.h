@@ -21,6 +21,7 @@ struct spec_probe {
 	int type, attach; /* attach: ATTACH_NONE for none */
 	bool btf, sleepable;
 	uint32_t log_level;
+	const char *license; /* NULL: GPL */
 };
 
 static char spec_log[1 << 16];
@@ -36,7 +37,7 @@ static inline int spec_load(const struct spec_probe *p, const struct skep_insn *
 	attr.expected_attach_type = p->attach == ATTACH_NONE ? 0 : (uint32_t)p->attach;
 	attr.insns = (uintptr_t)insns;
 	attr.insn_cnt = n;
-	attr.license = (uintptr_t) "GPL";
+	attr.license = (uintptr_t)(p->license ? p->license : "GPL");
 	attr.log_level = p->log_level ? p->log_level : 1;
 	attr.log_buf = (uintptr_t)spec_log;
 	attr.log_size = sizeof(spec_log);
@@ -58,7 +59,9 @@ static inline int spec_load(const struct spec_probe *p, const struct skep_insn *
 static inline const char *spec_kernel_missing(void)
 {
 	static const struct skep_insn insns[] = { { .code = 0xb7 }, { .code = 0x95 } };
-	static const struct spec_probe probe = { PROG_SOCKET_FILTER, ATTACH_NONE, false, false, 1 };
+	static const struct spec_probe probe = {
+		PROG_SOCKET_FILTER, ATTACH_NONE, false, false, 1, NULL
+	};
 	static char why[128];
 	struct utsname name;
 	int r;
