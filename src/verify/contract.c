@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What functions take: the program its context, global functions what their BTF prototype and its decl tags say. */
 #include "verify/contract.h"
+#include "verify/helpers.h"
 
 /* The tags "arg:..." of one argument. */
 static void read_tags(const struct verifier *v, uint32_t func, uint32_t arg, struct func_arg *a)
@@ -122,6 +123,23 @@ static int read_args(struct verifier *v, struct func *f, uint32_t proto)
 	return 0;
 }
 
+/* The function that runs when an exception is thrown: "exception_callback:NAME" on the program. */
+static void find_exception(struct verifier *v)
+{
+	const struct btf *b = v->o->btf;
+
+	for (uint32_t id = 1; id < btf_count(b); id++) {
+		const char *name = btf_name(b, id);
+
+		if (btf_kind(b, id) != BTF_DECL_TAG || btf_ref_type(b, id) != v->funcs[0].btf_id ||
+		    strncmp(name, "exception_callback:", 19) != 0)
+			continue;
+		for (uint32_t i = 1; i < v->nfuncs; i++)
+			if (v->funcs[i].name && strcmp(v->funcs[i].name, name + 19) == 0)
+				v->funcs[i].is_exception = true;
+	}
+}
+
 int contract_read(struct verifier *v, uint32_t func)
 {
 	struct func *f = &v->funcs[func];
@@ -132,6 +150,8 @@ int contract_read(struct verifier *v, uint32_t func)
 	if (f->args_known)
 		return 0;
 	f->args_known = true;
+	if (!func && v->o->btf && f->btf_id)
+		find_exception(v);
 	if (!b || !f->btf_id || f->btf_id >= btf_count(b))
 		return 0;
 	proto = btf_ref_type(b, f->btf_id);
@@ -153,7 +173,7 @@ int contract_read(struct verifier *v, uint32_t func)
 	err = read_args(v, f, proto);
 	if (err < 0)
 		return err;
-	if (!f->ret_void && btf_kind(b, ret) != BTF_INT && btf_kind(b, ret) != BTF_ENUM &&
+	if (btf_kind(b, ret) != BTF_INT && btf_kind(b, ret) != BTF_ENUM &&
 	    btf_kind(b, ret) != BTF_ENUM64) {
 		v->at = f->start;
 		return reject(
@@ -242,6 +262,19 @@ static int check_memory(struct verifier *v, unsigned int regno, const struct fun
 	return err;
 }
 
+static int check_dynptr(struct verifier *v, unsigned int regno)
+{
+	static const struct spec_helper none = { .name = "" };
+	const struct reg *r = reg_at(v, regno);
+	struct call c = { .proto = &none };
+
+	if (r->type != T_STACK && r->type != T_DYNPTR)
+		return reject(v, &ERR_CALL_ARGS,
+			      "arg#%u expected pointer to stack or const struct bpf_dynptr",
+			      regno - 1);
+	return dynptr_argument(v, &c, regno, ARG_DYNPTR);
+}
+
 static int check_arg(struct verifier *v, unsigned int regno, const struct func_arg *a)
 {
 	struct reg *r = reg_at(v, regno);
@@ -265,11 +298,7 @@ static int check_arg(struct verifier *v, unsigned int regno, const struct func_a
 				      regno);
 		return 0;
 	case FA_DYNPTR:
-		if (r->type != T_STACK && r->type != T_DYNPTR)
-			return reject(v, &ERR_CALL_ARGS,
-				      "arg#%u expected pointer to stack or const struct bpf_dynptr",
-				      regno - 1);
-		return 0;
+		return check_dynptr(v, regno);
 	case FA_MEM:
 		return check_memory(v, regno, a);
 	case FA_BTF:
