@@ -33,7 +33,7 @@ void *exec_view_custom_ctx(const struct exec_prog *prog)
 	return prog->custom_ctx;
 }
 
-void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret)
+static inline void view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret)
 {
 	const struct exec_op *op = &prog->ops[insn];
 	uint8_t marks = prog->marks[insn];
@@ -59,6 +59,12 @@ void exec_view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view 
 	ret->fn = prog->calls[op->imm].fn;
 	ret->custom = prog->calls[op->imm].custom;
 	ret->form = prog->calls[op->imm].form;
+}
+
+void exec_view_read(const struct exec_prog *prog, struct exec_view *ret)
+{
+	for (uint32_t i = 0; i < prog->n; i++)
+		view_at(prog, i, &ret[i]);
 }
 
 const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr)

@@ -401,7 +401,7 @@ _Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effe
 
 int build_liveness(struct build *b)
 {
-	bool changed = true;
+	bool changed = true, back = false;
 	uint64_t reads, writes;
 
 	for (uint32_t k = 1; k < b->nspans; k++) {
@@ -433,12 +433,15 @@ int build_liveness(struct build *b)
 			uint64_t out = 0, live;
 
 			for (int e = 0; e < 2; e++)
-				if (s->succ[e] != NO_BLOCK)
+				if (s->succ[e] != NO_BLOCK) {
 					out |= b->spans[s->succ[e]].live;
+					back |= s->succ[e] <= k;
+				}
 			live = s->reads | (out & ~s->writes);
 			changed |= live != s->live;
 			s->live = live;
 		}
+		changed &= back; /* else once is enough */
 	}
 	return 0;
 }

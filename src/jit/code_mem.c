@@ -47,7 +47,7 @@ struct jit_pool {
 	size_t page;
 	struct extent *free;
 	size_t used; /* bytes given out */
-	struct arena scratch;
+	struct arena scratch[MEM_KINDS];
 	bool lent;  /* scratch is in use */
 	bool remap; /* new code is only seen through a new mapping */
 };
@@ -198,7 +198,8 @@ struct jit_pool *jit_pool_unref(struct jit_pool *p)
 		return NULL;
 	munmap(p->reserved, POOL_SIZE + 2 * p->page);
 	close(p->fd);
-	arena_done(&p->scratch);
+	for (int k = 0; k < MEM_KINDS; k++)
+		arena_done(&p->scratch[k]);
 	while (p->free) {
 		struct extent *next = p->free->next;
 
@@ -220,11 +221,12 @@ size_t jit_pool_used(struct jit_pool *p)
 	return used;
 }
 
-bool jit_pool_lend(struct jit_pool *p, struct arena *ret)
+bool jit_pool_lend(struct jit_pool *p, struct arena ret[MEM_KINDS])
 {
 	bool good;
 
-	arena_init(ret, 0);
+	for (int k = 0; k < MEM_KINDS; k++)
+		arena_init(&ret[k], 0);
 	if (!p)
 		return false;
 	pthread_mutex_lock(&p->lock);
@@ -232,14 +234,15 @@ bool jit_pool_lend(struct jit_pool *p, struct arena *ret)
 	p->lent = true;
 	pthread_mutex_unlock(&p->lock);
 	if (good)
-		*ret = p->scratch;
+		memcpy(ret, p->scratch, sizeof(p->scratch));
 	return good;
 }
 
-void jit_pool_take_back(struct jit_pool *p, struct arena *scratch)
+void jit_pool_take_back(struct jit_pool *p, struct arena scratch[MEM_KINDS])
 {
-	arena_reset(scratch, JIT_KEPT_SCRATCH);
-	p->scratch = *scratch;
+	for (int k = 0; k < MEM_KINDS; k++)
+		arena_reset(&scratch[k], JIT_KEPT_SCRATCH);
+	memcpy(p->scratch, scratch, sizeof(p->scratch));
 	pthread_mutex_lock(&p->lock);
 	p->lent = false;
 	pthread_mutex_unlock(&p->lock);

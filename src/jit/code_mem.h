@@ -28,10 +28,11 @@ void code_mem_free(struct code_mem *mem);
 
 /*
  * Memory of compiling, kept by the pool from one program to the next so that its pages are there already. False: it is
- * lent out, or there is no pool; *ret is an empty arena of the caller's own.
+ * lent out, or there is no pool; *ret are empty arenas of the caller's own.
  */
 #define JIT_KEPT_SCRATCH (4u << 20)
-bool jit_pool_lend(struct jit_pool *pool, struct arena *ret);
-void jit_pool_take_back(struct jit_pool *pool, struct arena *scratch);
+enum { MEM_PROGRAM, MEM_FUNCTION, MEM_KINDS };
+bool jit_pool_lend(struct jit_pool *pool, struct arena ret[MEM_KINDS]);
+void jit_pool_take_back(struct jit_pool *pool, struct arena scratch[MEM_KINDS]);
 
 #endif

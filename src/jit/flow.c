@@ -29,9 +29,9 @@ uint32_t build_access(struct build *b, struct ir_ins *in)
 	return ir_emit(b->f, *in);
 }
 
-static uint32_t undef(struct build *b)
+static uint32_t undef(const struct build *b)
 {
-	return ir_append(b->f, (struct ir_ins){ .op = IR_UNDEF });
+	return b->undef;
 }
 
 uint32_t build_call_to(struct build *b, uintptr_t fn, const uint32_t *args, uint32_t n, bool moves)
@@ -317,6 +317,7 @@ static void start_entry(struct build *b)
 	bool entry = fn == b->u->funcs;
 
 	f->blocks[0].start = f->n;
+	b->undef = ir_append(f, (struct ir_ins){ .op = IR_UNDEF });
 	if (fn->uses_run)
 		b->run = ir_append(f, (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = RUN_ARG });
 	for (uint32_t r = 0; r < b->nvars; r++) {

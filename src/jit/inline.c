@@ -96,15 +96,6 @@ void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call)
 	call->how = yes ? (enum helper_form_kind)form->kind : HELPER_FORM_NONE;
 }
 
-const struct jit_func *jit_loop_callee(const struct jit_unit *u, uint32_t insn)
-{
-	const struct jit_known_call *call = u->view[insn].form ? jit_known_call(u, insn) : NULL;
-
-	if (!call || call->how != HELPER_FORM_LOOP)
-		return NULL;
-	return &u->funcs[u->func_of[call->arg[1].value]];
-}
-
 static uint32_t load(struct build *b, uint32_t base, int64_t off, uint32_t size)
 {
 	return ir_emit(b->f, (struct ir_ins){ .op = IR_LOAD,
@@ -309,7 +300,7 @@ struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span 
 	uint32_t args[3] = { b->run, i, turn->ctx };
 
 	if (!to->uses_run)
-		args[0] = ir_append(f, (struct ir_ins){ .op = IR_UNDEF });
+		args[0] = b->undef;
 	stop = ir_emit(f, (struct ir_ins){ .op = IR_CALL_LOCAL,
 					   .w = 1,
 					   .a = ir_args(f, args, 3),

@@ -353,7 +353,7 @@ void ir_dominators(struct ir_fn *f)
 	uint32_t *order = ARENA_ARRAY(f->arena, uint32_t, f->nblocks);
 	uint32_t *stack = ARENA_ARRAY(f->arena, uint32_t, f->nblocks);
 	uint32_t first;
-	bool changed = true;
+	bool changed = true, back = false;
 
 	f->failed |= !rpo || !order || !stack;
 	if (f->failed)
@@ -375,13 +375,16 @@ void ir_dominators(struct ir_fn *f)
 			for (uint32_t p = 0; p < b->npreds; p++) {
 				uint32_t from = f->preds[b->pred + p];
 
-				if (f->blocks[from].idom == NO_BLOCK)
+				if (f->blocks[from].idom == NO_BLOCK) {
+					back = true;
 					continue;
+				}
 				idom = idom == NO_BLOCK ? from : meet(f, order, from, idom);
 			}
 			changed |= idom != b->idom;
 			b->idom = idom;
 		}
+		changed &= back; /* else once is enough */
 	}
 	if (changed) /* a graph that needs more rounds: nothing dominates but the entry */
 		for (uint32_t i = first + 1; i < f->nblocks; i++)

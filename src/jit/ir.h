@@ -244,9 +244,10 @@ struct jit_unit {
 	bool keeps_args;     /* r1 to r5 survive helper calls */
 	const char *why;     /* it cannot be compiled */
 	uint32_t why_insn, frames, ir_insns;
-	uint64_t blind; /* state of the random numbers */
-	bool no_map;	/* perf's could not be written */
-	bool noting;	/* where code comes from is to be known */
+	uint32_t calls_out; /* instructions that may call */
+	uint64_t blind;	    /* state of the random numbers */
+	bool no_map;	    /* perf's could not be written */
+	bool noting;	    /* where code comes from is to be known */
 };
 
 /* scan.c: functions, frames, what they use. -EOPNOTSUPP and unit->why, or -ENOMEM. */

@@ -273,7 +273,6 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 {
 	struct jit_code_buf out = { 0 };
 	int r = jit_scan(u);
-	uint32_t calls = 0;
 
 	if (r == 0)
 		r = protection(u);
@@ -284,12 +283,8 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	if (u->checked)
 		jit_plan(u);
 	r = live_ins(u);
-	for (uint32_t i = 0; i < u->n; i++)
-		calls += jit_ops[u->view[i].op].kind == ISA_KIND_CALL ||
-			 jit_ops[u->view[i].op].kind == ISA_KIND_PACKET ||
-			 jit_ops[u->view[i].op].kind == ISA_KIND_JUMP_REG;
 	/* callx has two; hardened checks up to four a function, the entry's guards four; a twin has as many again */
-	out.fixes_room = 2 * (2 * calls + 4 * u->nfuncs + 4);
+	out.fixes_room = 2 * (2 * u->calls_out + 4 * u->nfuncs + 4);
 	out.fixes = ARENA_ARRAY(u->arena, struct jit_call_fix, out.fixes_room);
 	out.room = 256;
 	out.bytes = malloc(out.room);
@@ -330,10 +325,11 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 {
 	static const struct jit_opts defaults;
 	struct skep_place at = SKEP_AT_INSN(exec_prog_name(prog), exec_prog_name(prog), 0);
-	struct arena arena, scratch;
-	struct jit_unit u = {
-		.prog = prog, .opts = opts ? opts : &defaults, .arena = &arena, .scratch = &scratch
-	};
+	struct arena mem[MEM_KINDS];
+	struct jit_unit u = { .prog = prog,
+			      .opts = opts ? opts : &defaults,
+			      .arena = &mem[MEM_PROGRAM],
+			      .scratch = &mem[MEM_FUNCTION] };
 	uint64_t start = now();
 	struct jit_prog *jit;
 	bool lent;
@@ -356,15 +352,13 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	jit->native.call = call_native;
 	jit->foreign = target_of(u.opts) != host();
 	u.native = &jit->native;
-	arena_init(&arena, 0);
-	lent = jit_pool_lend(u.opts->pool, &scratch);
+	lent = jit_pool_lend(u.opts->pool, mem);
 	r = compile(&u, jit);
 	at.at = u.why_insn;
-	arena_done(&arena);
 	if (lent)
-		jit_pool_take_back(u.opts->pool, &scratch);
-	else
-		arena_done(&scratch);
+		jit_pool_take_back(u.opts->pool, mem);
+	for (int k = 0; k < MEM_KINDS && !lent; k++)
+		arena_done(&mem[k]);
 	jit->stats.compile_ns = now() - start;
 	if (r == 0) {
 		*ret = jit;

@@ -120,9 +120,9 @@ static struct known computed(struct walk *w, uint32_t i)
 	default:
 		break;
 	}
-	if (isa_reads(v->op) & ISA_USE_DST)
+	if (jit_ops[v->op].reads & ISA_USE_DST)
 		leave(w, v->dst);
-	if (isa_reads(v->op) & ISA_USE_SRC)
+	if (jit_ops[v->op].reads & ISA_USE_SRC)
 		leave(w, v->src);
 	return other;
 }
@@ -202,9 +202,9 @@ static void call(struct walk *w, uint32_t i)
 static void step(struct walk *w, uint32_t i)
 {
 	const struct exec_view *v = &w->u->view[i];
-	bool plain = isa_group(v->op) != ISA_GROUP_LINUX;
+	bool plain = !jit_ops[v->op].newer;
 
-	switch ((int)isa_kind(v->op)) {
+	switch ((int)jit_ops[v->op].kind) {
 	case ISA_KIND_LOAD:
 		access(w, i, v->src);
 		w->escaped |= !plain && is_frame(get(w, v->src));
@@ -212,16 +212,16 @@ static void step(struct walk *w, uint32_t i)
 		break;
 	case ISA_KIND_STORE:
 		access(w, i, v->dst);
-		if (isa_reads(v->op) & ISA_USE_SRC)
+		if (jit_ops[v->op].reads & ISA_USE_SRC)
 			leave(w, v->src);
 		w->escaped |= !plain && is_frame(get(w, v->dst));
 		break;
 	case ISA_KIND_ATOMIC:
 		leave(w, v->dst);
 		leave(w, v->src);
-		if (isa_writes(v->op) & ISA_USE_SRC)
+		if (jit_ops[v->op].writes & ISA_USE_SRC)
 			set(w, v->src, other);
-		if (isa_writes(v->op) & ISA_USE_R0)
+		if (jit_ops[v->op].writes & ISA_USE_R0)
 			set(w, 0, other);
 		break;
 	case ISA_KIND_CALL:
@@ -236,7 +236,7 @@ static void step(struct walk *w, uint32_t i)
 	case ISA_KIND_EXIT:
 		break;
 	default:
-		if (isa_writes(v->op) & ISA_USE_DST)
+		if (jit_ops[v->op].writes & ISA_USE_DST)
 			set(w, v->dst, computed(w, i));
 		break;
 	}
@@ -261,7 +261,7 @@ static void walk_once(struct walk *w)
 			w->alive = true;
 		}
 		step(w, i);
-		if (isa_is_jump(v->op)) {
+		if (jit_ops[v->op].jumps) {
 			uint32_t to = jit_target_of(w->u, i);
 
 			if (w->u->view[to].reached)
@@ -285,8 +285,8 @@ static bool worthwhile(struct jit_unit *u, const struct jit_func *fn, uint32_t *
 			continue;
 		*ret_targets += v->target;
 		wanted |= u->call_of[i] != 0;
-		wanted |= isa_kind(v->op) == ISA_KIND_ALU && v->src == ISA_REG_FP &&
-			  isa_reads(v->op) & ISA_USE_SRC;
+		wanted |= jit_ops[v->op].kind == ISA_KIND_ALU && v->src == ISA_REG_FP &&
+			  jit_ops[v->op].reads & ISA_USE_SRC;
 	}
 	return wanted;
 }
@@ -341,23 +341,4 @@ int jit_know(struct jit_unit *u)
 		if (u->funcs[f].reached)
 			r = walk_function(u, &u->funcs[f]);
 	return r;
-}
-
-const struct jit_known_call *jit_known_call(const struct jit_unit *u, uint32_t insn)
-{
-	const struct jit_func *fn = &u->funcs[u->func_of[insn]];
-
-	return fn->known && u->call_of[insn] ? &u->calls[u->call_of[insn] - 1] : NULL;
-}
-
-int32_t jit_frame_off(const struct jit_unit *u, uint32_t insn)
-{
-	const struct jit_func *fn = &u->funcs[u->func_of[insn]];
-	const struct exec_view *v = &u->view[insn];
-	int base = isa_kind(v->op) == ISA_KIND_LOAD ? v->src : v->dst;
-
-	if (fn->known)
-		return u->frame_off[insn];
-	return base == ISA_REG_FP && v->off >= -ISA_STACK_SIZE && v->off < 0 ? v->off :
-									       JIT_NO_FRAME;
 }

@@ -35,12 +35,33 @@ struct jit_known_call {
 
 int jit_know(struct jit_unit *u);
 /* NULL: nothing is known of it. */
-const struct jit_known_call *jit_known_call(const struct jit_unit *u, uint32_t insn);
-/* Offset below r10 of a load or store in the function's own frame, or JIT_NO_FRAME. */
-int32_t jit_frame_off(const struct jit_unit *u, uint32_t insn);
+static inline const struct jit_known_call *jit_known_call(const struct jit_unit *u, uint32_t insn)
+{
+	const struct jit_func *fn = &u->funcs[u->func_of[insn]];
 
-/* inline.c: the function that a call of bpf_loop calls, when the call becomes a loop; else NULL. */
-const struct jit_func *jit_loop_callee(const struct jit_unit *u, uint32_t insn);
+	return fn->known && u->call_of[insn] ? &u->calls[u->call_of[insn] - 1] : NULL;
+}
+
+/* Offset below r10 of a load or store in the function's own frame, or JIT_NO_FRAME. */
+static inline int32_t jit_frame_off(const struct jit_unit *u, uint32_t insn)
+{
+	const struct exec_view *v = &u->view[insn];
+	int base = jit_ops[v->op].kind == ISA_KIND_LOAD ? v->src : v->dst;
+
+	if (u->funcs[u->func_of[insn]].known)
+		return u->frame_off[insn];
+	return base == ISA_REG_FP && v->off >= -ISA_STACK_SIZE && v->off < 0 ? v->off :
+									       JIT_NO_FRAME;
+}
+
+/* The function that a call of bpf_loop calls, when the call becomes a loop; else NULL. */
+static inline const struct jit_func *jit_loop_callee(const struct jit_unit *u, uint32_t insn)
+{
+	const struct jit_known_call *call = u->view[insn].form ? jit_known_call(u, insn) : NULL;
+
+	return call && call->how == HELPER_FORM_LOOP ? &u->funcs[u->func_of[call->arg[1].value]] :
+						       NULL;
+}
 /* Fills how, word and form. */
 void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call);
 

@@ -70,6 +70,12 @@ static bool outlives(const struct ir_ins *in, uint32_t operand)
 	return in->op == IR_ATOMIC || (in->op == IR_SPEND && operand);
 }
 
+/* Operands are where the instruction says, and end with it. */
+static inline bool is_simple(const struct ir_ins *in)
+{
+	return !ir_has(in, IR_IS_LIST) && in->op != IR_ATOMIC && in->op != IR_SPEND;
+}
+
 static bool collect_uses(struct walk *w)
 {
 	struct jit_alloc *a = w->a;
@@ -104,6 +110,15 @@ static bool collect_uses(struct walk *w)
 			}
 			if (in->op == IR_PHI) {
 				add_phi(w, b, v);
+				continue;
+			}
+			if (is_simple(in)) {
+				if (ir_operands[in->op] >= 1)
+					add_use(w, in->a, k, a->pos[v] + 1, weight);
+				if (ir_operands[in->op] >= 2)
+					add_use(w, in->b, k, a->pos[v] + 1, weight);
+				if (ir_has(in, IR_IS_THIRD) && in->c)
+					add_use(w, in->c, k, a->pos[v] + 1, weight);
 				continue;
 			}
 			n = jit_operands(f, in, ops);

@@ -126,6 +126,9 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 	const struct exec_view *v = &u->view[i];
 
 	fn->uses_run |= needs_run(u, v);
+	u->calls_out += jit_ops[v->op].kind == ISA_KIND_CALL ||
+			jit_ops[v->op].kind == ISA_KIND_PACKET ||
+			jit_ops[v->op].kind == ISA_KIND_JUMP_REG;
 	u->has_tails |= v->tail_call;
 	u->has_locals |= v->op == ISA_CALL_LOCAL; /* perhaps of the entry itself */
 	if (v->op == ISA_LD_FUNC) {
@@ -221,10 +224,9 @@ int jit_scan(struct jit_unit *u)
 	u->view = ARENA_RAW(u->arena, struct exec_view, u->n);
 	if (!u->view)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < u->n; i++) {
-		exec_view_at(u->prog, i, &u->view[i]);
-		u->view[i].probe |= u->opts->facts && u->opts->facts[i].flags & FACT_PROBE;
-	}
+	exec_view_read(u->prog, u->view);
+	for (uint32_t i = 0; u->opts->facts && i < u->n; i++)
+		u->view[i].probe |= u->opts->facts[i].flags & FACT_PROBE;
 	r = find_functions(u);
 	if (r < 0)
 		return r;
