@@ -144,12 +144,15 @@ void sync_linked(struct verifier *v, const struct reg *known, struct step *step)
 
 /* Pointers ---------------------------------------------------------------------------------------- */
 
+static const char *named(const struct verifier *v, const struct reg *r, char *buf)
+{
+	return type_name(v, r->type, r->flags, buf, TYPE_NAME);
+}
+
 static int sane(struct verifier *v, const struct reg *r, const struct reg *ptr)
 {
 	char name[TYPE_NAME];
 
-	type_name(v, ptr->type, ptr->flags & F_NULL ? ptr->flags : ptr->flags & (unsigned)~F_NULL,
-		  name, sizeof(name));
 	if (scalar_is_const(&r->s)) {
 		int64_t x = (int64_t)scalar_value(&r->s);
 
@@ -159,15 +162,16 @@ static int sane(struct verifier *v, const struct reg *r, const struct reg *ptr)
 				      (long long)x);
 	}
 	if (r->type != T_SCALAR && (r->off >= MAX_OFFSET || r->off <= -MAX_OFFSET))
-		return reject(v, &ERR_BOUNDS, "%s pointer offset %d is not allowed", name, r->off);
+		return reject(v, &ERR_BOUNDS, "%s pointer offset %d is not allowed",
+			      named(v, ptr, name), r->off);
 	if (r->s.smin == INT64_MIN)
 		return reject(
 			v, &ERR_BOUNDS,
 			"math between %s pointer and register with unbounded min value is not allowed",
-			name);
+			named(v, ptr, name));
 	if (r->s.smin >= MAX_OFFSET || r->s.smin <= -MAX_OFFSET)
 		return reject(v, &ERR_BOUNDS, "value %lld makes %s pointer be out of bounds",
-			      (long long)r->s.smin, name);
+			      (long long)r->s.smin, named(v, ptr, name));
 	return 0;
 }
 
@@ -215,7 +219,6 @@ static int check_move(struct verifier *v, const struct reg *ptr, const struct re
 	char name[TYPE_NAME];
 	int err;
 
-	type_name(v, ptr->type, ptr->flags, name, sizeof(name));
 	if (!is_64(in)) {
 		reject(v, &ERR_ARITHMETIC, "R%u 32-bit pointer arithmetic prohibited", dst);
 		return -EACCES;
@@ -223,10 +226,10 @@ static int check_move(struct verifier *v, const struct reg *ptr, const struct re
 	if (ptr->flags & F_NULL)
 		return reject(v, &ERR_ARITHMETIC,
 			      "R%u pointer arithmetic on %s prohibited, null-check it first", dst,
-			      name);
+			      named(v, ptr, name));
 	if (!movable(ptr, off, op))
 		return reject(v, &ERR_ARITHMETIC, "R%u pointer arithmetic on %s prohibited", dst,
-			      name);
+			      named(v, ptr, name));
 	err = sane(v, off, ptr);
 	if (err == 0)
 		err = sane(v, ptr, ptr);

@@ -245,13 +245,11 @@ int btf_object_access(struct verifier *v, const struct access *a)
 {
 	const struct reg *r = reg_at(v, a->regno);
 	int64_t off = (int64_t)r->off + a->off + (int64_t)scalar_value(&r->s);
-	char name[TYPE_NAME];
 	struct found found;
 	unsigned int flags;
 	struct reg *dst;
 	int err;
 
-	type_name(v, r->type, r->flags, name, sizeof(name));
 	if (r->type == T_MAP_PTR)
 		return map_struct(v, a, off);
 	if (!v->perfmon)

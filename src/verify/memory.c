@@ -17,6 +17,8 @@ int mem_fixed(struct verifier *v, unsigned int regno, bool off_ok)
 	const struct reg *r = reg_at(v, regno);
 	char name[TYPE_NAME];
 
+	if (!r->off && scalar_is_const(&r->s) && !scalar_value(&r->s))
+		return 0;
 	type_name(v, r->type, r->flags, name, sizeof(name));
 	if (r->off < 0)
 		return reject(v, &ERR_ARGUMENT, "negative offset %s ptr R%u off=%d disallowed",
