@@ -53,6 +53,36 @@ SKEP_API int skep_prog_verify(const struct skep_prog *prog, const struct skep_ve
 /** Releases what a verdict holds. */
 SKEP_API void skep_verify_result_done(struct skep_verify_result *verdict);
 
+/** Zero-initialise and set size. */
+struct skep_check_opts {
+	size_t size;
+	uint64_t runs;		   /**< with as many inputs; 0: 100 */
+	uint64_t seed;		   /**< of the inputs; 0: 1 */
+	uint64_t budget;	   /**< instructions a run; 0: 1,000,000 */
+	uint32_t caps, prog_flags; /**< as in skep_verify_opts */
+};
+
+/** What came out of skep_prog_check(); set size. */
+struct skep_check_result {
+	size_t size;
+	uint64_t runs; /**< that were made */
+	uint64_t ended; /**< of them: that ended early, for what the engine lacks, or for the budget */
+	uint64_t steps; /**< that were compared with states of the verifier */
+	uint64_t states;
+	uint64_t breaches; /**< 1, and the runs end, or 0 */
+	bool unwatched;	   /**< too many states: only accesses were checked, not registers */
+};
+
+/**
+ * Is the verifier right about this program? Runs it on random and boundary inputs in the checking interpreter: no
+ * access may fail, and before each instruction the registers and the stack have to lie inside a state that the
+ * verifier saw. The object is loaded; what its maps hold changes. 0: all was as foreseen; -ENOTRECOVERABLE: a breach, which
+ * *reterr tells; -EOPNOTSUPP: it cannot be run here; otherwise why the verifier refuses it, as skep_prog_verify().
+ * One thread at a time for one object.
+ */
+SKEP_API int skep_prog_check(const struct skep_prog *prog, const struct skep_check_opts *opts,
+			     struct skep_check_result *ret, struct skep_error **reterr);
+
 #ifdef __cplusplus
 }
 #endif

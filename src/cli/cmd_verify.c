@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* skep verify: would the kernel load these programs? In parallel, one line a program; a rejection is explained. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct args {
 	int log_level;
 	bool json, stats, model, all;
 	uint32_t caps, flags;
+	uint64_t runs, seed; /* of --check; 0: none */
 };
 
 enum {
@@ -25,17 +27,23 @@ enum {
 	OPT_UNPRIV,
 	OPT_STRICT,
 	OPT_FREQ,
-	OPT_ALL
+	OPT_ALL,
+	OPT_CHECK,
+	OPT_SEED
 };
 
 static const struct argp_option options[] = {
 	{ "all", OPT_ALL, NULL, 0, "also programs of sections that start with '?'", 0 },
 	{ "btf", OPT_BTF, "FILE", 0, "kernel types (" KERNEL_TYPES ", if it can be read)", 0 },
+	{ "check", OPT_CHECK, "N", 0,
+	  "run what is accepted N times on random inputs: does all stay inside what the verifier foresaw?",
+	  0 },
 	{ "json", OPT_JSON, NULL, 0, "one JSON object a program", 0 },
 	{ "log-level", OPT_LOG, "N", 0,
 	  "the verifier's log: 1 the path that fails, 2 every path, 4 statistics", 0 },
 	{ "model", OPT_MODEL, NULL, 0, "the types of the model kernel", 0 },
 	{ "output", 'o', "FILE", 0, "write there, not to standard output", 0 },
+	{ "seed", OPT_SEED, "N", 0, "of the inputs of --check (1)", 0 },
 	{ "state-freq", OPT_FREQ, NULL, 0,
 	  "keep a state wherever one may be kept (BPF_F_TEST_STATE_FREQ)", 0 },
 	{ "stats", OPT_STATS, NULL, 0, "instructions, states, time and memory", 0 },
@@ -43,6 +51,18 @@ static const struct argp_option options[] = {
 	{ "unprivileged", OPT_UNPRIV, NULL, 0, "as for a loader without capabilities", 0 },
 	{ 0 },
 };
+
+static uint64_t count_of(const char *arg, const char *what, struct argp_state *state)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(arg, &end, 10);
+	if (arg[0] < '0' || arg[0] > '9' || *end || errno || !n)
+		argp_error(state, "bad %s '%s'", what, arg);
+	return n;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -77,6 +97,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_FREQ:
 		a->flags |= 8;
+		break;
+	case OPT_CHECK:
+		a->runs = count_of(arg, "number of runs", state);
+		break;
+	case OPT_SEED:
+		a->seed = count_of(arg, "seed", state);
 		break;
 	case 'o':
 		a->output = arg;
@@ -120,6 +146,9 @@ struct verdict {
 	struct skep_error *err;
 	int code;
 	bool skipped;
+	struct skep_check_result check;
+	struct skep_error *breach; /* or why it was not checked */
+	int checked;
 };
 
 struct work {
@@ -170,7 +199,66 @@ static void verify_all(struct work *w)
 	pthread_mutex_destroy(&w->lock);
 }
 
-static void print_json(struct out *o, const struct verdict *d)
+/* One after the other: they share the maps. */
+static int check_all(struct work *w, struct skep_obj *obj)
+{
+	const struct skep_check_opts opts = { .size = sizeof(opts),
+					      .runs = w->a->runs,
+					      .seed = w->a->seed,
+					      .caps = w->a->caps,
+					      .prog_flags = w->a->flags };
+	struct skep_error *err = NULL;
+
+	if (!w->a->runs)
+		return EXIT_YES;
+	if (skep_obj_load(obj, &err) < 0)
+		return show_error(err, w->a->json);
+	for (size_t i = 0; i < w->n; i++) {
+		struct verdict *d = &w->list[i];
+
+		d->check.size = sizeof(d->check);
+		if (!d->skipped && d->code == 0)
+			d->checked = skep_prog_check(d->prog, &opts, &d->check, &d->breach);
+	}
+	return EXIT_YES;
+}
+
+static json_t *check_json(const struct verdict *d)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "runs", json_integer((json_int_t)d->check.runs));
+	json_object_set_new(j, "ended", json_integer((json_int_t)d->check.ended));
+	json_object_set_new(j, "steps", json_integer((json_int_t)d->check.steps));
+	json_object_set_new(j, "states", json_integer((json_int_t)d->check.states));
+	json_object_set_new(j, "breaches", json_integer((json_int_t)d->check.breaches));
+	json_object_set_new(j, "unwatched", json_boolean(d->check.unwatched));
+	if (d->breach)
+		json_object_set_new(j, "error", error_json(d->breach));
+	return j;
+}
+
+static void check_text(struct out *o, const struct verdict *d)
+{
+	char text[4096];
+
+	if (d->checked == -EOPNOTSUPP) {
+		fprintf(o->f, "  not checked: %s\n", skep_error_message(d->breach));
+		return;
+	}
+	fprintf(o->f, "  checked: %llu runs, %llu steps inside %llu states, %llu breaches",
+		(unsigned long long)d->check.runs, (unsigned long long)d->check.steps,
+		(unsigned long long)d->check.states, (unsigned long long)d->check.breaches);
+	if (d->check.ended)
+		fprintf(o->f, "; %llu runs ended early", (unsigned long long)d->check.ended);
+	fputs(d->check.unwatched ? "; too many states, only accesses were checked\n" : "\n", o->f);
+	if (d->breach) {
+		skep_error_text(d->breach, text, sizeof(text));
+		fputs(text, o->f);
+	}
+}
+
+static void print_json(struct out *o, const struct verdict *d, const struct args *a)
 {
 	json_t *j = json_object();
 
@@ -194,6 +282,8 @@ static void print_json(struct out *o, const struct verdict *d)
 	json_object_set_new(j, "memory", json_integer((json_int_t)d->v.memory));
 	if (d->v.log)
 		json_object_set_new(j, "log", text_json(d->v.log));
+	if (a->runs && d->code == 0 && !d->skipped)
+		json_object_set_new(j, "check", check_json(d));
 	out_json(o, j);
 }
 
@@ -234,6 +324,8 @@ static void print_text(struct out *o, const struct verdict *d, const struct args
 	}
 	if (d->v.log)
 		print_log(o, d->v.log);
+	if (a->runs && d->code == 0)
+		check_text(o, d);
 }
 
 static int report(const struct args *a, struct work *w)
@@ -248,21 +340,23 @@ static int report(const struct args *a, struct work *w)
 		struct verdict *d = &w->list[i];
 
 		if (a->json)
-			print_json(&o, d);
+			print_json(&o, d, a);
 		else
 			print_text(&o, d, a);
-		if (d->code == -ENOMEM)
+		if (d->code == -ENOMEM || d->checked == -ENOMEM)
 			code = EXIT_ENV;
-		else if (d->code < 0 && code == EXIT_YES)
+		else if ((d->code < 0 || (d->checked < 0 && d->checked != -EOPNOTSUPP)) &&
+			 code == EXIT_YES)
 			code = EXIT_NO;
 		skep_error_free(d->err);
+		skep_error_free(d->breach);
 		skep_verify_result_done(&d->v);
 	}
 	r = out_close(&o);
 	return r == EXIT_YES ? code : r;
 }
 
-static int verify(const struct args *a, const struct skep_obj *obj)
+static int verify(const struct args *a, struct skep_obj *obj)
 {
 	struct work w = { .a = a };
 	struct skep_error *err = NULL;
@@ -287,7 +381,9 @@ static int verify(const struct args *a, const struct skep_obj *obj)
 		return show_error(err, a->json);
 	}
 	verify_all(&w);
-	code = report(a, &w);
+	code = check_all(&w, obj);
+	if (code == EXIT_YES)
+		code = report(a, &w);
 	free(w.list);
 	return code;
 }

@@ -213,20 +213,14 @@ static void give(struct verify_result *r, struct skep_verify_result *ret)
 	memcpy(ret, &v, size && size < sizeof(v) ? size : sizeof(v));
 }
 
-int skep_prog_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,
-		     struct skep_verify_result *ret, struct skep_error **reterr)
+int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,
+	       const struct lib_watch *watch, struct verify_result *ret, struct skep_error **reterr)
 {
 	struct job j = { .obj = prog->obj, .prog = lib_prog_spec(prog) };
-	struct verify_result result;
 	struct verify_opts o;
 	int r;
 
-	if (ret) {
-		size_t size = ret->size;
-
-		memset(ret, 0, size && size < sizeof(*ret) ? size : sizeof(*ret));
-		ret->size = size;
-	}
+	memset(ret, 0, sizeof(*ret));
 	if (j.prog->unusable || !j.prog->def)
 		return skep_fail(reterr, &ERR_UNUSABLE,
 				 SKEP_AT_INSN(j.obj->spec->name, j.prog->name, 0), "%s",
@@ -237,11 +231,32 @@ int skep_prog_verify(const struct skep_prog *prog, const struct skep_verify_opts
 		return skep_fail_nomem(reterr);
 	}
 	options(&j, opts, &o);
-	r = verify_prog(&o, &result, reterr);
+	if (watch) {
+		o.want_facts = !watch->see;
+		o.watch = watch->see;
+		o.watch_ctx = watch->ctx;
+	}
+	r = verify_prog(&o, ret, reterr);
+	arena_done(&j.arena);
+	return r;
+}
+
+int skep_prog_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,
+		     struct skep_verify_result *ret, struct skep_error **reterr)
+{
+	struct verify_result result;
+	int r;
+
+	if (ret) {
+		size_t size = ret->size;
+
+		memset(ret, 0, size && size < sizeof(*ret) ? size : sizeof(*ret));
+		ret->size = size;
+	}
+	r = lib_verify(prog, opts, NULL, &result, reterr);
 	if (ret)
 		give(&result, ret);
 	verify_done(&result);
-	arena_done(&j.arena);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include "hook/hook.h"
 #include "load/load.h"
 #include "skep/skep.h"
+#include "verify/verify.h"
 
 #define ERR(name, ident, errnum, text) \
 	static const struct err_def ERR_##name __attribute__((unused)) = { ident, errnum, text };
@@ -54,6 +55,17 @@ struct skep_obj {
 const struct load_prog *lib_prog_spec(const struct skep_prog *prog);
 struct core_prog *lib_prog_core(const struct skep_prog *prog); /* NULL before load */
 struct map *lib_map(const struct skep_map *map);	       /* NULL before load, or refused */
+/*
+ * The verifier over a program of an object. With @watch facts are wanted, or `see` gets all states (verify_opts.watch).
+ * verify_done() releases @ret in any case.
+ */
+struct lib_watch {
+	void (*see)(void *ctx, const struct verify_point *at);
+	void *ctx;
+};
+int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,
+	       const struct lib_watch *watch, struct verify_result *ret,
+	       struct skep_error **reterr);
 /* A character, by its name or encoding: arrays of it are text. */
 bool lib_is_char(const struct btf *btf, uint32_t id);
 /* snprintf's answer for a finished buffer: copies, NUL-terminates, returns the full length. */

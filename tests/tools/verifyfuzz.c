@@ -6,9 +6,9 @@
  * KERNELth program is also given to the kernel: what that accepts must be accepted here; what it rejects and this accepts
  * (because it knows more of numbers: docs/verifier-domains.md) is told and counted.
  *
- *	verifyfuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-m] [-v] [-l]
+ *	verifyfuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-r RUNS] [-m] [-v] [-l]
  *
- * -m changes a few instructions of each program, so that many are rejected; -v tells each verdict, -l the log of
+ * Each program runs RUNS times (4). -m changes a few instructions of each program, so that many are rejected; -v tells each verdict, -l the log of
  * level 2. Without -n and -t: 2,000 programs. Exit status 1 after a breach or a different verdict; it prints seed and program.
  */
 #include "skep/insn.h"
@@ -23,10 +23,9 @@
 
 #define BUDGET 1000000
 #define WATCHED_INSNS 60000
-#define RUNS 4
 
 struct args {
-	uint64_t programs, seed, kernel, seconds;
+	uint64_t programs, seed, kernel, seconds, runs;
 	bool verbose, mutate;
 };
 
@@ -140,15 +139,16 @@ static int run_once(struct exec_run *run, const struct exec_prog *prog, struct w
 		    unsigned int turn, struct skep_error **reterr)
 {
 	struct ctx_xdp backing = { .data = (uint64_t)(uintptr_t)packet,
-				   .data_end = (uint64_t)(uintptr_t)packet + FUZZ_MEM - (turn == 3),
+				   .data_end =
+					   (uint64_t)(uintptr_t)packet + FUZZ_MEM - (turn % 8 == 3),
 				   .data_meta = (uint64_t)(uintptr_t)packet };
 	const struct spec_ctx *ctx = spec_ctx_of(PROG_XDP);
 	uint64_t r0;
 
 	for (unsigned int i = 0; i < FUZZ_MEM; i++)
-		packet[i] = turn == 0 ? (uint8_t)(random64() >> 30) :
-			    turn == 1 ? (uint8_t) - (random64() >> 40 & 1) :
-					(uint8_t)interesting();
+		packet[i] = turn % 3 == 0 ? (uint8_t)(random64() >> 30) :
+			    turn % 3 == 1 ? (uint8_t) - (random64() >> 40 & 1) :
+					    (uint8_t)interesting();
 	memcpy(fix.counts, packet, sizeof(fix.counts));
 	exec_run_start(run, BUDGET);
 	run->ctx_backing = &backing;
@@ -169,7 +169,8 @@ static int run_once(struct exec_run *run, const struct exec_prog *prog, struct w
 	return exec(prog, run, (uint64_t)(uintptr_t)ctx_mem, &r0, reterr);
 }
 
-static void contained(uint64_t seed, const struct text *t, const struct spec_fact *facts)
+static void contained(uint64_t seed, const struct text *t, const struct spec_fact *facts,
+		      uint64_t runs)
 {
 	struct exec_prog_opts o = { .prog_type = PROG_XDP,
 				    .helpers = bodies,
@@ -196,7 +197,7 @@ static void contained(uint64_t seed, const struct text *t, const struct spec_fac
 		exit(3);
 	if (fix_new(&fix, NULL, &o, &prog, &err) < 0)
 		report(seed, t, "accepted, but exec refuses it", err);
-	for (unsigned int turn = 0; prog && turn < RUNS; turn++) {
+	for (unsigned int turn = 0; prog && turn < runs; turn++) {
 		if (run_once(&run, prog, &w, turn, &err) < 0) {
 			report(seed, t, "accepted, but", err);
 			break;
@@ -340,7 +341,7 @@ static void one(uint64_t seed, const struct args *a)
 		sum.rejected++;
 	} else if (ret.facts) {
 		sum.accepted++;
-		contained(seed, &t, ret.facts);
+		contained(seed, &t, ret.facts, a->runs);
 	}
 	skep_error_free(err);
 	verify_done(&ret);
@@ -350,7 +351,7 @@ static void parse(int argc, char **argv, struct args *a)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:t:s:k:mvl")) != -1) {
+	while ((c = getopt(argc, argv, "n:t:s:k:r:mvl")) != -1) {
 		uint64_t x = optarg ? strtoull(optarg, NULL, 0) : 0;
 
 		if (c == 'n')
@@ -361,6 +362,8 @@ static void parse(int argc, char **argv, struct args *a)
 			a->seed = x;
 		else if (c == 'k')
 			a->kernel = x;
+		else if (c == 'r')
+			a->runs = x;
 		else if (c == 'v')
 			a->verbose = true;
 		else if (c == 'm')
@@ -376,7 +379,7 @@ static void parse(int argc, char **argv, struct args *a)
 
 int main(int argc, char **argv)
 {
-	struct args a = { .seed = 1 };
+	struct args a = { .seed = 1, .runs = 4 };
 	time_t start = time(NULL);
 
 	parse(argc, argv, &a);
