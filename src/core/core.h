@@ -14,6 +14,7 @@
 struct load_obj;
 struct load_prog;
 struct core_obj;
+struct jit_prog;
 
 struct core_prog {
 	struct core_obj *obj;
@@ -25,7 +26,8 @@ struct core_prog {
 	struct exec_prog *exec;	    /* NULL: refused or not asked for */
 	struct skep_error *refused; /* why, owned; NULL when it runs or was never asked for */
 	const struct exec_native
-		*native; /* its compiled form, for tail calls: of who compiled it, or NULL */
+		*native;      /* its compiled form, for tail calls: of who compiled it, or NULL */
+	struct jit_prog *jit; /* what core_run() runs; NULL: the interpreter does */
 	/* what happened, counted by core_run() */
 	uint64_t runs, faults, insns;
 };
@@ -33,6 +35,8 @@ struct core_prog {
 struct core_opts {
 	uint32_t ncpus;	       /* of per-CPU maps; 0: the machine's */
 	uint64_t memory_limit; /* a map's bytes; 0: default */
+	bool interpret;	       /* programs are not compiled */
+	bool perf_map;	       /* perf(1) is told of compiled programs */
 };
 
 /* Creates maps and prepares every program with autoload. @spec stays the caller's and must outlive it. */
@@ -46,7 +50,7 @@ struct map *core_map(struct core_obj *obj, size_t i);
 /* The first ring or perf buffer with something to read, for a cheap look after each run. */
 bool core_pending(const struct core_obj *obj);
 
-/* exec() plus statistics, plus discarding reservations that a fault left open. */
+/* A run of the compiled program, or exec(), plus statistics, plus discarding reservations that a fault left open. */
 int core_run(struct core_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
 	     struct skep_error **reterr);
 

@@ -36,6 +36,8 @@ struct core_obj {
 	uint64_t tables_size;
 	uint32_t *buffers; /* indexes of ring and perf maps */
 	size_t nbuffers;
+	struct jit_pool *pool; /* NULL: nothing is compiled */
+	bool perf_map;
 	struct arena arena;
 };
 
@@ -43,6 +45,9 @@ struct core_obj {
 extern const struct exec_space_ops core_space_ops;
 /* Fills ranges[] from the maps; call once, after all maps exist. */
 int core_space_init(struct core_obj *obj, struct skep_error **reterr);
+
+/* compile.c: 0 also when the program is left to the interpreter */
+int core_compile(struct core_prog *prog, struct skep_error **reterr);
 
 int core_maps_init(struct core_obj *obj, const struct core_opts *opts, struct skep_error **reterr);
 /* Fills prog arrays and map-in-map slots, once the programs are prepared. */

@@ -7,6 +7,7 @@
 
 #include "core/internal.h"
 #include "helper/helper.h"
+#include "jit/jit.h"
 #include "spec/kfunc.h"
 
 struct prepared {
@@ -158,11 +159,16 @@ int core_new(const struct load_obj *spec, const struct core_opts *opts, struct c
 		return skep_fail_nomem(reterr);
 	arena_init(&obj->arena, 0);
 	obj->spec = spec;
+	obj->perf_map = opts && opts->perf_map;
+	if (jit_available() && !(opts && opts->interpret))
+		jit_pool_new(&obj->pool, NULL); /* without one the interpreter runs all */
 	r = core_maps_init(obj, opts, reterr);
 	if (r == 0)
 		r = make_progs(obj, reterr);
 	if (r == 0)
 		r = core_maps_slots(obj, reterr);
+	for (size_t i = 0; i < obj->nprogs && r == 0; i++)
+		r = core_compile(&obj->progs[i], reterr);
 	if (r < 0) {
 		core_free(obj);
 		return r;
@@ -176,9 +182,11 @@ void core_free(struct core_obj *obj)
 	if (!obj)
 		return;
 	for (size_t i = 0; i < obj->nprogs; i++) {
+		jit_free(obj->progs[i].jit);
 		exec_prog_free(obj->progs[i].exec);
 		skep_error_free(obj->progs[i].refused);
 	}
+	jit_pool_unref(obj->pool);
 	core_maps_done(obj);
 	arena_done(&obj->arena);
 	free(obj);

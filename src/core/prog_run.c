@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One run of a program, counted; what it left reserved in a ring is discarded, so a fault loses no room. */
 #include "core/internal.h"
+#include "jit/jit.h"
 
 static void discard_open(struct core_obj *obj, struct exec_run *run)
 {
@@ -22,7 +23,12 @@ static void discard_open(struct core_obj *obj, struct exec_run *run)
 int core_run(struct core_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
 	     struct skep_error **reterr)
 {
-	int r = exec(prog->exec, run, ctx, ret_r0, reterr);
+	int r;
+
+	if (prog->jit && !run->watch)
+		r = jit_run(prog->jit, run, ctx, ret_r0, reterr);
+	else
+		r = exec(prog->exec, run, ctx, ret_r0, reterr);
 
 	prog->runs++;
 	prog->insns += run->budget_start - run->budget;

@@ -131,14 +131,10 @@ bool exec_may_access(struct exec_run *run, uint64_t addr, uint64_t len, bool wri
 static const struct spec_field *field_of(struct exec_run *run, const struct exec_region *reg,
 					 const char *what, uint32_t off, uint32_t size)
 {
-	const struct spec_field *f = spec_ctx_field(reg->ctx, off, size);
-	bool write = what[0] == 'w', whole = f && off == f->off && size == f->size;
+	const struct spec_field *f = spec_ctx_served(reg->ctx, off, size, what[0] == 'w');
 
-	if (!f || f->kind == FIELD_ABSENT || f->kind == FIELD_DENIED || (write && !f->writable) ||
-	    ((write || f->kind != FIELD_SCALAR) && f->kind != FIELD_ARRAY && !whole)) {
+	if (!f)
 		trap_field(run, reg, what, off, size);
-		return NULL;
-	}
 	return f;
 }
 

@@ -73,6 +73,43 @@ uint64_t exec_check_range(struct exec_run *run, uint64_t addr, uint32_t place, u
 	return good;
 }
 
+uint64_t exec_context_load(struct exec_run *run, uint64_t addr, uint32_t place, uint32_t frame)
+{
+	uint32_t depth = run->depth;
+	uint64_t value = 0;
+
+	run->depth = frame;
+	run->insn = place & EXEC_PLACE_INSN;
+	if (!access_load(run, addr, place >> EXEC_PLACE_BYTES & 0xff, &value))
+		value = 0;
+	run->depth = depth;
+	return value;
+}
+
+uint64_t exec_context_store(struct exec_run *run, uint64_t addr, uint32_t place, uint32_t frame,
+			    uint64_t value)
+{
+	uint32_t depth = run->depth;
+
+	run->depth = frame;
+	run->insn = place & EXEC_PLACE_INSN;
+	access_store(run, addr, place >> EXEC_PLACE_BYTES & 0xff, value);
+	run->depth = depth;
+	return 0;
+}
+
+bool exec_context_is(const struct exec_run *run, uint64_t addr, const struct spec_ctx *ctx)
+{
+	for (uint32_t i = 0; i < run->nregions; i++) {
+		const struct exec_region *reg = &run->regions[i];
+
+		if (addr - reg->base < reg->size)
+			return reg->base == addr && reg->ctx == ctx && ctx->size <= reg->size &&
+			       reg->backing && reg->backing == run->ctx_backing;
+	}
+	return false;
+}
+
 /* A piece came to @left, below 0: 1 + what is left with the next ones; 0: none, or stopped, and the fault is set. */
 uint64_t exec_check_budget(struct exec_run *run, uint64_t left, uint32_t place, uint32_t frame)
 {

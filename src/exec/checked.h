@@ -11,6 +11,7 @@
 
 struct exec_pair;
 struct exec_run;
+struct spec_ctx;
 
 /*
  * Where checked code's accesses of one kind of pointer last fell: n bytes at base + t are inside if
@@ -40,6 +41,12 @@ uint64_t exec_check_range(struct exec_run *run, uint64_t addr, uint32_t place, u
 uint64_t exec_check_budget(struct exec_run *run, uint64_t left, uint32_t place, uint32_t frame);
 uint64_t exec_checked_call(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 			   uint64_t a5);
+/* Accesses at addresses that may be of a context that is converted: the whole access, and 0 with the fault set. */
+uint64_t exec_context_load(struct exec_run *run, uint64_t addr, uint32_t place, uint32_t frame);
+uint64_t exec_context_store(struct exec_run *run, uint64_t addr, uint32_t place, uint32_t frame,
+			    uint64_t value);
+/* Is r1 the context that compiled code takes run->ctx_backing for? */
+bool exec_context_is(const struct exec_run *run, uint64_t addr, const struct spec_ctx *ctx);
 uint64_t exec_checked_table(struct exec_run *run, uint64_t insn, uint64_t value);
 struct exec_pair exec_checked_tail(struct exec_run *run, uint64_t ctx, uint64_t map,
 				   uint64_t index);

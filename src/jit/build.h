@@ -80,6 +80,12 @@ struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span 
 /* *ret is the result; false: it is a call like any other. */
 bool build_inline(struct build *b, uint32_t i, uint32_t *ret);
 
+/* context.c: an access whose base may be a context that is converted; false: it is none. */
+bool build_context_load(struct build *b, const struct exec_view *v, uint32_t base, uint32_t size,
+			uint32_t *ret);
+bool build_context_store(struct build *b, const struct exec_view *v, uint32_t base, uint32_t size,
+			 uint32_t value);
+
 /* checks.c */
 void build_check(struct build *b, const struct ir_ins *access, int32_t off);
 void build_set_run(struct build *b, size_t field, uint32_t value, int size);

@@ -103,7 +103,7 @@ void jit_plan(struct jit_unit *u)
 	u->keeps_args = !exec_view_scrubs(u->prog);
 	for (uint32_t i = 0; i < u->n; i++)
 		u->moves |= u->view[i].reached && build_moves(&u->view[i], u->prog);
-	if (jit_fact(u, 0, FACT_BOUNDED))
+	if (jit_fact(u, 0, FACT_BOUNDED) && !u->opts->count)
 		return;
 	for (uint32_t f = 0; f < u->nfuncs; f++)
 		u->funcs[f].counts = true;
@@ -112,12 +112,13 @@ void jit_plan(struct jit_unit *u)
 		for (uint32_t f = 0; f < u->nfuncs; f++)
 			if (u->funcs[f].reached && u->funcs[f].frame == frame)
 				measure(u, &u->funcs[f], most, least);
+	u->funcs[0].counts |= u->opts->count;
 	for (uint32_t f = 0; f < u->nfuncs; f++) {
 		struct jit_func *fn = &u->funcs[f];
 
 		if (!u->funcs[0].counts)
 			fn->counts = false; /* the entry asks for all */
-		else if (fn->least != fn->most || fn->most > CHARGE)
+		else if (fn->least != fn->most || fn->most > CHARGE || (u->opts->count && !f))
 			fn->counts = true;
 		fn->uses_run |= fn->counts;
 	}

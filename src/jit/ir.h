@@ -244,15 +244,19 @@ struct jit_unit {
 	bool keeps_args;     /* r1 to r5 survive helper calls */
 	const char *why;     /* it cannot be compiled */
 	uint32_t why_insn, frames, ir_insns;
-	uint32_t calls_out; /* instructions that may call */
-	uint64_t blind;	    /* state of the random numbers */
-	bool no_map;	    /* perf's could not be written */
-	bool noting;	    /* where code comes from is to be known */
+	uint32_t calls_out;	    /* instructions that may call */
+	uint64_t blind;		    /* state of the random numbers */
+	bool no_map;		    /* perf's could not be written */
+	const struct spec_ctx *ctx; /* the context is converted by it, or NULL */
+	uint32_t *contexts;	    /* then by instruction: context.c */
+	bool noting;		    /* where code comes from is to be known */
 };
 
 /* scan.c: functions, frames, what they use. -EOPNOTSUPP and unit->why, or -ENOMEM. */
 int jit_scan(struct jit_unit *u);
 uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn);
+/* context.c: which registers may hold the context, before each instruction */
+int jit_contexts(struct jit_unit *u);
 /* checks.c: how the budget is kept */
 void jit_plan(struct jit_unit *u);
 static inline bool jit_fact(const struct jit_unit *u, uint32_t insn, uint32_t flags)

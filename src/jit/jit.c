@@ -27,7 +27,8 @@ struct jit_prog {
 	const struct exec_prog *prog;
 	struct code_mem mem;
 	enum jit_mode mode;
-	struct entry *entries; /* of functions, by instruction */
+	const struct spec_ctx *ctx; /* run->ctx_backing is read as this one says */
+	struct entry *entries;	    /* of functions, by instruction */
 	uint32_t nentries;
 	struct jit_stats stats;
 	struct jit_faults *faults;
@@ -282,6 +283,8 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	out.noting = u->noting = u->opts->lines || u->opts->perf_map || u->opts->debugger;
 	if (u->checked)
 		jit_plan(u);
+	if (u->ctx && (r = jit_contexts(u)) < 0)
+		return r;
 	r = live_ins(u);
 	/* callx has two; hardened checks up to four a function, the entry's guards four; a twin has as many again */
 	out.fixes_room = 2 * (2 * u->calls_out + 4 * u->nfuncs + 4);
@@ -312,14 +315,6 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Contexts that are converted field by field need the checks of JIT_CHECKED. */
-static const char *context_refuses(const struct exec_prog *prog)
-{
-	return exec_view_type(prog) >= 0 && spec_ctx_of(exec_view_type(prog)) ?
-		       "its context is converted field by field" :
-		       NULL;
-}
-
 int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct jit_prog **ret,
 	    struct skep_error **reterr)
 {
@@ -340,14 +335,17 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	u.checked = u.opts->mode == JIT_CHECKED;
 	if (u.checked && !target_of(u.opts)->checks)
 		return skep_fail(reterr, &ERR_JIT_MODE, SKEP_NOWHERE, NULL);
-	u.why = context_refuses(prog);
-	if (u.why)
-		return skep_fail(reterr, &ERR_JIT_INSN, at, "%s", u.why);
+	if (exec_view_type(prog) >= 0)
+		u.ctx = spec_ctx_of(exec_view_type(prog));
+	if (u.ctx && !u.checked) /* addresses of it are found out by the checks */
+		return skep_fail(reterr, &ERR_JIT_INSN, at,
+				 "its context is converted field by field");
 	jit = calloc(1, sizeof(*jit));
 	if (!jit)
 		return skep_fail_nomem(reterr);
 	jit->prog = prog;
 	jit->mode = u.opts->mode;
+	jit->ctx = u.ctx;
 	jit->native.prog = prog;
 	jit->native.call = call_native;
 	jit->foreign = target_of(u.opts) != host();
@@ -394,6 +392,8 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
 	if (jit->foreign)
 		return skep_fail(reterr, &ERR_JIT_HOST, SKEP_NOWHERE,
 				 "the code is for another one");
+	if (jit->ctx && !exec_context_is(run, ctx, jit->ctx))
+		return exec(jit->prog, run, ctx, ret_r0, reterr);
 	exec_begin(jit->prog, run, ctx);
 	run->native = &jit->native;
 	run->depth = jit->native.frames ? jit->native.frames - 1 : 0;

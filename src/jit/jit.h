@@ -40,9 +40,10 @@ struct jit_opts {
 	bool harden;	  /* no indirect call or jump in it that speculation can be led astray at */
 	bool no_optimise; /* straight translation (tests: the slow twin of the optimiser) */
 	struct jit_pool *pool; /* NULL: pages of its own */
-	bool lines;	       /* keep where code comes from: jit_lines() */
-	bool perf_map;	       /* tell perf(1) of it, in the file that it looks for */
-	bool debugger;	       /* tell gdb and lldb of it: names, lines, frames */
+	bool count; /* checked: run->budget tells afterwards how many instructions ran, without loops too */
+	bool lines;    /* keep where code comes from: jit_lines() */
+	bool perf_map; /* tell perf(1) of it, in the file that it looks for */
+	bool debugger; /* tell gdb and lldb of it: names, lines, frames */
 	const struct spec_fact
 		*facts; /* one a slot of the program; read only during jit_new; NULL: none */
 };

@@ -124,6 +124,13 @@ static void load(struct build *b, uint32_t i, const struct exec_view *v, struct 
 		build_set(b, v->dst, ir_const(b->f, known));
 		return;
 	}
+	if (!ir_load_probes(in.y) && in.y != LOAD_ORDERED &&
+	    build_context_load(b, v, addr, rule.x, &value)) {
+		if (rule.y == LOAD_SIGN)
+			value = ir_unary(b->f, IR_SEXT, 1, rule.x, value);
+		build_set(b, v->dst, value);
+		return;
+	}
 	build_set(b, v->dst, address(b, addr, v->off, &in));
 }
 
@@ -135,10 +142,10 @@ static void store(struct build *b, uint32_t i, const struct exec_view *v, struct
 	};
 	int slot = build_slot(b, jit_frame_off(b->u, i), rule.x);
 
-	if (slot < 0)
-		address(b, build_get(b, v->dst), v->off, &in);
-	else
+	if (slot >= 0)
 		build_set(b, slot, ir_unary(b->f, IR_ZEXT, 1, rule.x, value));
+	else if (rule.y || !build_context_store(b, v, build_get(b, v->dst), rule.x, value))
+		address(b, build_get(b, v->dst), v->off, &in);
 }
 
 static void atomic(struct build *b, const struct exec_view *v, struct rule rule)

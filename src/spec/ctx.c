@@ -126,3 +126,15 @@ const struct spec_field *spec_ctx_field(const struct spec_ctx *ctx, uint32_t off
 		       &ctx->fields[lo] :
 		       NULL;
 }
+
+const struct spec_field *spec_ctx_served(const struct spec_ctx *ctx, uint32_t off, uint32_t size,
+					 bool write)
+{
+	const struct spec_field *f = spec_ctx_field(ctx, off, size);
+	bool whole = f && off == f->off && size == f->size;
+
+	if (!f || f->kind == FIELD_ABSENT || f->kind == FIELD_DENIED || (write && !f->writable) ||
+	    ((write || f->kind != FIELD_SCALAR) && f->kind != FIELD_ARRAY && !whole))
+		return NULL;
+	return f;
+}

@@ -164,6 +164,9 @@ struct spec_ctx {
 const struct spec_ctx *spec_ctx_of(int prog_type);
 /* The field that holds the whole access, or NULL (straddling, hole, outside). */
 const struct spec_field *spec_ctx_field(const struct spec_ctx *ctx, uint32_t off, uint32_t size);
+/* ... or NULL when such an access of it is refused. */
+const struct spec_field *spec_ctx_served(const struct spec_ctx *ctx, uint32_t off, uint32_t size,
+					 bool write);
 
 /* Backing structs: what the hook fills and helpers change. Pointers are host addresses. */
 struct ctx_xdp {
