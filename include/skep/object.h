@@ -37,6 +37,8 @@ struct skep_obj_opts {
 	const struct skep_kconfig *kconfig; /**< ended by a NULL name */
 	uint32_t ncpus;			    /**< CPUs of per-CPU maps; default: the machine's */
 	uint64_t memory_limit;		    /**< bytes one map may take; default 1 GiB */
+	bool interpret; /**< programs are not compiled; default: what the compiler takes is */
+	bool perf_map;	/**< perf(1) learns of compiled programs */
 };
 
 /**
@@ -118,6 +120,7 @@ struct skep_prog_info {
 	size_t ncore, ncore_unresolved;
 	const char *unusable;		 /**< why no engine can use it, or NULL */
 	uint64_t runs, faults, executed; /**< since load; executed: instructions */
+	bool compiled; /**< runs as machine code; false: interpreted, or not loaded */
 };
 SKEP_API void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *ret);
 /** Why the user engine refused the program when the object was loaded; NULL: it did not. Borrowed. */

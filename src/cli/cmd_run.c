@@ -25,6 +25,8 @@ enum key {
 	KEY_KCONFIG,
 	KEY_SET,
 	KEY_ENTRIES,
+	KEY_INTERP,
+	KEY_PERF_MAP,
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +42,8 @@ static const struct argp_option options[] = {
 	{ "spread", KEY_SPREAD, 0, 0, "do not place command and supervisor on one CPU", 2 },
 	{ "strict", KEY_STRICT, 0, 0, "a program that cannot run is an error", 3 },
 	{ "budget", KEY_BUDGET, "N", 0, "instructions one program run may take (10000000)", 3 },
+	{ "interp", KEY_INTERP, 0, 0, "interpret programs, do not compile them", 3 },
+	{ "perf-map", KEY_PERF_MAP, 0, 0, "perf(1) learns of the machine code", 3 },
 	{ "btf", KEY_BTF, "FILE", 0, "relocate against these kernel types, not the model kernel's",
 	  3 },
 	{ "kconfig", KEY_KCONFIG, "NAME=VALUE", 0, "value of a .kconfig extern (CONFIG_HZ=250)",
@@ -58,7 +62,7 @@ static const struct argp_option options[] = {
 
 struct args {
 	const char *object, *output, *btf;
-	bool json, status;
+	bool json, status, interp, perf_map;
 	struct skep_run_opts run_opts;
 	struct run_pairs kconfig, globals, entries;
 	struct run run;
@@ -140,6 +144,10 @@ static bool *flag_option(struct args *a, int key)
 	switch (key) {
 	case KEY_STATUS:
 		return &a->status;
+	case KEY_INTERP:
+		return &a->interp;
+	case KEY_PERF_MAP:
+		return &a->perf_map;
 	case KEY_SPREAD:
 		return &a->run_opts.spread;
 	case KEY_STRICT:
@@ -319,6 +327,8 @@ int cmd_run(int argc, char **argv)
 	argv[0] = (char *)"skep run";
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
 	oo.btf = a.btf;
+	oo.interpret = a.interp;
+	oo.perf_map = a.perf_map;
 	for (size_t i = 0; i < a.kconfig.n; i++)
 		kconfig[i] = (struct skep_kconfig){ a.kconfig.at[i].name, a.kconfig.at[i].value };
 	if (skep_obj_open(a.object, &oo, &a.run.obj, &err) < 0)

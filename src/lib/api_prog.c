@@ -38,6 +38,7 @@ void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *ret)
 		.runs = run ? run->runs : 0,
 		.faults = run ? run->faults : 0,
 		.executed = run ? run->insns : 0,
+		.compiled = run && run->jit,
 	};
 	for (uint32_t i = 0; i < p->ncores; i++)
 		ret->ncore_unresolved += !p->cores[i].resolved;

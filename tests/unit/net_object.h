@@ -28,7 +28,8 @@ static inline void net_object_path(char *path, size_t size, const char *name)
 }
 
 /* @name as "examples/xdp_stats", below the build directory. */
-static inline bool net_object_open(struct net_object *o, const char *name)
+static inline bool net_object_open_as(struct net_object *o, const char *name,
+				      const struct core_opts *opts)
 {
 	struct skep_error *err = NULL;
 	struct buf bytes;
@@ -43,11 +44,16 @@ static inline bool net_object_open(struct net_object *o, const char *name)
 		r = load_open(bytes.data, bytes.len, path, &(struct load_opts){ 0 }, &o->spec,
 			      &err);
 	if (r == 0)
-		r = core_new(o->spec, &(struct core_opts){ .ncpus = 2 }, &o->core, &err);
+		r = core_new(o->spec, opts, &o->core, &err);
 	buf_done(&bytes);
 	CHECK_MSG(r == 0, "%s: %s", path, err ? skep_error_message(err) : "");
 	skep_error_free(err);
 	return r == 0;
+}
+
+static inline bool net_object_open(struct net_object *o, const char *name)
+{
+	return net_object_open_as(o, name, &(struct core_opts){ .ncpus = 2 });
 }
 
 static inline void net_object_close(struct net_object *o)
