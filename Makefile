@@ -75,7 +75,8 @@ REPLAY_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/replay/%)
 FUZZ_BIN := $(FUZZ_SRC:fuzz/%.c=$(O)/bin/%)
 BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
 WORK_SRC := $(sort $(wildcard bench/workloads/*.c))
-WORK_BPF := $(WORK_SRC:%.c=$(O)/%.vm.o) $(WORK_SRC:%.c=$(O)/%.xdp.o)
+WORK_BPF := $(WORK_SRC:%.c=$(O)/%.vm.o) $(WORK_SRC:%.c=$(O)/%.xdp.o) \
+	$(addprefix $(O)/bench/workloads/,array1000.map.o hash_inc1000.map.o hash_upd1000.map.o)
 JIT_BENCH_OBJ := $(WORK_SRC:%.c=$(O)/%.gcc.o) $(WORK_SRC:%.c=$(O)/%.clang.o) \
 	$(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard bench/jit/*.c)))
 MAP_BENCH_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard bench/map/*.c)))
@@ -150,6 +151,9 @@ $(O)/bench/workloads/%.vm.o: bench/workloads/%.c $(O)/bpfflags
 $(O)/bench/workloads/%.xdp.o: bench/workloads/%.c $(O)/bpfflags
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -fno-builtin -DXDP $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
+$(O)/bench/workloads/%.map.o: bench/workloads/%.c $(O)/bpfflags
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -fno-builtin -DMAPS $(STRICT) -MMD -MP -MF $@.d -c -o $@ $<
 # The other byte order.
 $(O)/%.be.bpf.o: %.bpf.c $(O)/bpfflags
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "exec/view.h"
 #include "jit/jit.h"
 #include "lib/vm_elf.h"
 
@@ -42,6 +43,7 @@ struct work {
 	struct jit_prog *jit;
 	jit_entry entry;
 	struct kernel_work *kernel;
+	struct maps_work *maps; /* has the program */
 	struct work_info info;
 };
 
@@ -70,7 +72,9 @@ static int compare(const void *a, const void *b)
 static int compile(struct work *w, struct skep_error **reterr)
 {
 	static struct jit_pool *pool; /* as an embedder has one for all its programs */
-	struct jit_opts opts = { .mode = w->engine == ENGINE_JIT ? JIT_TRUSTED : JIT_CHECKED };
+	struct jit_opts opts = { .mode = w->engine == ENGINE_JIT || w->engine == ENGINE_MAPS ?
+						 JIT_TRUSTED :
+						 JIT_CHECKED };
 	struct spec_fact *facts = NULL;
 	double ns[COMPILES];
 	struct jit_stats stats;
@@ -120,7 +124,7 @@ static char *read_file(const char *path, size_t *ret_size)
 	return data;
 }
 
-static int open_ours(struct work *w, const char *name, const char *path)
+static int open_ours(struct work *w, const char *name, const char *path, bool maps)
 {
 	struct exec_prog_opts o = { .object = path,
 				    .name = name,
@@ -132,12 +136,19 @@ static int open_ours(struct work *w, const char *name, const char *path)
 	struct skep_error *err = NULL;
 	size_t size, n = 0;
 	char *data = read_file(path, &size);
-	int r = data ? vm_elf_read(data, size, path, name, &insns, &n, &err) : -ENOMEM;
+	int r = -ENOMEM;
 
-	o.insns = insns;
-	o.ninsns = w->info.insns = (uint32_t)n;
-	if (r == 0)
-		r = exec_prog_new(&o, &w->prog, &err);
+	if (data && maps) {
+		r = maps_open(data, size, path, &w->maps, &w->prog, &err);
+		data = NULL;
+		w->info.insns = r == 0 ? exec_view_count(w->prog) : 0;
+	} else if (data) {
+		r = vm_elf_read(data, size, path, name, &insns, &n, &err);
+		o.insns = insns;
+		o.ninsns = w->info.insns = (uint32_t)n;
+		if (r == 0)
+			r = exec_prog_new(&o, &w->prog, &err);
+	}
 	if (r == 0)
 		r = exec_run_init(&w->run, &err);
 	if (r == 0 && w->engine != ENGINE_INTERP)
@@ -163,7 +174,9 @@ int work_open(enum engine engine, enum workload workload, const char *build, str
 		return -ENOMEM;
 	w->engine = engine;
 	snprintf(path, sizeof(path), "%s/bench/workloads/%s.%s.o", build, name,
-		 engine == ENGINE_KERNEL ? "xdp" : "vm");
+		 engine == ENGINE_KERNEL ? "xdp" :
+		 engine == ENGINE_MAPS	 ? "map" :
+					   "vm");
 	if (engine == ENGINE_GCC || engine == ENGINE_CLANG) {
 		w->native = engine == ENGINE_GCC ? workloads[workload].gcc :
 						   workloads[workload].clang;
@@ -173,7 +186,7 @@ int work_open(enum engine engine, enum workload workload, const char *build, str
 		if (r < 0 && r != -EPERM)
 			say(path, r, NULL);
 	} else {
-		r = open_ours(w, name, path);
+		r = open_ours(w, name, path, engine == ENGINE_MAPS);
 		*ret_why = "not compiled on this host";
 	}
 	if (r < 0) {
@@ -192,7 +205,9 @@ void work_close(struct work *work)
 		jit_free(work->jit);
 	if (work->run.stack)
 		exec_run_done(&work->run);
-	exec_prog_free(work->prog);
+	if (!work->maps)
+		exec_prog_free(work->prog);
+	maps_close(work->maps);
 	kernel_close(work->kernel);
 	free(work);
 }

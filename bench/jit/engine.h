@@ -20,6 +20,7 @@ enum engine {
 	ENGINE_GCC,
 	ENGINE_CLANG,
 	ENGINE_JIT,
+	ENGINE_MAPS, /* the same over the engine's own maps, as the kernel's is over the kernel's */
 	ENGINE_CHECKED,
 	ENGINE_FACTS, /* checked, with facts by construction */
 	ENGINE_INTERP,
@@ -83,6 +84,12 @@ int kernel_open(const char *path, struct kernel_work **ret, struct work_info *in
 void kernel_close(struct kernel_work *k);
 int kernel_run(struct kernel_work *k, const uint8_t *packet, uint64_t times, double *ret_ns,
 	       uint32_t *ret_value);
+
+/* maps.c: takes @data; the program is its own. -errno, and *reterr if there is more to say */
+struct maps_work;
+int maps_open(char *data, size_t size, const char *path, struct maps_work **ret,
+	      struct exec_prog **ret_prog, struct skep_error **reterr);
+void maps_close(struct maps_work *m);
 
 /* tables.c */
 uint64_t bench_trivial(uint64_t a);

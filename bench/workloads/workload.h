@@ -5,6 +5,7 @@
  *
  *	with ENGINE=prefix	natively, as prefix_name()
  *	for BPF			as name(), which takes the packet's address and length
+ *	for BPF with MAPS	the same, with the engine's maps; for the files that use the array or the hash
  *	for BPF with XDP	as an XDP program for the kernel, behind a bounds check
  *
  * The low 32 bits of the result are the same everywhere, and however often it ran before. Calls leave the
@@ -52,7 +53,7 @@ u64 bench_hash_put(const u64 *key, const u64 *value);
 	u64 JOIN(ENGINE, name)(u8 * p, u64 len); \
 	u64 JOIN(ENGINE, name)(u8 * p, u64 len __attribute__((unused)))
 
-#elif !defined(XDP)
+#elif !defined(XDP) && !defined(MAPS)
 
 static u64 (*const bench_trivial)(u64 a) = (u64(*)(u64))1;
 static u64 *(*const bench_array_at)(const u32 *key) = (u64 * (*)(const u32 *))2;
@@ -86,6 +87,9 @@ struct {
 #define bench_hash_at(key) ((u64 *)bpf_map_lookup_elem(&bench_hash, key))
 #define bench_hash_put(key, value) ((u64)bpf_map_update_elem(&bench_hash, key, value, BPF_ANY))
 
+#ifdef MAPS
+#define WORKLOAD(name) SEC("tracepoint/syscalls/sys_enter_getppid") u64 name(const u8 *p)
+#else
 #define WORKLOAD(name)                                                               \
 	static ALWAYS_INLINE u64 body(u8 *p);                                        \
 	SEC("xdp") int name(struct xdp_md *ctx)                                      \
@@ -97,5 +101,6 @@ struct {
 	char _license[] SEC("license") = "GPL";                                      \
 	static ALWAYS_INLINE u64 body(u8 *p __attribute__((unused)))
 
+#endif
 #endif
 #endif
