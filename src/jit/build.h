@@ -42,7 +42,7 @@ struct build {
 		     1]; /* bytes of the accesses that start here, when all are alike */
 	uint32_t *var;	 /* values now */
 	uint32_t *exit;	 /* values at the end of each span */
-	uint32_t run, fp, undef;
+	uint32_t run, fp, undef, ctx;
 	const uint32_t *order; /* spans in reverse postorder, after NO_BLOCKs */
 	uint32_t *place;       /* of each in it */
 	uint32_t looked;       /* spans that assume() has looked at */

@@ -10,6 +10,7 @@
 #include "jit/build.h"
 
 #define LOOK 16 /* spans looked at for each, on average */
+#define MANY_CALLS 8
 #define SCRUBBED 0xbad0c0debad0c0deull
 
 uint32_t build_get(struct build *b, int var)
@@ -103,7 +104,7 @@ void build_call(struct build *b, uint32_t i)
 		args[0] = b->run;
 		if (v->custom && exec_view_custom_ctx(b->u->prog) &&
 		    build_body(b, i) == (uintptr_t)v->custom->fn)
-			args[0] = ir_const(b->f, (uintptr_t)exec_view_custom_ctx(b->u->prog));
+			args[0] = b->ctx;
 		else
 			build_set_run(b, offsetof(struct exec_run, insn), ir_const(b->f, i), 4);
 		value = build_call_to(b, build_body(b, i), args, n,
@@ -310,6 +311,18 @@ static void end_span(struct build *b, struct span *s, uint32_t *leaf)
 	}
 }
 
+/* What embedder's helpers get: for many calls in a register, as it is a constant of ten bytes. */
+static void start_ctx(struct build *b)
+{
+	uintptr_t ctx = (uintptr_t)exec_view_custom_ctx(b->u->prog);
+
+	b->ctx = ctx ? ir_const(b->f, ctx) : 0;
+	if (ctx > UINT32_MAX && b->u->calls_out >= MANY_CALLS && b->f->fold)
+		b->ctx = ir_append(
+			b->f, (struct ir_ins){
+				      .op = IR_OR, .w = 1, .a = b->ctx, .b = ir_const(b->f, 0) });
+}
+
 static void start_entry(struct build *b)
 {
 	struct ir_fn *f = b->f;
@@ -318,6 +331,7 @@ static void start_entry(struct build *b)
 
 	f->blocks[0].start = f->n;
 	b->undef = ir_append(f, (struct ir_ins){ .op = IR_UNDEF });
+	start_ctx(b);
 	if (fn->uses_run)
 		b->run = ir_append(f, (struct ir_ins){ .op = IR_ARG, .w = 1, .imm = RUN_ARG });
 	for (uint32_t r = 0; r < b->nvars; r++) {
