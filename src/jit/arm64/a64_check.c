@@ -11,6 +11,7 @@
 #define RUN(field) ((int32_t)offsetof(struct exec_run, field))
 #define FAULT UINT32_MAX /* value of a struct a64_slow that leaves the function */
 #define ENTRY (UINT32_MAX - 1)
+#define GUARDS (UINT32_MAX - 3) /* and the one after: an entry's guard */
 #define WINDOW(field) ((int32_t)offsetof(struct exec_window, field))
 
 #define STUB_FRAME 144 /* x29 and x30, x0 to x14 */
@@ -83,6 +84,19 @@ static int32_t window_at(const struct a64_emit *e, const struct ir_ins *in)
 	       (int32_t)(ir_check_window(e->f, in->a) * sizeof(struct exec_window));
 }
 
+/* Are n bytes at @at, n any number, inside the window of run? x16 = address - base + n passes neither n nor the size. */
+static void inside(struct a64_emit *e, uint32_t v, int at, int run, int32_t window, uint32_t n,
+		   bool write)
+{
+	field(e, X15, run, window + WINDOW(base));
+	a64_alu(e->out, 1, A64_SUB, X16, at, X15, 0);
+	with_flags(e, A64_CMN, X16, X16, n);
+	leave_if(e, v, A64_HS);
+	field(e, X15, run, window + WINDOW(size) + 8 * write);
+	a64_alu(e->out, 1, A64_CMP, XZR, X16, X15, 0);
+	leave_if(e, v, A64_HI);
+}
+
 static void check(struct a64_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
@@ -104,21 +118,14 @@ static void check(struct a64_emit *e, uint32_t v)
 	come_back(e, first);
 }
 
-/* Bytes of any number: x16 = address - base + n, which must not pass n from above, nor the size. */
 static void guard(struct a64_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
-	int32_t window = window_at(e, in);
 	uint32_t first = e->nslow, place = ir_check_place(in);
 	int at = address(e, in), run = a64_use(e, in->b, X17), reg = a64_target(e, v);
 
-	field(e, X15, run, window + WINDOW(base));
-	a64_alu(e->out, 1, A64_SUB, X16, at, X15, 0);
-	with_flags(e, A64_CMN, X16, X16, place & (EXEC_PLACE_WRITE - 1));
-	leave_if(e, v, A64_HS);
-	field(e, X15, run, window + WINDOW(size) + 8 * !!(place & EXEC_PLACE_WRITE));
-	a64_alu(e->out, 1, A64_CMP, XZR, X16, X15, 0);
-	leave_if(e, v, A64_HI);
+	inside(e, v, at, run, window_at(e, in), place & (EXEC_PLACE_WRITE - 1),
+	       place & EXEC_PLACE_WRITE);
 	a64_mov_imm(e->out, reg, 1);
 	come_back(e, first);
 	a64_finish(e, v, reg);
@@ -139,7 +146,7 @@ static void spend(struct a64_emit *e, uint32_t v)
 	int reg = budget_reg(e, v);
 
 	with_flags(e, A64_CMP, reg, a64_use(e, in->a, X16), (uint64_t)(int64_t)ir_check_off(in));
-	leave_if(e, v, A64_LO);
+	leave_if(e, v, A64_LT); /* it may have been below 0 before: what was put off */
 	come_back(e, first);
 	a64_finish(e, v, reg);
 }
@@ -165,14 +172,33 @@ void a64_check(struct a64_emit *e, uint32_t v)
 	}
 }
 
+/* x16 = the start of what the entry asks for */
+static void guard_start(struct a64_emit *e, const struct jit_guard *g)
+{
+	a64_add_const(e->out, 1, X16, e->a->target->args[1], (uint64_t)(int64_t)g->start, X15);
+}
+
 void a64_check_enter(struct a64_emit *e)
 {
+	int run = e->a->target->args[0];
+
 	e->nslow = 0;
-	if (!e->a->most)
-		return;
-	field(e, X16, e->a->target->args[0], RUN(budget));
-	with_flags(e, A64_CMP, XZR, X16, e->a->most);
-	leave_if(e, ENTRY, A64_LO);
+	if (e->a->most) {
+		field(e, X16, run, RUN(budget));
+		with_flags(e, A64_CMP, XZR, X16, e->a->most);
+		leave_if(e, ENTRY, A64_LO);
+	}
+	for (uint32_t write = 0; write < 2 && e->a->twin; write++) {
+		const struct jit_guard *g = &e->a->guards[write];
+		uint32_t first = e->nslow;
+
+		if (!g->asked)
+			continue;
+		guard_start(e, g);
+		inside(e, GUARDS + write, X16, run, RUN(checks.windows),
+		       (uint32_t)(g->end - g->start), write);
+		come_back(e, first);
+	}
 }
 
 /* Calls @fn(run in x17, value in x16, place in w15, frame); the result in x16. */
@@ -215,6 +241,50 @@ static void go_back(struct a64_emit *e, const struct a64_slow *s)
 	a64_b(e->out, (int32_t)(s->back - (uint32_t)e->out->len));
 }
 
+/* Calls the stub with what x16 holds. */
+static uint32_t call_stub(struct a64_emit *e, uint32_t place)
+{
+	uint32_t call;
+
+	a64_mov_imm(e->out, X15, place);
+	a64_push(e->out, X30, 16);
+	call = (uint32_t)e->out->len;
+	a64_bl(e->out, 0);
+	a64_pop(e->out, X30, 16);
+	return call;
+}
+
+/* At the entry all arguments are where they came: to the interpreter, or to the twin. */
+static uint32_t entry_way(struct a64_emit *e, const struct a64_slow *s)
+{
+	struct jit_code_buf *out = e->out;
+	uint32_t write = s->value - GUARDS, call;
+
+	if (s->value == ENTRY) {
+		a64_mov_imm(out, X16, (uintptr_t)exec_interpret);
+		a64_br(out, X16);
+		return 0;
+	}
+	guard_start(e, &e->a->guards[write]);
+	a64_mov(out, 1, X17, e->a->target->args[0]);
+	call = call_stub(e, (uint32_t)(e->a->guards[write].end - e->a->guards[write].start) |
+				    (write ? EXEC_PLACE_WRITE : 0));
+	a64_cb(out, 1, false, X16, 8);
+	go_back(e, s);
+	if (out->nfixes < out->fixes_room)
+		out->fixes[out->nfixes++] =
+			(struct jit_call_fix){ .at = (uint32_t)out->len, .to = e->a->twin };
+	else
+		out->failed = true;
+	a64_b(out, 0);
+	return call;
+}
+
+static enum ir_op stub_of(const struct a64_emit *e, const struct a64_slow *s)
+{
+	return s->value >= GUARDS ? IR_GUARD : (enum ir_op)e->f->ins[s->value].op;
+}
+
 /* The way through the stub; gives the call to it, and *ret_fault the branch to take after a fault. */
 static uint32_t slow_way(struct a64_emit *e, const struct a64_slow *s, uint32_t *ret_fault)
 {
@@ -233,11 +303,7 @@ static uint32_t slow_way(struct a64_emit *e, const struct a64_slow *s, uint32_t 
 	run = a64_use(e, in->b, X17);
 	if (run != X17)
 		a64_mov(e->out, 1, X17, run);
-	a64_mov_imm(e->out, X15, place);
-	a64_push(e->out, X30, 16);
-	call = (uint32_t)e->out->len;
-	a64_bl(e->out, 0);
-	a64_pop(e->out, X30, 16);
+	call = call_stub(e, place);
 	if (in->op == IR_GUARD) {
 		a64_mov(e->out, 1, a64_target(e, s->value), X16);
 	} else {
@@ -264,7 +330,7 @@ static bool write_stubs(struct a64_emit *e, const uint32_t *calls)
 		uint32_t at = 0;
 
 		for (uint32_t i = 0; i < e->nslow; i++) {
-			if (!calls[i] || e->f->ins[e->slow[i].value].op != stubs[k].op)
+			if (!calls[i] || stub_of(e, &e->slow[i]) != (enum ir_op)stubs[k].op)
 				continue;
 			if (!at) {
 				at = (uint32_t)e->out->len;
@@ -295,12 +361,7 @@ bool a64_check_end(struct a64_emit *e)
 			continue;
 		}
 		good &= land(e, s->at, (uint32_t)e->out->len);
-		if (s->value == ENTRY) { /* the arguments are where they came */
-			a64_mov_imm(e->out, X16, (uintptr_t)exec_interpret);
-			a64_br(e->out, X16);
-			continue;
-		}
-		calls[i] = slow_way(e, s, &faults[i]);
+		calls[i] = s->value >= GUARDS ? entry_way(e, s) : slow_way(e, s, &faults[i]);
 	}
 	if (e->out->failed)
 		return true;
@@ -321,7 +382,7 @@ bool a64_check_end(struct a64_emit *e)
 /* Room for the ways out of line: two of an atomic check or a guard. */
 bool a64_check_init(struct a64_emit *e)
 {
-	uint32_t n = 1;
+	uint32_t n = 5; /* those of the entry */
 
 	if (!e->a->checked)
 		return true;

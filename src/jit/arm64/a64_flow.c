@@ -184,7 +184,7 @@ void a64_link(struct jit_code_buf *out, uint32_t at, uint64_t start, uint64_t to
 	uint64_t from = start + at;
 	size_t len = out->len;
 
-	if (out->bytes[at + 3] >> 2 == 0x94 >> 2) {
+	if ((out->bytes[at + 3] & 0x7f) >> 2 == 0x14 >> 2) { /* b, bl */
 		out->failed |= !a64_patch(out, at, (int64_t)(to - from));
 		return;
 	}
