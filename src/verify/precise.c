@@ -115,6 +115,19 @@ static bool back_store(struct back *b, const struct skep_insn *in, bool from_reg
 	return true;
 }
 
+/* What it fetches is what the slot held before; what it stores is not known, so that no one can want it. */
+static bool back_atomic(struct back *b, enum isa_op op, const struct skep_insn *in,
+			const struct step *step)
+{
+	if (step && step->slot >= 0 && b->want.slots[step->frame] & 1ull << step->slot)
+		return false;
+	if (isa_writes(op) & ISA_USE_SRC)
+		back_load(b, insn_src(in), step);
+	else if (isa_writes(op) & ISA_USE_R0)
+		back_load(b, 0, step);
+	return !has(b, insn_dst(in));
+}
+
 static bool leave_callee(struct back *b)
 {
 	uint16_t regs = b->want.regs[b->frame];
@@ -185,11 +198,7 @@ static bool back(struct verifier *v, struct back *b, uint32_t at, int64_t later,
 	case ISA_KIND_STORE:
 		return back_store(b, in, (in->code & 7) == 3, step);
 	case ISA_KIND_ATOMIC:
-		if (isa_writes(op) & ISA_USE_SRC)
-			back_load(b, insn_src(in), step);
-		else if (isa_writes(op) & ISA_USE_R0)
-			back_load(b, 0, step);
-		return back_store(b, in, true, step);
+		return back_atomic(b, op, in, step);
 	case ISA_KIND_CALL:
 		return back_call(v, b, at, later);
 	case ISA_KIND_EXIT:
