@@ -173,9 +173,31 @@ static void why_next(const struct skep_insn *in, size_t n, char *buf, size_t siz
 		snprintf(buf, size, "field 'imm' of the second half is %d, must be 0", in[1].imm);
 }
 
-void isa_why_invalid(const struct skep_insn *in, size_t n, char *buf, size_t size)
+static unsigned int nearest(const struct skep_insn *in)
 {
 	unsigned int best = 0, fewest = ISA_FIELDS, count;
+
+	for (unsigned int op = first_op[in->code];
+	     op && op < ISA_COUNT && isa_shapes[op].code == in->code; op++) {
+		misfit(&isa_shapes[op], in, &count);
+		if (count < fewest) {
+			fewest = count;
+			best = op;
+		}
+	}
+	return best;
+}
+
+enum isa_op isa_nearest(const struct skep_insn *in)
+{
+	enum isa_op op = (enum isa_op)nearest(in);
+
+	return isa_shapes[op].slots == 1 ? op : ISA_INVALID;
+}
+
+void isa_why_invalid(const struct skep_insn *in, size_t n, char *buf, size_t size)
+{
+	unsigned int best, count;
 	enum isa_field bad;
 
 	if (!n || !first_op[in->code]) {
@@ -185,14 +207,7 @@ void isa_why_invalid(const struct skep_insn *in, size_t n, char *buf, size_t siz
 			snprintf(buf, size, "unknown opcode 0x%02x", in->code);
 		return;
 	}
-	for (unsigned int op = first_op[in->code];
-	     op < ISA_COUNT && isa_shapes[op].code == in->code; op++) {
-		misfit(&isa_shapes[op], in, &count);
-		if (count < fewest) {
-			fewest = count;
-			best = op;
-		}
-	}
+	best = nearest(in);
 	bad = misfit(&isa_shapes[best], in, &count);
 	if (bad == ISA_FIELD_NEXT)
 		why_next(in, n, buf, size);

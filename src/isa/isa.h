@@ -97,6 +97,8 @@ static inline uint8_t insn_regs(unsigned int dst, unsigned int src)
 /* The op of in[0]; ISA_INVALID for what is not an instruction: unknown code, reserved fields not
  * zero, registers beyond r10, a write to r10, a wide one whose second slot is missing (n < 2) or bad. */
 enum isa_op isa_decode(const struct skep_insn *in, size_t n);
+/* What an instruction of one slot would be if its fields fitted: the op with the fewest that do not; or ISA_INVALID. */
+enum isa_op isa_nearest(const struct skep_insn *in);
 /* Why isa_decode() said ISA_INVALID, in a few words ("reserved field 'off' is 4, must be 0"). */
 void isa_why_invalid(const struct skep_insn *in, size_t n, char *buf, size_t size);
 const char *isa_name(enum isa_op op); /* "ADD64_REG" */

@@ -421,6 +421,8 @@ static int one(struct verifier *v)
 		log_before(v);
 	if (v->o->watch)
 		watch_state(v);
+	if (v->marks[v->at] & AT_BAD_FIELD)
+		return graph_bad_insn(v, v->at);
 	if (v->marks[v->at] & AT_BAD_WRITE)
 		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
 	frame_own(v, v->st, v->st->cur);

@@ -112,8 +112,11 @@ static bool make_blocks(struct facts *f)
 	f->block_of = ARENA_ARRAY(&f->arena, uint32_t, n);
 	if (!leaders || !starts || !f->ops || !f->block_of)
 		return false;
-	for (uint32_t i = 0; i < n; i += isa_slots(f->ops[i]))
-		f->ops[i] = (uint8_t)isa_decode(&f->in->insns[i], n - i);
+	for (uint32_t i = 0; i < n; i += isa_slots(f->ops[i])) {
+		enum isa_op op = isa_decode(&f->in->insns[i], n - i);
+
+		f->ops[i] = (uint8_t)(op == ISA_INVALID ? isa_nearest(&f->in->insns[i]) : op);
+	}
 	find_leaders(f, leaders, starts);
 	for (uint32_t i = 0; i < n; i++)
 		f->nblocks += leaders[i];

@@ -18,7 +18,7 @@ static bool writes_fp(const struct skep_insn *in)
 	return insn_dst(in) == FP && (class == 4 || class == 7 || class == 0 || class == 1);
 }
 
-static int bad_insn(struct verifier *v, uint32_t i)
+int graph_bad_insn(struct verifier *v, uint32_t i)
 {
 	static const char *const classes[] = { "BPF_LD",  "BPF_LDX", "BPF_ST",	  "BPF_STX",
 					       "BPF_ALU", "BPF_JMP", "BPF_JMP32", "BPF_ALU64" };
@@ -52,6 +52,18 @@ static int bad_insn(struct verifier *v, uint32_t i)
 	return reject(v, &ERR_INSN, "unknown opcode %02x", in->code);
 }
 
+/*
+ * As the kernel: fields of what is not loaded from are looked at when the walk comes there. Numbers of registers that do
+ * not exist are refused at once, because everything here counts on them.
+ */
+static bool waits(const struct skep_insn *in)
+{
+	enum isa_kind kind = isa_kind(isa_nearest(in));
+
+	return insn_dst(in) <= FP && insn_src(in) <= FP && kind != ISA_KIND_LOAD &&
+	       kind != ISA_KIND_NONE;
+}
+
 int graph_decode(struct verifier *v)
 {
 	for (uint32_t i = 0; i < v->n; i++) {
@@ -66,8 +78,12 @@ int graph_decode(struct verifier *v)
 			op = isa_decode(copy, v->n - i > 1 ? 2 : 1);
 			v->marks[i] |= AT_BAD_WRITE;
 		}
+		if (op == ISA_INVALID && waits(&v->insns[i])) {
+			op = isa_nearest(&v->insns[i]);
+			v->marks[i] |= AT_BAD_FIELD;
+		}
 		if (op == ISA_INVALID || op == ISA_CALLX || op == ISA_MOV64_PERCPU)
-			return bad_insn(v, i);
+			return graph_bad_insn(v, i);
 		v->ops[i] = (uint8_t)op;
 		if (isa_slots(op) == 2)
 			v->marks[++i] |= AT_SECOND;

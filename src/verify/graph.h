@@ -6,6 +6,8 @@
 #include "verify/internal.h"
 
 int graph_decode(struct verifier *v);
+/* Refuses what does not decode. */
+int graph_bad_insn(struct verifier *v, uint32_t i);
 int graph_functions(struct verifier *v);
 int graph_jumps(struct verifier *v);
 int graph_reach(struct verifier *v);

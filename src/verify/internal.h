@@ -211,6 +211,7 @@ enum insn_mark {
 	AT_SEEN = 64,	    /* the walk came here */
 	AT_SECOND = 128,    /* second half of a wide one */
 	AT_BAD_WRITE = 256, /* writes r10 */
+	AT_BAD_FIELD = 512, /* a reserved field is not 0 */
 };
 
 struct func {
