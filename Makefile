@@ -206,6 +206,9 @@ $(O)/bench/jit_bench: $(O)/obj/bench/jit_bench.o $(JIT_BENCH_OBJ) $(LIB)
 $(O)/bench/map_bench: $(O)/obj/bench/map_bench.o $(MAP_BENCH_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link) -lbpf -lelf -lz -lm
+$(O)/bench/verify_bench: $(O)/obj/bench/verify_bench.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(link) -lbpf -lelf -lz -lm
 $(O)/bench/%: $(O)/obj/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
