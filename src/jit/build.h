@@ -6,16 +6,25 @@
 #include "isa/alu.h"
 #include "jit/known.h"
 
-#define MAX_VARS 64
+#define MAX_VARS 128
 #define FIRST_SLOT ISA_REGS /* variables: r0-r9, then slots */
+
+/* A set of variables. */
+typedef unsigned __int128 var_set;
+#define VAR(r) ((var_set)1 << (r))
+static inline uint32_t build_first(var_set set)
+{
+	return (uint64_t)set ? (uint32_t)__builtin_ctzll((uint64_t)set) :
+			       64 + (uint32_t)__builtin_ctzll((uint64_t)(set >> 64));
+}
 
 /* A basic block of the program's instructions; number 0 is the entry, without instructions. */
 struct span {
-	uint32_t start, end, last;    /* last: the instruction that ends it */
-	uint32_t succ[2];	      /* spans; NO_BLOCK */
-	uint64_t reads, writes, live; /* of variables; live at the start */
-	uint64_t assumed; /* variables that are taken to keep their value around the loop */
-	bool leaves;	  /* its last instruction may end the program: one more block */
+	uint32_t start, end, last;   /* last: the instruction that ends it */
+	uint32_t succ[2];	     /* spans; NO_BLOCK */
+	var_set reads, writes, live; /* of variables; live at the start */
+	var_set assumed; /* variables that are taken to keep their value around the loop */
+	bool leaves;	 /* its last instruction may end the program: one more block */
 	bool loop; /* a turn of the loop that the span before it ends with: r1 counts the turns */
 	uint32_t limit, ctx; /* of that loop: values */
 	uint32_t pivot; /* an indirect jump goes to succ[0] if its target is before this instruction */

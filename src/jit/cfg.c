@@ -354,10 +354,10 @@ uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
 }
 
 /* The variables that a call takes by value from the frame. */
-static uint64_t word_slots(const struct build *b, uint32_t i)
+static var_set word_slots(const struct build *b, uint32_t i)
 {
 	const struct jit_known_call *call = jit_known_call(b->u, i);
-	uint64_t mask = 0;
+	var_set mask = 0;
 
 	for (int a = 0; call && b->nslots && a < 5; a++) {
 		int32_t off = (int32_t)call->arg[a].value;
@@ -366,33 +366,33 @@ static uint64_t word_slots(const struct build *b, uint32_t i)
 			int32_t at = off + (int32_t)k + ISA_STACK_SIZE;
 
 			if (b->slot_at[at] >= 0)
-				mask |= 1ull << (FIRST_SLOT + b->slot_at[at]);
+				mask |= VAR(FIRST_SLOT + b->slot_at[at]);
 		}
 	}
 	return mask;
 }
 
-static void effects(const struct build *b, uint32_t i, uint64_t *reads, uint64_t *writes)
+static void effects(const struct build *b, uint32_t i, var_set *reads, var_set *writes)
 {
 	const struct exec_view *v = &b->u->view[i];
 	struct jit_op op = jit_ops[v->op];
 	int slot = -1;
 
-	*reads = (uint64_t)(op.reads & ISA_USE_DST) << v->dst |
-		 (uint64_t)(op.reads >> 1 & 1) << v->src | (op.reads >> 2 & 1);
-	*writes = (uint64_t)(op.writes & ISA_USE_DST) << v->dst |
-		  (uint64_t)(op.writes >> 1 & 1) << v->src | (op.writes >> 2 & 1);
+	*reads = (var_set)(op.reads & ISA_USE_DST) << v->dst |
+		 (var_set)(op.reads >> 1 & 1) << v->src | (op.reads >> 2 & 1);
+	*writes = (var_set)(op.writes & ISA_USE_DST) << v->dst |
+		  (var_set)(op.writes >> 1 & 1) << v->src | (op.writes >> 2 & 1);
 	if (op.writes & ISA_USE_CALLER)
 		*writes |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
 	if (op.kind == ISA_KIND_CALL)
 		*reads |= build_arg_mask(b->u, i);
-	*reads &= (1ull << ISA_REG_FP) - 1; /* r10 is no variable */
+	*reads &= VAR(ISA_REG_FP) - 1; /* r10 is no variable */
 	if (op.kind == ISA_KIND_LOAD) {
 		slot = build_slot(b, jit_frame_off(b->u, i), op.bytes);
-		*reads |= slot >= 0 ? 1ull << slot : 0;
+		*reads |= slot >= 0 ? VAR(slot) : 0;
 	} else if (op.kind == ISA_KIND_STORE) {
 		slot = build_slot(b, jit_frame_off(b->u, i), op.bytes);
-		*writes |= slot >= 0 ? 1ull << slot : 0;
+		*writes |= slot >= 0 ? VAR(slot) : 0;
 	} else if (op.kind == ISA_KIND_CALL) {
 		*reads |= word_slots(b, i);
 	}
@@ -402,13 +402,13 @@ _Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effe
 int build_liveness(struct build *b)
 {
 	bool changed = true, back = false;
-	uint64_t reads, writes;
+	var_set reads, writes;
 
 	for (uint32_t k = 1; k < b->nspans; k++) {
 		struct span *s = &b->spans[k];
 
 		if (b->left >= 0) /* every span reads the budget, and changes it */
-			s->reads = s->writes = 1ull << b->left;
+			s->reads = s->writes = VAR(b->left);
 		for (uint32_t i = s->start; i < s->end; i++) {
 			if (!b->u->view[i].reached)
 				continue;
@@ -417,11 +417,11 @@ int build_liveness(struct build *b)
 			s->writes |= writes;
 		}
 		if (s->inner)
-			s->reads |= 1ull << b->u->view[s->last].dst;
+			s->reads |= VAR(b->u->view[s->last].dst);
 	}
 	for (uint32_t k = 1; k < b->nspans; k++)
 		if (b->spans[k].loop) {
-			b->spans[k].reads = 1ull << 1;
+			b->spans[k].reads = VAR(1);
 			b->spans[k].writes = 3;
 		}
 	for (uint32_t round = 0; changed; round++) {
@@ -430,7 +430,7 @@ int build_liveness(struct build *b)
 			return -EOPNOTSUPP;
 		for (uint32_t k = b->nspans; k-- > 0;) {
 			struct span *s = &b->spans[k];
-			uint64_t out = 0, live;
+			var_set out = 0, live;
 
 			for (int e = 0; e < 2; e++)
 				if (s->succ[e] != NO_BLOCK) {

@@ -408,11 +408,11 @@ static bool is_done(const struct build *b, uint32_t k)
  * Variables that no span writes between this one and the last that leads back to it. In a graph without structure
  * others may; check_assumed() finds out.
  */
-static uint64_t assume(struct build *b, uint32_t k)
+static var_set assume(struct build *b, uint32_t k)
 {
 	const struct ir_block *block = &b->f->blocks[k];
 	uint32_t from = b->place[k], to = from;
-	uint64_t written = 0;
+	var_set written = 0;
 
 	for (uint32_t p = 0; p < block->npreds; p++) {
 		uint32_t pred = b->f->preds[block->pred + p];
@@ -474,7 +474,7 @@ static void enter_span(struct build *b, uint32_t k)
 	const struct ir_block *block = &b->f->blocks[k];
 	struct span *s = &b->spans[k];
 	const uint32_t *from = &b->exit[(size_t)b->f->preds[block->pred] * b->nvars];
-	uint64_t kept = UINT64_MAX, live;
+	var_set kept = ~(var_set)0, live;
 	bool done;
 
 	b->charge = 0;
@@ -490,11 +490,11 @@ static void enter_span(struct build *b, uint32_t k)
 			break;
 		}
 	for (live = s->live; live; live &= live - 1) {
-		uint32_t r = (uint32_t)__builtin_ctzll(live), one = common(b, block, r, &done);
+		uint32_t r = build_first(live), one = common(b, block, r, &done);
 
 		if (one && (done || kept >> r & 1)) {
 			b->var[r] = one;
-			s->assumed |= done ? 0 : 1ull << r;
+			s->assumed |= done ? 0 : VAR(r);
 		} else {
 			b->var[r] = phi(b, block, r, done);
 		}
@@ -507,8 +507,8 @@ static bool check_assumed(const struct build *b)
 	for (uint32_t k = 1; k < b->nspans; k++) {
 		const struct ir_block *block = &b->f->blocks[k];
 
-		for (uint64_t set = b->spans[k].assumed; set; set &= set - 1) {
-			uint32_t r = (uint32_t)__builtin_ctzll(set);
+		for (var_set set = b->spans[k].assumed; set; set &= set - 1) {
+			uint32_t r = build_first(set);
 			bool done;
 
 			if (!common(b, block, r, &done))

@@ -171,6 +171,8 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 	case IR_ZEXT:
 		return za | ~byte_mask(in->x);
 	case IR_LOAD:
+		if (in->y == LOAD_SUM)
+			return ~0xfffull;
 		return ir_load_signs(in->y) ? 0 : ~byte_mask(in->x);
 	case IR_ATOMIC:
 		return in->w ? 0 : ~mask;

@@ -231,7 +231,7 @@ static void stored(struct ir_fn *f, const struct ir_ins *in)
 
 uint32_t ir_emit(struct ir_fn *f, struct ir_ins in)
 {
-	bool plain = in.op == IR_LOAD && in.y != LOAD_ORDERED;
+	bool plain = in.op == IR_LOAD && in.y != LOAD_ORDERED, value = plain && in.y != LOAD_SUM;
 	uint32_t v;
 
 	if (f->failed)
@@ -241,7 +241,7 @@ uint32_t ir_emit(struct ir_fn *f, struct ir_ins in)
 	v = in.op == IR_CHECK ? ir_check(f, &in) : ir_fold(f, &in);
 	if (!v)
 		v = ir_idiom(f, &in);
-	if (!v && plain)
+	if (!v && value)
 		v = forwarded(f, &in);
 	if (v)
 		return v;
@@ -255,11 +255,13 @@ uint32_t ir_emit(struct ir_fn *f, struct ir_ins in)
 	f->checks.epoch += (in.op == IR_CALL || in.op == IR_CALL_LOCAL) && in.y;
 	if (plain)
 		in.c = f->epoch;
+	if (in.op == IR_ADD)
+		f->bytes += ir_adds_byte(f, &in);
 	if (in.op != IR_SELECT && (plain || ir_has(&in, IR_IS_PURE)))
 		v = number(f, in, false);
 	else
 		v = ir_append(f, in);
-	if (plain)
+	if (value)
 		remember(f, &in, v, true);
 	return v;
 }

@@ -53,6 +53,7 @@ enum ir_load {
 	LOAD_ZERO,
 	LOAD_SIGN,
 	LOAD_ORDERED, /* zero-extends; never shared or moved */
+	LOAD_SUM,     /* the sum of 4, 8 or 16 bytes */
 	/*
 	 * From an address that may be bad: then 0. Such a load is never widened, nor made an operand of another instruction;
 	 * where a back end writes it, it says so to jit_probe().
@@ -126,6 +127,8 @@ struct ir_fn {
 	uint32_t *preds, npreds;
 	bool failed;	 /* out of memory or over a limit */
 	bool fold;	 /* optimise */
+	bool summed;	 /* ir_sum() has seen it */
+	uint32_t bytes;	 /* that are added */
 	bool maybe_null; /* it has a choice between a pointer and NULL */
 	struct arena *arena;
 	/* value numbering */
@@ -186,6 +189,13 @@ bool ir_compare(enum ir_cc cc, int w, uint64_t a, uint64_t b);
 /* idiom.c: patterns of several instructions; the same contract as ir_fold(). */
 uint32_t ir_idiom(struct ir_fn *f, struct ir_ins *in);
 uint32_t ir_divide(struct ir_fn *f, struct ir_ins *in);
+/* sum.c: sums of bytes. How many bytes a function adds at least, for it to be worthwhile. */
+#define IR_MANY_BYTES 8
+bool ir_adds_byte(const struct ir_fn *f, const struct ir_ins *in);
+/* By value: an operand of another sum? NULL: no memory. */
+uint8_t *ir_inner_sums(const struct ir_fn *f, struct arena *arena);
+/* Sum @v of @from, whose values are map[] in @to, made of wide loads; 0: it cannot be. */
+uint32_t ir_sum(const struct ir_fn *from, struct ir_fn *to, const uint32_t *map, uint32_t v);
 /* unroll.c: how often to write block @k, a loop (1: as it is); *ret_back: which of its preds leads back. */
 uint32_t ir_unroll(const struct ir_fn *f, uint32_t k, uint32_t *ret_back);
 

@@ -19,6 +19,7 @@ struct pass {
 	struct arena *arena;
 	uint32_t *map; /* value of `from` to value of `to` (or of itself, for PHIs) */
 	uint32_t found;
+	uint8_t *inner; /* by value: of another sum; NULL: sums stay as they are */
 };
 
 static bool decided(const struct ir_fn *f, const struct ir_ins *in, bool *taken)
@@ -138,13 +139,18 @@ static void renew_facts(struct ir_fn *f)
 	}
 }
 
+static bool adds_bytes(const struct ir_fn *f)
+{
+	return f->bytes >= IR_MANY_BYTES && !f->summed;
+}
+
 /*
  * Is there something that the builder could not know: about the PHIs of loops, pointers checked for NULL, a branch
  * that is decided, a loop to unroll?
  */
 static bool is_news(const struct ir_fn *f)
 {
-	if (f->maybe_null)
+	if (f->maybe_null || adds_bytes(f))
 		return true;
 	for (uint32_t k = 0; k < f->nblocks; k++) {
 		const struct ir_block *b = &f->blocks[k];
@@ -250,7 +256,11 @@ static void copy_value(struct pass *p, uint32_t v, uint32_t k)
 	if (in.op == IR_LOAD && in.y != LOAD_ORDERED)
 		in.c = 0;
 	next = p->to->n;
-	p->map[v] = ir_emit(p->to, in);
+	p->map[v] = 0;
+	if (p->inner && in.op == IR_ADD && !p->inner[v])
+		p->map[v] = ir_sum(p->from, p->to, p->map, v);
+	if (!p->map[v])
+		p->map[v] = ir_emit(p->to, in);
 	p->found += p->map[v] != next || p->to->ins[next].op != in.op;
 }
 
@@ -385,6 +395,9 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	to.preds = f->preds;
 	to.order = f->order;
 	to.checks = f->checks;
+	to.summed = f->summed || adds_bytes(f);
+	if (adds_bytes(f))
+		p.inner = ir_inner_sums(f, arena);
 	for (uint32_t v = 1; v < f->n; v++)
 		if (ir_is(f, v, IR_CONST))
 			p.map[v] = ir_const(&to, f->ins[v].imm);
@@ -480,7 +493,7 @@ int jit_optimise(struct ir_fn *f, struct arena *scratch)
 		if (!map)
 			return -ENOMEM;
 		drop_phis(f, map);
-		again = found > f->n / WORTHWHILE;
+		again = found > f->n / WORTHWHILE || adds_bytes(f);
 	}
 	return drop_dead(f, scratch) ? 0 : -ENOMEM;
 }

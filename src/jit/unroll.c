@@ -7,6 +7,7 @@
 #include "jit/ir.h"
 
 #define MAX_BODY 8
+#define MAX_BYTES 32  /* added in one round */
 #define MAX_ROUNDS 64 /* that are counted one by one */
 
 /* The block's way back to itself: through nothing, or through a block that only jumps. */
@@ -93,6 +94,22 @@ static uint64_t rounds(const struct ir_fn *f, const struct ir_block *b, uint32_t
 	return 0;
 }
 
+/* Does it add a byte to a sum? Many of them are added at once (sum.c). */
+static bool adds_bytes(const struct ir_fn *f, const struct ir_block *b)
+{
+	bool found = false;
+
+	for (uint32_t v = b->start; v + 1 < b->end; v++) {
+		const struct ir_ins *in = &f->ins[v], *x = &f->ins[in->a], *y = &f->ins[in->b];
+
+		if (in->op == IR_STORE)
+			return false;
+		if (in->op == IR_ADD && x->op == IR_PHI)
+			found |= y->op == IR_LOAD && y->x == 1 && y->y == LOAD_ZERO;
+	}
+	return found;
+}
+
 uint32_t ir_unroll(const struct ir_fn *f, uint32_t k, uint32_t *ret_back)
 {
 	const struct ir_block *b = &f->blocks[k];
@@ -109,5 +126,8 @@ uint32_t ir_unroll(const struct ir_fn *f, uint32_t k, uint32_t *ret_back)
 	if (f->preds[b->pred + *ret_back] != from)
 		return 1;
 	n = rounds(f, b, !*ret_back, back == 0);
+	for (uint32_t times = MAX_BYTES; n && times > 4 && adds_bytes(f, b); times -= 4)
+		if (n % times == 0)
+			return times;
 	return !n || n % 2 ? 1 : n % 4 ? 2 : 4;
 }

@@ -174,6 +174,12 @@ static void pair(struct bench *t)
 	EMITS("ror %x, %y, #8", a64_ror(o, 0, a, b, 8));
 	EMITS("cset %X, eq", a64_select(o, 1, A64_CSINC, a, XZR, XZR, A64_NE));
 	EMITS("csetm %x, lt", a64_select(o, 0, A64_CSINV, a, XZR, XZR, A64_GE));
+	EMITS("ldr s0, [%S]", a64_vector_load(o, b, 4));
+	EMITS("ldr d0, [%S]", a64_vector_load(o, b, 8));
+	EMITS("ldr q0, [%S]", a64_vector_load(o, b, 16));
+	EMITS("uaddlv h0, v0.8b", a64_vector_sum(o, 8));
+	EMITS("uaddlv h0, v0.16b", a64_vector_sum(o, 16));
+	EMITS("fmov %x, s0", a64_vector_get(o, a));
 	EMITS("ldar %X, [%S]", a64_acquire(o, a, b, 8));
 	EMITS("ldar %x, [%S]", a64_acquire(o, a, b, 4));
 	EMITS("ldarh %x, [%S]", a64_acquire(o, a, b, 2));

@@ -148,6 +148,7 @@ static void single(struct bench *t)
 	IS("mul A", x86_group3(o, 1, 4, a));
 	IS("div a", x86_group3(o, 0, 6, a));
 	IS("idiv A", x86_group3(o, 1, 7, a));
+	IS("movd a, xmm0", x86_xmm_get(o, a, 0));
 	IS("bswap A", x86_bswap(o, 1, a));
 	IS("bswap a", x86_bswap(o, 0, a));
 	IS("call A", x86_call_reg(o, a));
@@ -180,6 +181,9 @@ static void memory(struct bench *t)
 	IS("mov qword ptr M, 0x12345678", x86_store_imm(o, m, 0x12345678, 8));
 	IS("mov word ptr M, 0x1234", x86_store_imm(o, m, 0x1234, 2));
 	IS("mov byte ptr M, 0x12", x86_store_imm(o, m, 0x12, 1));
+	IS("movd xmm0, dword ptr M", x86_xmm_load(o, 0, m, 4));
+	IS("movq xmm0, qword ptr M", x86_xmm_load(o, 0, m, 8));
+	IS("movdqu xmm0, xmmword ptr M", x86_xmm_load(o, 0, m, 16));
 	IS("lea B, M", x86_lea(o, 1, b, m));
 	IS("add B, qword ptr M", x86_alu_rm(o, 1, ALU_ADD, b, m));
 	IS("xor dword ptr M, b", x86_alu_mr(o, 0, ALU_XOR, m, b));
@@ -193,6 +197,10 @@ static void others(struct bench *t)
 {
 	struct jit_code_buf *o = &t->out;
 
+	IS("pxor xmm1, xmm1", x86_xmm(o, XMM_XOR, 1, 1));
+	IS("psadbw xmm0, xmm1", x86_xmm(o, XMM_SUM_BYTES, 0, 1));
+	IS("paddd xmm0, xmm1", x86_xmm(o, XMM_ADD, 0, 1));
+	IS("movhlps xmm1, xmm0", x86_xmm_upper(o, 1, 0));
 	IS("cdq", x86_cdq(o, 0));
 	IS("cqo", x86_cdq(o, 1));
 	IS("ret", x86_ret(o));

@@ -327,6 +327,29 @@ static inline void fuzz_bytes(struct fuzz *f)
 	set(f, b);
 }
 
+/* Bytes side by side added up, upwards or downwards; now and then one is a half word, or changes on the way. */
+static inline void fuzz_sum(struct fuzz *f)
+{
+	unsigned int a = any_dst(f), b = any_dst(f), base = one_in(4) ? 10 : MEM_REG;
+	int n = 4 + (int)below(20), room = base == 10 ? f->stack - f->reserved : FUZZ_MEM, at;
+	bool down = one_in(2);
+	uint8_t sum = one_in(4) ? 0x0c : 0x0f;
+
+	if (a == b || (f->dead >> a & 1))
+		return;
+	n = n < room ? n : room - 1;
+	at = (int)below((uint32_t)(room - n)) - (base == 10 ? room : 0);
+	for (int i = 0; i < n; i++) {
+		put(&f->t, base != 10 && one_in(40) ? 0x69 : 0x71, b, base,
+		    at + (down ? n - 1 - i : i), 0);
+		put(&f->t, one_in(40) ? 0xaf : sum, a, b, 0, 0);
+		if (one_in(60))
+			put(&f->t, 0x73, base, a, at + (int)below((uint32_t)n), 0);
+	}
+	set(f, a);
+	set(f, b);
+}
+
 static inline void fuzz_statement(struct fuzz *f);
 
 static inline void fuzz_block(struct fuzz *f, int most)
@@ -649,8 +672,10 @@ static inline void fuzz_statement(struct fuzz *f)
 		fuzz_indexed(f);
 	else if (n < 69)
 		fuzz_atomic(f);
-	else if (n < 73)
+	else if (n < 72)
 		fuzz_bytes(f);
+	else if (n < 73)
+		fuzz_sum(f);
 	else if (n < 78)
 		fuzz_select(f);
 	else if (n < 86 && f->depth < 4)

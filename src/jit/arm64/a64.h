@@ -146,6 +146,10 @@ void a64_select(struct jit_code_buf *out, int w, enum a64_select op, int rd, int
 /* @size: bytes; a signed load extends to 64 bits */
 void a64_load(struct jit_code_buf *out, int rt, struct a64_mem m, int size, bool sign);
 void a64_store(struct jit_code_buf *out, int rt, struct a64_mem m, int size);
+/* v0 takes 4, 8 or 16 bytes from [rn]; rd is the sum of them. */
+void a64_vector_load(struct jit_code_buf *out, int rn, int size);
+void a64_vector_sum(struct jit_code_buf *out, int size);
+void a64_vector_get(struct jit_code_buf *out, int rd);
 void a64_acquire(struct jit_code_buf *out, int rt, int rn, int size); /* ldar */
 void a64_release(struct jit_code_buf *out, int rt, int rn, int size); /* stlr */
 void a64_exclusive_load(struct jit_code_buf *out, int rt, int rn, int size, bool ordered);

@@ -190,6 +190,24 @@ void a64_acquire(struct jit_code_buf *out, int rt, int rn, int size)
 	a64_word(out, log2_of(size) << 30 | 0x08dffc00 | regs(rt, rn, 0));
 }
 
+void a64_vector_load(struct jit_code_buf *out, int rn, int size)
+{
+	a64_word(out, (size == 4 ? 0xbd400000 :
+		       size == 8 ? 0xfd400000 :
+				   0x3dc00000) |
+			      regs(0, rn, 0));
+}
+
+void a64_vector_sum(struct jit_code_buf *out, int size)
+{
+	a64_word(out, size == 16 ? 0x6e303800 : 0x2e303800);
+}
+
+void a64_vector_get(struct jit_code_buf *out, int rd)
+{
+	a64_word(out, 0x1e260000 | regs(rd, 0, 0));
+}
+
 void a64_release(struct jit_code_buf *out, int rt, int rn, int size)
 {
 	a64_word(out, log2_of(size) << 30 | 0x089ffc00 | regs(rt, rn, 0));

@@ -106,6 +106,13 @@ void a64_memory(struct a64_emit *e, uint32_t v)
 		a64_finish(e, v, rd);
 		return;
 	}
+	if ((in->y & 15) == LOAD_SUM) {
+		a64_vector_load(e->out, a64_pointer(e, in), in->x);
+		a64_vector_sum(e->out, in->x);
+		a64_vector_get(e->out, rd);
+		a64_finish(e, v, rd);
+		return;
+	}
 	m = address(e, in);
 	at = e->out->len;
 	a64_load(e->out, rd, m, in->x, ir_load_signs(in->y));

@@ -323,6 +323,28 @@ void x86_cmov(struct jit_code_buf *out, int w, enum x86_cond cc, int dst, int sr
 	x86_rr(out, w, 0x0f40 | (uint32_t)cc, dst, src);
 }
 
+void x86_xmm_load(struct jit_code_buf *out, int xmm, struct x86_mem m, int size)
+{
+	uint8_t *p = put1(begin(out), size == 4 ? 0x66 : 0xf3);
+
+	end(out, rm_mem(p, 0, size == 4 ? 0x0f6e : size == 8 ? 0x0f7e : 0x0f6f, xmm, m, false));
+}
+
+void x86_xmm(struct jit_code_buf *out, enum x86_xmm op, int dst, int src)
+{
+	end(out, rr(put1(begin(out), 0x66), 0, op, dst, src, false));
+}
+
+void x86_xmm_upper(struct jit_code_buf *out, int dst, int src)
+{
+	x86_rr(out, 0, 0x0f12, dst, src);
+}
+
+void x86_xmm_get(struct jit_code_buf *out, int dst, int xmm)
+{
+	end(out, rr(put1(begin(out), 0x66), 0, 0x0f7e, xmm, dst, false));
+}
+
 void x86_xadd(struct jit_code_buf *out, int w, struct x86_mem m, int src)
 {
 	x86_lock(out);

@@ -141,6 +141,23 @@ static void atomic(struct x86_emit *e, uint32_t v)
 	}
 }
 
+/* By psadbw; xmm0 and xmm1 are no one's. */
+static void byte_sum(struct x86_emit *e, uint32_t v)
+{
+	const struct ir_ins *in = &e->f->ins[v];
+	int reg = x86_target(e, v);
+
+	x86_xmm_load(e->out, 0, address(e, in, in->c != 0), in->x);
+	x86_xmm(e->out, XMM_XOR, 1, 1);
+	x86_xmm(e->out, XMM_SUM_BYTES, 0, 1);
+	if (in->x == 16) {
+		x86_xmm_upper(e->out, 1, 0);
+		x86_xmm(e->out, XMM_ADD, 0, 1);
+	}
+	x86_xmm_get(e->out, reg, 0);
+	x86_finish(e, v, reg);
+}
+
 void x86_memory(struct x86_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
@@ -154,6 +171,10 @@ void x86_memory(struct x86_emit *e, uint32_t v)
 	}
 	if (in->op == IR_ATOMIC) {
 		atomic(e, v);
+		return;
+	}
+	if ((in->y & 15) == LOAD_SUM) {
+		byte_sum(e, v);
 		return;
 	}
 	reg = x86_target(e, v);

@@ -41,6 +41,7 @@ struct x86_mem {
 /* Opcodes: one byte, or 0x0f00 | byte, or 0x0f3800 | byte. */
 enum x86_alu { ALU_ADD, ALU_OR, ALU_AND = 4, ALU_SUB, ALU_XOR, ALU_CMP };
 enum x86_shift { SHIFT_ROL, SHIFT_SHL = 4, SHIFT_SHR, SHIFT_SAR = 7 };
+enum x86_xmm { XMM_XOR = 0x0fef, XMM_SUM_BYTES = 0x0ff6, XMM_ADD = 0x0ffe };
 enum x86_size { SIZE_8 = 1, SIZE_16 = 2, SIZE_32 = 4, SIZE_64 = 8 };
 enum x86_cond {
 	COND_B = 2,
@@ -91,6 +92,11 @@ void x86_xadd(struct jit_code_buf *out, int w, struct x86_mem m, int src); /* lo
 void x86_xchg(struct jit_code_buf *out, int w, struct x86_mem m, int src);
 void x86_cmpxchg(struct jit_code_buf *out, int w, struct x86_mem m, int src); /* lock */
 void x86_lock(struct jit_code_buf *out);
+/* xmm registers: 4, 8 or 16 bytes into one, an operation of two, the upper half of one into another one, 4 bytes out */
+void x86_xmm_load(struct jit_code_buf *out, int xmm, struct x86_mem m, int size);
+void x86_xmm(struct jit_code_buf *out, enum x86_xmm op, int dst, int src);
+void x86_xmm_upper(struct jit_code_buf *out, int dst, int src);
+void x86_xmm_get(struct jit_code_buf *out, int dst, int xmm);
 void x86_push(struct jit_code_buf *out, int reg);
 void x86_pop(struct jit_code_buf *out, int reg);
 void x86_nop(struct jit_code_buf *out, uint32_t n); /* n < 16 bytes */
