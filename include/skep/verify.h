@@ -8,6 +8,8 @@
 #ifndef SKEP_VERIFY_H
 #define SKEP_VERIFY_H
 
+#include <stdbool.h>
+
 #include "skep/object.h"
 
 #ifdef __cplusplus
@@ -30,6 +32,7 @@ struct skep_verify_opts {
 	uint32_t prog_flags; /**< BPF_F_* of BPF_PROG_LOAD that are added to the section's */
 	uint32_t log_level; /**< of bpf(2): 1 the path that fails, 2 every path, 4 statistics; 0: no log */
 	uint32_t insn_limit; /**< instructions to walk; 0: the kernel's 1,000,000 */
+	uint32_t max_errors; /**< of skep_prog_explain(); 0: 20 */
 };
 
 /** What came out; skep_verify_result_done() releases it. */
@@ -52,6 +55,35 @@ SKEP_API int skep_prog_verify(const struct skep_prog *prog, const struct skep_ve
 			      struct skep_verify_result *ret, struct skep_error **reterr);
 /** Releases what a verdict holds. */
 SKEP_API void skep_verify_result_done(struct skep_verify_result *verdict);
+
+/** A step of the way that gave a value what is known of it. */
+struct skep_verify_cause {
+	uint32_t insn;
+	bool branch, taken;	   /**< a conditional jump, and which way */
+	const char *code;	   /**< the instruction, as in the log */
+	const char *text;	   /**< what came of it, in words */
+	const char *file, *source; /**< of the source line; NULL: unknown */
+	uint32_t line, col;
+};
+
+/** One reason to reject a program. All of it is borrowed for the call. */
+struct skep_verify_finding {
+	size_t size;
+	const struct skep_error *error;		/**< with place, needed, known and help */
+	const struct skep_verify_cause *causes; /**< the causal path, oldest first */
+	size_t ncauses;
+	const uint32_t *path; /**< all instructions of the path from its start */
+	size_t npath;
+};
+
+/**
+ * Why is it rejected? Calls @found for every error that is not the consequence of another one; the first is the one that
+ * skep_prog_verify() gives. The verifier goes on behind each. The code of the first, or 0 when the program is accepted;
+ * -ENOEXEC and -ENOMEM as skep_prog_verify(), with the reason in *reterr.
+ */
+SKEP_API int skep_prog_explain(const struct skep_prog *prog, const struct skep_verify_opts *opts,
+			       void (*found)(void *ctx, const struct skep_verify_finding *finding),
+			       void *ctx, struct skep_error **reterr);
 
 /** Zero-initialise and set size. */
 struct skep_check_opts {

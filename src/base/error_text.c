@@ -58,22 +58,34 @@ static const char *or_q(const char *s)
 	return s ? s : "?";
 }
 
+/* Characters in the first @bytes. */
+static size_t columns(const char *text, size_t bytes)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		n += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return n;
+}
+
 static void put_source(struct sink *s, const struct skep_place *at)
 {
 	const char *text = at->text;
 	struct buf flat;
+	size_t start;
 
 	if (at->src)
 		put(s, " (%s:%u:%u)", at->src, at->line, at->col);
 	put_raw(s, "\n", 1);
 	if (!text || !at->line)
 		return;
-	while (*text == ' ' || *text == '\t')
-		text++;
+	start = strspn(text, " \t");
 	buf_init(&flat);
-	for (; *text; text++)
-		buf_addc(&flat, *text == '\t' ? ' ' : *text);
+	for (const char *p = text + start; *p; p++)
+		buf_addc(&flat, *p == '\t' ? ' ' : *p);
 	put(s, "%5u | %s\n", at->line, buf_str(&flat));
+	if (at->col > start && at->col <= start + flat.len && utf8_valid(text, strlen(text)))
+		put(s, "      | %*c\n", (int)columns(text + start, at->col - start), '^');
 	buf_done(&flat);
 }
 

@@ -63,7 +63,7 @@ static int run_all(struct check *c, struct exec_run *run, uint64_t runs, uint64_
 static int verify_both(struct check *c, const struct skep_verify_opts *opts,
 		       struct skep_error **reterr)
 {
-	struct lib_watch facts = { 0 }, watch = { contain_see, c->contain };
+	const struct lib_watch facts = { 0 }, watch = { .see = contain_see, .ctx = c->contain };
 	struct skep_error *err = NULL;
 	struct verify_result watched;
 	int r = lib_verify(c->prog, opts, &facts, &c->verdict, reterr);

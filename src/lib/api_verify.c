@@ -231,7 +231,11 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 		return skep_fail_nomem(reterr);
 	}
 	options(&j, opts, &o);
-	if (watch) {
+	if (watch && watch->found) {
+		o.found = watch->found;
+		o.found_ctx = watch->ctx;
+		o.max_errors = watch->max_errors;
+	} else if (watch) {
 		o.want_facts = !watch->see;
 		o.watch = watch->see;
 		o.watch_ctx = watch->ctx;

@@ -62,6 +62,9 @@ struct map *lib_map(const struct skep_map *map);	       /* NULL before load, or 
 struct lib_watch {
 	void (*see)(void *ctx, const struct verify_point *at);
 	void *ctx;
+	/* verify_opts.found: then neither facts nor states */
+	void (*found)(void *ctx, const struct verify_finding *f, struct skep_error *err);
+	uint32_t max_errors;
 };
 int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,
 	       const struct lib_watch *watch, struct verify_result *ret,

@@ -158,8 +158,8 @@ static int sane(struct verifier *v, const struct reg *r, const struct reg *ptr)
 
 		if (x >= MAX_OFFSET || x <= -MAX_OFFSET)
 			return reject(v, &ERR_BOUNDS,
-				      "math between %s pointer and %lld is not allowed", name,
-				      (long long)x);
+				      "math between %s pointer and %lld is not allowed",
+				      named(v, ptr, name), (long long)x);
 	}
 	if (r->type != T_SCALAR && (r->off >= MAX_OFFSET || r->off <= -MAX_OFFSET))
 		return reject(v, &ERR_BOUNDS, "%s pointer offset %d is not allowed",

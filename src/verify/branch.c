@@ -116,7 +116,7 @@ static void mark_null(struct verifier *v, struct reg *r, void *ctx)
 	r->ref = ref;
 }
 
-static void decide_null(struct verifier *v, struct state *st, uint32_t id, uint32_t ref, bool null)
+void null_decide(struct verifier *v, struct state *st, uint32_t id, uint32_t ref, bool null)
 {
 	struct null_mark m = { id, null };
 
@@ -300,9 +300,9 @@ static void equal_pointers(struct verifier *v, struct state *taken, struct state
 	    src.type == T_BTF)
 		return;
 	if (dst.flags & F_NULL && !(src.flags & F_NULL))
-		decide_null(v, eq, dst.id, 0, false);
+		null_decide(v, eq, dst.id, 0, false);
 	else if (src.flags & F_NULL && !(dst.flags & F_NULL))
-		decide_null(v, eq, src.id, 0, false);
+		null_decide(v, eq, src.id, 0, false);
 }
 
 static int split(struct verifier *v, struct state *taken)
@@ -322,8 +322,8 @@ static int split(struct verifier *v, struct state *taken)
 	dst = reg_at(v, insn_dst(in));
 	if (is_64(in) && zero && dst->flags & F_NULL && reg_is_pointer(dst) &&
 	    (op == J_EQ || op == J_NE)) {
-		decide_null(v, stays, id, ref, op == J_NE);
-		decide_null(v, taken, id, ref, op == J_EQ);
+		null_decide(v, stays, id, ref, op == J_NE);
+		null_decide(v, taken, id, ref, op == J_EQ);
 		return 0;
 	}
 	if (match_packet(v, taken, stays))

@@ -4,6 +4,7 @@
  * ended or one is refused. Each function that is checked by itself is walked from its own start.
  */
 #include "verify/contract.h"
+#include "verify/explain.h"
 #include "verify/helpers.h"
 #include "verify/walk.h"
 
@@ -381,11 +382,37 @@ static void log_before(struct verifier *v)
 	log_insn(v, v->at);
 }
 
-/* 1: the path has ended, 0: go on, or a negative errno. */
-static int one(struct verifier *v)
+/* The instruction itself; as one(). */
+static int perform(struct verifier *v)
 {
 	uint32_t next;
 	bool ended = false;
+	int err;
+
+	if (v->explain)
+		explain_before(v);
+	if (v->marks[v->at] & AT_BAD_FIELD)
+		return graph_bad_insn(v, v->at);
+	if (v->marks[v->at] & AT_BAD_WRITE)
+		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
+	frame_own(v, v->st, v->st->cur);
+	err = step(v, &next, &ended);
+	if (err < 0)
+		return err;
+	if (v->explain)
+		explain_after(v);
+	if (v->oom)
+		return -ENOMEM;
+	if (ended)
+		return 1;
+	v->prev = v->at;
+	v->at = next;
+	return 0;
+}
+
+/* 1: the path has ended, 0: go on, or a negative errno. */
+static int one(struct verifier *v)
+{
 	int err;
 
 	v->marks[v->at] |= AT_SEEN;
@@ -421,21 +448,7 @@ static int one(struct verifier *v)
 		log_before(v);
 	if (v->o->watch)
 		watch_state(v);
-	if (v->marks[v->at] & AT_BAD_FIELD)
-		return graph_bad_insn(v, v->at);
-	if (v->marks[v->at] & AT_BAD_WRITE)
-		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
-	frame_own(v, v->st, v->st->cur);
-	err = step(v, &next, &ended);
-	if (err < 0)
-		return err;
-	if (v->oom)
-		return -ENOMEM;
-	if (ended)
-		return 1;
-	v->prev = v->at;
-	v->at = next;
-	return 0;
+	return perform(v);
 }
 
 static int walk(struct verifier *v)
@@ -447,8 +460,17 @@ static int walk(struct verifier *v)
 		do
 			r = one(v);
 		while (r == 0);
+		while (r < 0 && v->explain) {
+			r = explain_reject(v, r);
+			if (r == 2)
+				r = perform(v);
+			else if (r < 0)
+				return r;
+		}
 		if (r < 0)
 			return r;
+		if (r == 0)
+			continue;
 		end_path(v);
 		if (!pop(v))
 			return 0;

@@ -182,6 +182,7 @@ struct state {
 	struct step *steps;
 	uint32_t nsteps, csteps;
 	uint32_t may_goto_depth, callback_depth, depth;
+	struct trail *trail; /* for explanations; NULL without */
 	/* of a kept state */
 	struct marks precise;
 	struct state *next;
@@ -282,6 +283,7 @@ struct verifier {
 	struct skep_error **reterr;
 	struct skep_error *error;
 	bool oom;
+	struct explain *explain; /* verify_opts.found; NULL without */
 	struct frame *spare_frame;
 	struct stack *spare_stack;
 	struct verify_point *point; /* for verify_opts.watch */

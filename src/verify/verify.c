@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "verify/contract.h"
+#include "verify/explain.h"
 #include "verify/fields.h"
 #include "verify/facts.h"
 #include "verify/walk.h"
@@ -333,7 +334,11 @@ int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 	if (opts->watch)
 		v->point = ARENA_NEW(&v->arena, struct verify_point);
 	v->oom = opts->watch && !v->point;
-	err = v->oom ? -ENOMEM : run(v);
+	err = v->oom ? -ENOMEM : explain_init(v);
+	if (err == 0)
+		err = run(v);
+	if (v->explain && !v->oom)
+		err = explain_end(v, err);
 	if (err == -ENOMEM && v->oom) {
 		skep_error_free(v->error);
 		v->error = NULL;

@@ -105,6 +105,26 @@ struct verify_point {
 	} frames[ISA_MAX_FRAMES];
 };
 
+/* A step of the way that gave a value what is known of it, for verify_opts.found. */
+struct verify_cause {
+	uint32_t insn;
+	bool branch, taken;
+	const char *code;	  /* the instruction, as in the log */
+	const char *text;	  /* in words: what came of it */
+	int regno;		  /* the register that `text` is about, or -1 */
+	const struct reg *result; /* inside verify/ only */
+};
+
+/* What comes with an error. Borrowed for the call. */
+struct verify_finding {
+	uint32_t insn;
+	int reg;			   /* whose value is refused, or -1 */
+	const struct verify_cause *causes; /* oldest first */
+	uint32_t ncauses;
+	const uint32_t *path; /* every instruction of the path, from its start to `insn` */
+	uint32_t npath;
+};
+
 struct verify_opts {
 	const char *name; /* the object, for errors; may be NULL */
 	const char *prog; /* the program, for errors; may be NULL */
@@ -139,6 +159,14 @@ struct verify_opts {
 	 */
 	void (*watch)(void *ctx, const struct verify_point *at);
 	void *watch_ctx;
+	/*
+	 * Gets every error that is not the consequence of another, the verdict's first, with needed, known and help, and owns it. The walk goes on behind
+	 * each, up to @max_errors (0: 20); then the log and the figures are of no kernel, and verify_prog() gives the
+	 * code of the first and no error.
+	 */
+	void (*found)(void *ctx, const struct verify_finding *finding, struct skep_error *err);
+	void *found_ctx;
+	uint32_t max_errors;
 };
 
 struct verify_stats {

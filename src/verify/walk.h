@@ -71,6 +71,8 @@ void sync_linked(struct verifier *v, const struct reg *known, struct step *step)
 
 /* branch.c */
 int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next);
+/* The pointers with this id, which may be null, are, or are not. */
+void null_decide(struct verifier *v, struct state *st, uint32_t id, uint32_t ref, bool null);
 
 /* precise.c */
 int precise_reg(struct verifier *v, unsigned int regno);

@@ -20,7 +20,9 @@
 #include "skep/insn.h"
 #include "verify/verify.h"
 
+#ifndef KIT_DIR
 #define KIT_DIR "tests/cases/verify"
+#endif
 #define KIT_MAPS 8
 
 struct kit_case {

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# `skep verify` on programs that are rejected: text, JSON, SARIF, several objects, and --watch.
+
+# shellcheck source=tests/sh/golden.bash
+. "$(dirname "$0")/golden.bash"
+
+rejected=$cli/rejected.bpf.o
+
+golden verify_rejected "$SKEP" verify --model "$rejected"
+golden verify_one "$SKEP" verify --model "$rejected" fine
+golden verify_max "$SKEP" verify --model --max-errors 1 "$rejected" three
+golden verify_two "$SKEP" verify --model "$rejected" "$examples/xdp_stats.bpf.o"
+golden verify_nowhere "$SKEP" verify --model "$work/none.o"
+golden verify_unknown "$SKEP" verify --model "$rejected" nobody
+golden verify_usage "$SKEP" verify --model "$rejected" three four
+
+"$SKEP" verify --model --json -o "$work/json" "$rejected"
+check 'JSON: the exit code' $? 1
+check 'JSON: findings' "$("$json_lines" - program verdict findings.0.error.id findings.0.error.place.line findings.1.error.id \
+	findings.2.error.id findings.2.path.0.insn <"$work/json")" \
+	"$(printf '%s\n' '"three" "rejected" "V0207" 24 "V0204" "V0201" 8' \
+		'"fine" "accepted" (none) (none) (none) (none) (none)')"
+check 'JSON: the first finding is the error' "$("$json_lines" - error.message error.place <"$work/json")" \
+	"$("$json_lines" - findings.0.error.message findings.0.error.place <"$work/json")"
+
+# What SARIF 2.1.0 requires: version, runs; of a run its tool's driver's name; of a result a message; ids of rules; places.
+"$SKEP" verify --model --sarif -o "$work/sarif" "$rejected" "$examples/xdp_stats.bpf.o"
+check 'SARIF: the exit code' $? 1
+check 'SARIF: head' "$("$json_lines" - version runs.0.tool.driver.name runs.0.columnKind <"$work/sarif")" \
+	'"2.1.0" "skep verify" "unicodeCodePoints"'
+check 'SARIF: rules' "$("$json_lines" - runs.0.tool.driver.rules.0.id runs.0.tool.driver.rules.1.id \
+	runs.0.tool.driver.rules.0.shortDescription.text <"$work/sarif")" \
+	'"V0207" "V0204" "access through a pointer that may be null"'
+for i in 0 1 2; do
+	r=runs.0.results.$i
+	l=$r.locations.0.physicalLocation
+	f=$r.codeFlows.0.threadFlows.0.locations.0
+	check "SARIF: result $i" "$("$json_lines" - $r.ruleId $r.ruleIndex $r.level $r.message.text \
+		$l.artifactLocation.uri $l.region.startLine $l.region.startColumn $f.location.message.text \
+		$f.location.physicalLocation.region.startLine $r.relatedLocations.0.id <"$work/sarif" |
+		grep -cE "^\"V0[0-9]+\" $i \"error\" \".*needed: .*known: .*help: .*\" \"[^ \"]*rejected.bpf.c\" [0-9]+ [0-9]+ \"instruction [0-9]+: .*\" [0-9]+ 1$")" 1
+done
+"$SKEP" verify --model --sarif "$examples/xdp_stats.bpf.o" >"$work/sarif"
+check 'SARIF: nothing to say' "$? $("$json_lines" - runs.0.results runs.0.tool.driver.rules <"$work/sarif")" '0 [] []'
+check 'JSON or SARIF' "$("$SKEP" verify --json --sarif "$rejected" 2>&1 | head -n 1 | cut -c 1-5)" Usage
+
+# Waits for a text in a file, for at most 10 seconds.
+await()
+{
+	for ((i = 0; i < 100; i++)); do
+		grep -qs "$1" "$2" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+mkdir "$work/watch"
+cp "$rejected" "$work/watch/a.bpf.o"
+"$SKEP" verify --model --watch -o "$work/out" "$work/watch/a.bpf.o" &
+pid=$!
+await 'three: rejected' "$work/out"
+check '--watch: at the start' $? 0
+cp "$examples/xdp_stats.bpf.o" "$work/watch/new" && mv "$work/watch/new" "$work/watch/a.bpf.o"
+await 'xdp_stats: accepted' "$work/out"
+check '--watch: after a change' $? 0
+kill -INT "$pid"
+wait "$pid"
+check '--watch: ends on SIGINT' $? 0
+finish
