@@ -84,10 +84,11 @@ static int append(struct build *b, uint32_t fn, uint32_t *depth, struct skep_err
 	return 0;
 }
 
-static int walk(struct build *b, uint32_t main, struct skep_error **reterr)
+/* @start and what it calls. */
+static int reach(struct build *b, uint32_t start, struct skep_error **reterr)
 {
 	uint32_t depth = 0;
-	int r = append(b, main, &depth, reterr);
+	int r = append(b, start, &depth, reterr);
 
 	while (r == 0 && depth) {
 		struct visit *v = &b->stack[depth - 1];
@@ -109,6 +110,36 @@ static int walk(struct build *b, uint32_t main, struct skep_error **reterr)
 		if ((ref->kind == REF_CALL || ref->kind == REF_FUNC) &&
 		    b->stamp[ref->index] != b->now)
 			r = append(b, ref->index, &depth, reterr);
+	}
+	return r;
+}
+
+#define EXCEPTION_TAG "exception_callback:"
+
+/* Nobody calls it: the function that decl tags of the program name for what is thrown. */
+static const char *exception_callback(const struct loader *l, uint32_t main)
+{
+	const struct btf *btf = l->obj->btf;
+	uint32_t func = l->fns[main].btf_id;
+
+	for (uint32_t id = 1; btf && func && id < btf_count(btf); id++)
+		if (btf_kind(btf, id) == BTF_DECL_TAG && btf_ref_type(btf, id) == func &&
+		    btf_decl_tag_index(btf, id) == -1 &&
+		    strncmp(btf_name(btf, id), EXCEPTION_TAG, strlen(EXCEPTION_TAG)) == 0)
+			return btf_name(btf, id) + strlen(EXCEPTION_TAG);
+	return NULL;
+}
+
+static int walk(struct build *b, uint32_t main, struct skep_error **reterr)
+{
+	const char *name = exception_callback(b->l, main);
+	int r = reach(b, main, reterr);
+
+	for (uint32_t i = 0; r == 0 && name && i < b->l->nfns; i++) {
+		const struct fn *f = &b->l->fns[i];
+
+		if (f->use == i && f->global && strcmp(f->name, name) == 0 && b->stamp[i] != b->now)
+			return reach(b, i, reterr);
 	}
 	return r;
 }

@@ -201,7 +201,7 @@ static int alloc_write(struct verifier *v, const struct access *a, const struct 
 {
 	const struct fields *f = fields_of(v, r->btf, r->btf_id);
 
-	if (a->write && !r->ref && !(r->flags & F_NON_OWN))
+	if (!r->ref && !(r->flags & (F_NON_OWN | F_RCU)))
 		return reject(
 			v, &ERR_BTF_ACCESS,
 			"verifier internal error: ref_obj_id for allocated object must be non-zero");

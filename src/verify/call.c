@@ -59,14 +59,11 @@ static int call_global(struct verifier *v, uint32_t func)
 		return reject(
 			v, &ERR_CONTEXT,
 			"global function calls are not allowed while holding a lock,\nuse static function instead");
-	if (v->st->preempt)
+	if (f->might_sleep &&
+	    (v->st->rcu || v->st->preempt || v->st->active_irq || !v->st->sleepable))
 		return reject(
 			v, &ERR_CONTEXT,
-			"global function calls are not allowed with preemption disabled,\nuse static function instead");
-	if (v->st->active_irq)
-		return reject(
-			v, &ERR_CONTEXT,
-			"global function calls are not allowed with IRQs disabled,\nuse static function instead");
+			"global functions that may sleep are not allowed in non-sleepable context,\ni.e., in a RCU/IRQ/preempt-disabled section, or in\na non-sleepable program context");
 	say(v, "Func#%u ('%s') is global and assumed valid.\n", func, f->name ? f->name : "");
 	if (f->changes_data)
 		invalidate_packets(v);

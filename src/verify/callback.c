@@ -3,7 +3,7 @@
  * Callbacks of helpers. One that runs before the helper returns is walked in a frame of its own, from any number of rounds before it
  * (the call instruction is met again after each); one that runs later starts with nothing of the caller.
  */
-#include "verify/helpers.h"
+#include "verify/kcall.h"
 
 static void context(struct reg *r, const struct reg *from)
 {
@@ -18,6 +18,34 @@ static void element(struct verifier *v, struct frame *f, unsigned int regno, enu
 	f->regs[regno].map = map;
 }
 
+/* What runs later gets the map, the key and the value that it was set up in. */
+static void later(struct verifier *v, struct frame *callee, const struct verify_map *map,
+		  struct range ret)
+{
+	reg_pointer(&callee->regs[1], T_MAP_PTR, 0);
+	callee->regs[1].map = map;
+	element(v, callee, 2, T_MAP_KEY, map);
+	element(v, callee, 3, T_MAP_VALUE, map);
+	callee->in_async = true;
+	callee->callback_ret = ret;
+	callee->async_entry = ++v->async_entries;
+}
+
+static int enter_kfunc(struct verifier *v, const struct kcall *k, struct frame *callee)
+{
+	bool task = strncmp(k->name, "bpf_task_work_", 14) == 0;
+
+	if (kfunc_is(k, "bpf_rbtree_add_impl"))
+		graph_less_arguments(v, k, callee);
+	else if (k->work)
+		later(v, callee, k->work->map,
+		      task ? (struct range){ INT32_MIN, INT32_MAX } : (struct range){ 0, 0 });
+	else
+		return reject(v, &ERR_UNSERVED, "callbacks of kernel function %s are not known",
+			      k->name);
+	return 0;
+}
+
 /* Registers of the callback, by who calls it. */
 static int enter(struct verifier *v, const struct call *c, struct frame *callee,
 		 const struct frame *caller)
@@ -27,6 +55,8 @@ static int enter(struct verifier *v, const struct call *c, struct frame *callee,
 	for (unsigned int i = 0; i <= 5; i++)
 		reg_clear(&callee->regs[i]);
 	callee->callback_ret = (struct range){ 0, 1 };
+	if (c->kfunc)
+		return enter_kfunc(v, c->kfunc, callee);
 	switch (c->proto->id) {
 	case HELPER_loop:
 		reg_unknown(&callee->regs[1]);
@@ -43,12 +73,7 @@ static int enter(struct verifier *v, const struct call *c, struct frame *callee,
 		context(&callee->regs[4], &caller->regs[3]);
 		return 0;
 	case HELPER_timer_set_callback:
-		reg_pointer(&callee->regs[1], T_MAP_PTR, 0);
-		callee->regs[1].map = caller->regs[1].map;
-		element(v, callee, 2, T_MAP_KEY, caller->regs[1].map);
-		element(v, callee, 3, T_MAP_VALUE, caller->regs[1].map);
-		callee->in_async = true;
-		callee->callback_ret = (struct range){ 0, 0 };
+		later(v, callee, caller->regs[1].map, (struct range){ 0, 0 });
 		return 0;
 	case HELPER_find_vma:
 		context(&callee->regs[1], &caller->regs[1]);
@@ -76,28 +101,37 @@ static int enter(struct verifier *v, const struct call *c, struct frame *callee,
 	}
 }
 
-static int asynchronous(struct verifier *v, struct call *c)
+/* A path of its own, from nothing: it does not come back to the call. */
+static int asynchronous(struct verifier *v, struct call *c, bool sleepable)
 {
 	struct state *st = push_branch(v, v->funcs[c->func].start, v->at);
 	struct frame *caller, *f;
 	int err;
 
 	if (!st)
-		return -E2BIG;
+		return v->oom ? -ENOMEM : -E2BIG;
+	v->funcs[c->func].is_async = true;
 	caller = frame_of(v->st);
 	f = frame_new(v, c->func, v->at);
 	f->inst = live_instance(v, UINT32_MAX, v->at, c->func);
 	reg_pointer(&f->regs[FP], T_STACK, 0);
 	err = enter(v, c, f, caller);
-	for (uint32_t i = 0; i <= st->cur; i++)
+	for (uint32_t i = 0; i <= st->cur; i++) {
 		frame_unref(v, st->frames[i]);
+		st->frames[i] = NULL;
+	}
 	st->cur = 0;
 	st->frames[0] = f;
 	st->nrefs = 0;
 	st->locks = st->rcu = st->preempt = st->active_irq = 0;
 	st->active_lock_id = 0;
 	st->active_lock_ptr = NULL;
-	st->sleepable = false;
+	st->sleepable = sleepable;
+	st->nsteps = 0;
+	st->first_insn = v->funcs[c->func].start;
+	if (st->parent)
+		st->parent->branches--;
+	st->parent = NULL;
 	return err;
 }
 
@@ -107,8 +141,10 @@ int callback_call(struct verifier *v, struct call *c)
 	struct state *st;
 
 	v->funcs[c->func].is_callback = true;
+	if (c->kfunc && c->kfunc->work)
+		return asynchronous(v, c, true);
 	if (c->proto->id == HELPER_timer_set_callback)
-		return asynchronous(v, c);
+		return asynchronous(v, c, false);
 	if (v->funcs[c->func].global)
 		return reject(v, &ERR_CALLBACK, "function of a callback must be static");
 	if (v->st->cur + 1 >= ISA_MAX_FRAMES)

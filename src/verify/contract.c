@@ -123,23 +123,6 @@ static int read_args(struct verifier *v, struct func *f, uint32_t proto)
 	return 0;
 }
 
-/* The function that runs when an exception is thrown: "exception_callback:NAME" on the program. */
-static void find_exception(struct verifier *v)
-{
-	const struct btf *b = v->o->btf;
-
-	for (uint32_t id = 1; id < btf_count(b); id++) {
-		const char *name = btf_name(b, id);
-
-		if (btf_kind(b, id) != BTF_DECL_TAG || btf_ref_type(b, id) != v->funcs[0].btf_id ||
-		    strncmp(name, "exception_callback:", 19) != 0)
-			continue;
-		for (uint32_t i = 1; i < v->nfuncs; i++)
-			if (v->funcs[i].name && strcmp(v->funcs[i].name, name + 19) == 0)
-				v->funcs[i].is_exception = true;
-	}
-}
-
 int contract_read(struct verifier *v, uint32_t func)
 {
 	struct func *f = &v->funcs[func];
@@ -150,8 +133,6 @@ int contract_read(struct verifier *v, uint32_t func)
 	if (f->args_known)
 		return 0;
 	f->args_known = true;
-	if (!func && v->o->btf && f->btf_id)
-		find_exception(v);
 	if (!b || !f->btf_id || f->btf_id >= btf_count(b))
 		return 0;
 	proto = btf_ref_type(b, f->btf_id);
@@ -181,6 +162,9 @@ int contract_read(struct verifier *v, uint32_t func)
 			"Global function %s() doesn't return scalar. Only those are supported.",
 			f->name ? f->name : "");
 	}
+	if (f->is_exception && (f->nargs != 1 || f->args[0].kind != FA_ANY))
+		return reject(v, &ERR_FUNCTION,
+			      "exception cb only supports single integer argument");
 	return 0;
 }
 

@@ -349,7 +349,8 @@ static int step(struct verifier *v, uint32_t *ret_next, bool *ret_ended)
 		v->next = *ret_next;
 		r = do_call(v);
 		*ret_next = v->next;
-		return r;
+		*ret_ended = r > 0; /* something was thrown */
+		return r < 0 ? r : 0;
 	}
 	case ISA_KIND_EXIT: {
 		int r;

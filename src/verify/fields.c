@@ -80,9 +80,62 @@ static void pointer_field(struct collect *c, uint32_t id, uint32_t off)
 	}
 }
 
+/* Who a field belongs to, for decl tags: a struct's member, or a variable. */
+struct owner {
+	uint32_t type;
+	int32_t member; /* -1: the variable itself */
+};
+
+/* What a list head or tree root contains: its member has the tag "contains:TYPE:MEMBER". */
+static void find_node(const struct btf *b, struct owner owner, struct field *f)
+{
+	for (uint32_t id = 1; id < btf_count(b); id++) {
+		const char *name, *sep;
+		char type[64];
+
+		if (btf_kind(b, id) != BTF_DECL_TAG || btf_ref_type(b, id) != owner.type ||
+		    btf_decl_tag_index(b, id) != owner.member ||
+		    strncmp(btf_name(b, id), "contains:", 9) != 0)
+			continue;
+		name = btf_name(b, id) + 9;
+		sep = strchr(name, ':');
+		if (!sep || (size_t)(sep - name) >= sizeof(type))
+			return;
+		memcpy(type, name, (size_t)(sep - name));
+		type[sep - name] = '\0';
+		f->btf = b;
+		f->btf_id = btf_find(b, type, BTF_STRUCT, 0);
+		for (uint32_t i = 0; f->btf_id && i < btf_vlen(b, f->btf_id); i++) {
+			struct btf_member m = btf_member(b, f->btf_id, i);
+
+			if (!m.name || strcmp(m.name, sep + 1) != 0)
+				continue;
+			f->node = sep + 1;
+			f->node_off = m.bit_off / 8;
+		}
+		return;
+	}
+}
+
 static void collect(struct collect *c, uint32_t id, uint32_t off);
 
-static void one_type(struct collect *c, uint32_t type, uint32_t off)
+/* A special field by its struct's name. */
+static bool named_field(struct collect *c, uint32_t id, uint32_t off, struct owner owner)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(specials); i++) {
+		uint32_t n = c->out->n;
+
+		if (strcmp(btf_name(c->btf, id), specials[i].name) != 0)
+			continue;
+		put(c, specials[i].kind, off, (uint32_t)btf_size(c->btf, id));
+		if (specials[i].kind & (FK_LIST_HEAD | FK_RB_ROOT) && c->out->n > n)
+			find_node(c->btf, owner, &c->out->list[n]);
+		return true;
+	}
+	return false;
+}
+
+static void one_type(struct collect *c, uint32_t type, uint32_t off, struct owner owner)
 {
 	const struct btf *b = c->btf;
 	uint32_t id = btf_strip_all(b, type);
@@ -90,18 +143,14 @@ static void one_type(struct collect *c, uint32_t type, uint32_t off)
 	if (btf_kind(b, id) == BTF_PTR) {
 		pointer_field(c, id, off);
 	} else if (btf_kind(b, id) == BTF_STRUCT || btf_kind(b, id) == BTF_DATASEC) {
-		for (size_t i = 0; i < ARRAY_SIZE(specials); i++)
-			if (strcmp(btf_name(b, id), specials[i].name) == 0) {
-				put(c, specials[i].kind, off, (uint32_t)btf_size(b, id));
-				return;
-			}
-		collect(c, id, off);
+		if (!named_field(c, id, off, owner))
+			collect(c, id, off);
 	} else if (btf_kind(b, id) == BTF_ARRAY) {
 		uint32_t elem = btf_array_elem(b, id), n = btf_array_len(b, id);
 		uint64_t size = btf_size(b, elem);
 
 		for (uint32_t i = 0; i < n && i < 16 && size; i++)
-			one_type(c, elem, off + (uint32_t)(i * size));
+			one_type(c, elem, off + (uint32_t)(i * size), owner);
 	}
 }
 
@@ -118,68 +167,18 @@ static void collect(struct collect *c, uint32_t id, uint32_t off)
 		for (uint32_t i = 0; i < n; i++) {
 			struct btf_secinfo s = btf_secinfo(b, id, i);
 
-			one_type(c, btf_ref_type(b, s.type), off + s.offset);
+			one_type(c, btf_ref_type(b, s.type), off + s.offset,
+				 (struct owner){ s.type, -1 });
 		}
 	else if (btf_kind(b, id) == BTF_STRUCT)
 		for (uint32_t i = 0; i < n; i++) {
 			struct btf_member m = btf_member(b, id, i);
 
 			if (!m.bit_size && m.bit_off % 8 == 0)
-				one_type(c, m.type, off + m.bit_off / 8);
+				one_type(c, m.type, off + m.bit_off / 8,
+					 (struct owner){ id, (int32_t)i });
 		}
 	c->depth--;
-}
-
-/* What a list head or tree root contains: "contains:TYPE:MEMBER" on its member. */
-static void find_nodes(struct verifier *v, const struct btf *b, uint32_t type, struct fields *f)
-{
-	for (uint32_t id = 1; id < btf_count(b); id++) {
-		const char *name, *sep;
-		uint32_t of, node;
-		struct btf_member m;
-		char tag[64];
-
-		if (btf_kind(b, id) != BTF_DECL_TAG ||
-		    strncmp(btf_name(b, id), "contains:", 9) != 0)
-			continue;
-		name = btf_name(b, id) + 9;
-		sep = strchr(name, ':');
-		of = btf_ref_type(b, id);
-		if (!sep || (size_t)(sep - name) >= sizeof(tag))
-			continue;
-		memcpy(tag, name, (size_t)(sep - name));
-		tag[sep - name] = '\0';
-		node = btf_find(b, tag, BTF_STRUCT, 0);
-		for (uint32_t i = 0; node && i < f->n; i++) {
-			if (!(f->list[i].kind & (FK_LIST_HEAD | FK_RB_ROOT)))
-				continue;
-			if (btf_kind(b, of) == BTF_STRUCT && of == type) {
-				m = btf_member(b, of, (uint32_t)btf_decl_tag_index(b, id));
-				if (m.bit_off / 8 != f->list[i].off)
-					continue;
-			} else if (btf_kind(b, of) == BTF_VAR && btf_kind(b, type) == BTF_DATASEC) {
-				bool here = false;
-
-				for (uint32_t s = 0; s < btf_vlen(b, type); s++)
-					here |= btf_secinfo(b, type, s).type == of &&
-						btf_secinfo(b, type, s).offset <= f->list[i].off &&
-						f->list[i].off <
-							btf_secinfo(b, type, s).offset +
-								btf_secinfo(b, type, s).size;
-				if (!here)
-					continue;
-			} else {
-				continue;
-			}
-			f->list[i].btf = b;
-			f->list[i].btf_id = node;
-			f->list[i].node = sep + 1;
-			for (uint32_t k = 0; k < btf_vlen(b, node); k++)
-				if (strcmp(btf_member(b, node, k).name, sep + 1) == 0)
-					f->list[i].node_off = btf_member(b, node, k).bit_off / 8;
-		}
-	}
-	(void)v;
 }
 
 struct fields_cache {
@@ -208,9 +207,7 @@ const struct fields *fields_of(struct verifier *v, const struct btf *btf, uint32
 	}
 	*k = (struct fields_cache){ btf, type, NULL, v->fields };
 	v->fields = k;
-	one_type(&c, type, 0);
-	if (c.out->kinds & (FK_LIST_HEAD | FK_RB_ROOT))
-		find_nodes(v, btf, type, c.out);
+	one_type(&c, type, 0, (struct owner){ 0, -1 });
 	if (c.out->n)
 		k->f = c.out;
 	return k->f;
@@ -300,6 +297,24 @@ static int store_kptr(struct verifier *v, const struct access *a, const struct f
 	return 0;
 }
 
+/* Is what a kptr points to kept alive by RCU? The program's own objects are, and these. */
+static bool is_rcu_safe(const struct verifier *v, const struct field *f)
+{
+	static const char *const kernel[] = { "task_struct", "cgroup", "bpf_cpumask",
+					      "bpf_crypto_ctx", "prog_test_ref_kfunc" };
+
+	if (f->kind == FK_KPTR_PERCPU)
+		return true;
+	if (f->kind != FK_KPTR_REF)
+		return false;
+	if (f->btf != v->o->kernel_btf)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(kernel); i++)
+		if (strcmp(btf_name(f->btf, f->btf_id), kernel[i]) == 0)
+			return true;
+	return false;
+}
+
 int fields_kptr(struct verifier *v, const struct access *a, const struct verify_map *map,
 		int64_t off, bool *ret_is)
 {
@@ -325,12 +340,13 @@ int fields_kptr(struct verifier *v, const struct access *a, const struct verify_
 		reg_pointer(r, T_MEM, F_NULL);
 		r->mem_size = (uint32_t)btf_size(f->btf, f->btf_id);
 	} else {
-		bool rcu = f->kind != FK_KPTR_UNREF && !v->st->sleepable;
+		bool rcu = is_rcu_safe(v, f) && (v->st->rcu || v->st->locks || !v->st->sleepable);
 
 		reg_pointer(r, T_BTF,
-			    F_NULL | (rcu ? F_RCU : F_UNTRUSTED) |
-				    (f->kind == FK_KPTR_PERCPU ? F_PERCPU : 0u) |
-				    (f->btf != v->o->kernel_btf ? F_ALLOC : 0u));
+			    !rcu		       ? F_NULL | F_UNTRUSTED :
+			    f->kind == FK_KPTR_PERCPU  ? F_NULL | F_RCU | F_PERCPU :
+			    f->btf != v->o->kernel_btf ? F_NULL | F_RCU | F_ALLOC :
+							 F_NULL | F_RCU);
 		r->btf = f->btf;
 		r->btf_id = f->btf_id;
 	}

@@ -225,6 +225,8 @@ bool graph_calls_back(const struct verifier *v, uint32_t at)
 {
 	const struct spec_helper *h;
 
+	if (v->ops[at] == ISA_CALL_KFUNC)
+		return graph_is_kfunc(v, at, "bpf_rbtree_add_impl");
 	if (v->ops[at] != ISA_CALL_HELPER)
 		return false;
 	h = spec_helper(v->insns[at].imm);

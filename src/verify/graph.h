@@ -17,6 +17,9 @@ unsigned int graph_next(const struct verifier *v, uint32_t at, uint32_t next[2])
 /* The function that starts at a slot, or UINT32_MAX. */
 uint32_t graph_func_at(const struct verifier *v, int64_t start);
 bool graph_calls_back(const struct verifier *v, uint32_t at); /* before it returns */
+/* The kernel function that is called there, or "". */
+const char *graph_called(const struct verifier *v, uint32_t at);
+bool graph_is_kfunc(const struct verifier *v, uint32_t at, const char *name);
 bool graph_is_iter_next(const struct verifier *v, uint32_t at);
 
 /* Registers that are read from each instruction on, before it is overwritten. */

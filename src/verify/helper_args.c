@@ -63,8 +63,7 @@ static const struct wanted wanted[ARG_COUNT] = {
 	[ARG_FUNC] = { BIT(FUNC), 0, "func" },
 	[ARG_STACK_OR_NULL] = { BIT(STACK), 0, "fp" },
 	[ARG_RING_MEM] = { BIT(MEM), F_RINGBUF, "ringbuf_mem" },
-	[ARG_SPIN_LOCK] = { BIT(MAP_VALUE) | BIT(BTF), F_ALLOC | F_NON_OWN | F_RCU,
-			    "map_value, ptr_" },
+	[ARG_SPIN_LOCK] = { BIT(MAP_VALUE) | BIT(BTF), F_ALLOC, "map_value, ptr_" },
 	[ARG_TIMER] = { BIT(MAP_VALUE), 0, "map_value" },
 	[ARG_KPTR_SLOT] = { BIT(MAP_VALUE) | BIT(BTF), F_ALLOC | F_NON_OWN | F_RCU,
 			    "map_value, ptr_" },
@@ -213,7 +212,7 @@ static int check_size(struct verifier *v, struct call *c, unsigned int regno, bo
 	return err < 0 ? err : precise_reg(v, regno);
 }
 
-static int check_string(struct verifier *v, unsigned int regno)
+int helper_string(struct verifier *v, unsigned int regno)
 {
 	const struct reg *r = reg_at(v, regno);
 	int64_t off = r->off + (int64_t)scalar_value(&r->s);
@@ -330,10 +329,18 @@ static int by_kind(struct verifier *v, struct call *c, unsigned int regno, enum 
 		c->alloc_size = scalar_value(&r->s);
 		return precise_reg(v, regno);
 	case ARG_STR:
-		return check_string(v, regno);
+		return helper_string(v, regno);
 	case ARG_FUNC:
 		c->func = r->subprog;
 		return 0;
+	case ARG_PERCPU:
+		c->ret_btf = r->btf;
+		c->ret_btf_id = r->btf_id;
+		if (r->flags & F_RCU)
+			c->ret_flags = F_ALLOC | F_RCU;
+		return 0;
+	case ARG_KPTR_OR_NULL:
+		return object_btf(v, c, regno, arg);
 	case ARG_LONG_OUT:
 		return fixed(v, regno, arg, 8);
 	case ARG_INT_OUT:

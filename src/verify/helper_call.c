@@ -193,8 +193,7 @@ static int kernel_object(struct verifier *v, const struct call *c, struct reg *r
 		return 0;
 	}
 	object(v, r, T_BTF,
-	       (null ? F_NULL : 0u) | (h->ret == RET_BTF_TRUSTED || percpu ? F_TRUSTED : 0u) |
-		       c->ret_flags);
+	       (null ? F_NULL : 0u) | (h->ret == RET_BTF_TRUSTED ? F_TRUSTED : 0u) | c->ret_flags);
 	r->btf = b;
 	r->btf_id = id;
 	return 0;
@@ -277,6 +276,18 @@ int release_ref(struct verifier *v, uint32_t id)
 	return -EINVAL;
 }
 
+/* Objects of each CPU that were stored can still be used until RCU's section ends. */
+static void keep_under_rcu(struct verifier *v, struct reg *r, void *ctx)
+{
+	const uint32_t *ref = ctx;
+
+	(void)v;
+	if (!*ref || r->ref != *ref || (r->flags & (F_ALLOC | F_PERCPU)) != (F_ALLOC | F_PERCPU))
+		return;
+	r->ref = 0;
+	r->flags = (uint16_t)((r->flags & ~(unsigned)F_ALLOC) | F_RCU);
+}
+
 static int release(struct verifier *v, struct call *c)
 {
 	unsigned int regno = c->proto->flags & HELPER_F_RELEASE_1 ? 1 : 2;
@@ -286,6 +297,14 @@ static int release(struct verifier *v, struct call *c)
 		return release_ref(v, c->dynptr_ref);
 	if (reg_is_null(r))
 		return 0;
+	if (c->proto->id == HELPER_kptr_xchg && r->type == T_BTF &&
+	    (v->st->rcu || v->st->locks || !v->st->sleepable)) {
+		uint32_t ref = r->ref;
+
+		state_each_reg(v, v->st, keep_under_rcu, &ref);
+		if (ref && release_ref(v, ref) == 0)
+			return 0;
+	}
 	if (!r->ref || release_ref(v, r->ref) < 0)
 		return reject(v, &ERR_RELEASE,
 			      "R%u must be referenced when passed to release function", regno);

@@ -6,6 +6,8 @@
 #include "spec/rules.h"
 #include "verify/walk.h"
 
+struct kcall;
+
 struct call {
 	const struct spec_helper *proto;
 	const struct verify_map *map;
@@ -18,6 +20,7 @@ struct call {
 	uint32_t dynptr_id, dynptr_ref;
 	enum dynptr_type dynptr;
 	const struct field *field; /* kptr slot */
+	const struct kcall *kfunc; /* that calls back; NULL: a helper does */
 	const struct btf *ret_btf;
 	uint32_t ret_btf_id;
 	uint16_t ret_flags;
@@ -26,7 +29,12 @@ struct call {
 int helper_argument(struct verifier *v, struct call *c, unsigned int regno);
 int helper_memory(struct verifier *v, unsigned int regno, uint64_t size, bool write, bool is_raw,
 		  bool zero_ok);
+/* A string that does not change, in a map. */
+int helper_string(struct verifier *v, unsigned int regno);
 /* Sets c->... or refuses. */
+/* The special field that the register points at. */
+int object_field(struct verifier *v, unsigned int regno, uint32_t kind, const struct field **ret);
+int object_lock(struct verifier *v, unsigned int regno, enum ref_kind kind, bool take);
 int object_spin_lock(struct verifier *v, struct call *c, unsigned int regno);
 int object_timer(struct verifier *v, struct call *c, unsigned int regno);
 int object_kptr_slot(struct verifier *v, struct call *c, unsigned int regno);
@@ -38,6 +46,9 @@ void dynptr_packet_moved(struct verifier *v);
 int dynptr_make(struct verifier *v, unsigned int regno, enum dynptr_type type);
 /* callback.c */
 int callback_call(struct verifier *v, struct call *c);
+/* exceptions.c: throwing; no callback may throw. */
+int exception_find(struct verifier *v);
+int exception_callbacks(struct verifier *v);
 struct frame *call_enter(struct verifier *v, struct state *st, uint32_t func);
 
 #endif

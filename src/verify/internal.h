@@ -127,10 +127,11 @@ struct range {
 
 struct frame {
 	uint32_t refs;
-	uint32_t func;	   /* index into funcs */
-	uint32_t callsite; /* the call instruction in the caller */
-	uint32_t inst;	   /* index into live's instances */
-	bool in_callback, in_async, in_exception;
+	uint32_t func;			     /* index into funcs */
+	uint32_t callsite;		     /* the call instruction in the caller */
+	uint32_t inst;			     /* index into live's instances */
+	bool in_callback, in_async, in_tree; /* in_tree: compares nodes of a tree */
+	uint32_t async_entry;
 	struct range callback_ret;
 	uint32_t callback_depth;
 	struct reg regs[ISA_REGS];
@@ -259,7 +260,7 @@ struct verifier {
 	struct pending *pending;
 	uint32_t npending;
 	struct state **kept;
-	uint32_t ids;
+	uint32_t ids, async_entries;
 	uint32_t func; /* which is walked */
 	uint32_t jumps, kept_jumps, kept_insns;
 	bool walking;

@@ -23,7 +23,10 @@ struct kcall {
 	bool has_object;
 	const struct field *head; /* list head, tree root */
 	struct reg head_of;	  /* what it is in */
-	uint32_t callback;
+	uint32_t node_ref;	  /* of the node that is added */
+	uint32_t callback;	  /* a function's index */
+	bool calls_back;
+	const struct reg *work; /* the work queue or task work among the arguments */
 };
 
 static inline bool kfunc_is(const struct kcall *k, const char *name)
@@ -38,5 +41,25 @@ int iter_argument(struct verifier *v, struct kcall *k, uint32_t type);
 int iter_effect(struct verifier *v, const struct kcall *k);
 /* kfunc_sections.c: RCU, preemption, interrupts; 1 when it was one of those */
 int section_call(struct verifier *v, const struct kcall *k);
+/* kfunc_objects.c; arguments and results: 1 when it was one of those */
+int alloc_argument(struct verifier *v, struct kcall *k, uint32_t i, const char *name);
+int alloc_result(struct verifier *v, const struct kcall *k, struct reg *r);
+/* kfunc_graph.c */
+bool kfunc_may_hold_lock(const struct kcall *k);
+bool in_tree_callback(const struct verifier *v);
+int graph_argument(struct verifier *v, struct kcall *k, uint32_t i, const char *type);
+int graph_effect(struct verifier *v, const struct kcall *k);
+int graph_result(struct verifier *v, const struct kcall *k, struct reg *r);
+void graph_node(struct verifier *v, const struct field *head, struct reg *r);
+void graph_less_arguments(struct verifier *v, const struct kcall *k, struct frame *callee);
+/* kfunc_locks.c */
+int lock_fails(struct verifier *v, const struct kcall *k);
+int lock_argument(struct verifier *v, struct kcall *k, uint32_t i, const char *type);
+int irq_argument(struct verifier *v, struct kcall *k, uint32_t i);
+/* kfunc_work.c: what runs later */
+int work_argument(struct verifier *v, struct kcall *k, uint32_t i, const char *type);
+int work_map(struct verifier *v, const struct kcall *k, uint32_t i);
+/* exceptions.c: ends the path */
+int exception_throw(struct verifier *v);
 
 #endif

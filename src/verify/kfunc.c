@@ -32,26 +32,10 @@ static int allowed(struct verifier *v, struct kcall *k)
 	    (kfunc_is(k, "bpf_sock_destroy") && v->o->attach_type != ATTACH_TRACE_ITER))
 		return reject(v, &ERR_KFUNC_DENIED, "calling kernel function %s is not allowed",
 			      k->name);
+	if (strncmp(k->name, "bpf_xdp_metadata_", 17) == 0 &&
+	    !(v->o->prog_flags & VERIFY_F_XDP_DEV_BOUND_ONLY))
+		return reject(v, &ERR_KFUNC, "metadata kfuncs require device-bound program");
 	return k->rule->flags & KFUNC_F_SLEEP ? sleeps(v, k) : 0;
-}
-
-/* Those that need more than flags and BTF say, and are not served. */
-static int served(struct verifier *v, const struct kcall *k)
-{
-	static const char *const unserved[] = {
-		"bpf_obj_new_impl",  "bpf_percpu_obj_new_impl",
-		"bpf_obj_drop_impl", "bpf_percpu_obj_drop_impl",
-		"bpf_list_",	     "bpf_rbtree_",
-		"bpf_refcount_",     "bpf_throw",
-		"bpf_res_spin_",     "bpf_local_irq_",
-		"bpf_wq_",	     "bpf_task_work_",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(unserved); i++)
-		if (strncmp(k->name, unserved[i], strlen(unserved[i])) == 0)
-			return reject(v, &ERR_UNSERVED,
-				      "calls of kernel functions are not verified: %s", k->name);
-	return 0;
 }
 
 static int release(struct verifier *v, const struct kcall *k)
@@ -75,7 +59,7 @@ static void pointer_result(struct verifier *v, const struct kcall *k, struct reg
 		r->btf = b;
 		r->btf_id = target;
 	} else {
-		reg_pointer(r, T_MEM, F_RDONLY | null);
+		reg_pointer(r, T_MEM, kfunc_is(k, "bpf_session_cookie") ? null : F_RDONLY | null);
 		r->mem_size = (uint32_t)btf_size(b, target);
 	}
 	if (null)
@@ -149,34 +133,69 @@ static int special_result(struct verifier *v, const struct kcall *k)
 	return 1;
 }
 
-static int result(struct verifier *v, const struct kcall *k)
+static int plain_result(struct verifier *v, const struct kcall *k, struct reg *r)
 {
 	const struct btf *b = k->btf;
 	uint32_t type = btf_strip_all(b, btf_ref_type(b, k->proto));
-	struct reg *r = reg_at(v, 0);
 
-	int special = special_result(v, k);
-
-	if (special)
-		return special < 0 ? special : 0;
-	if (!type) {
-		reg_clear(r);
-		return 0;
-	}
 	/* a void pointer is as good as a number */
-	if (btf_kind(b, type) != BTF_PTR || !btf_strip_all(b, btf_ref_type(b, type))) {
+	if (!type)
+		reg_clear(r);
+	else if (btf_kind(b, type) != BTF_PTR || !btf_strip_all(b, btf_ref_type(b, type)))
 		reg_unknown(r);
-		return 0;
-	}
-	pointer_result(v, k, r, type);
-	if (k->rule->flags & KFUNC_F_ACQUIRE) {
+	else
+		pointer_result(v, k, r, type);
+	if (kfunc_is(k, "bpf_res_spin_lock") || kfunc_is(k, "bpf_res_spin_lock_irqsave"))
+		reg_const(r, 0); /* lock_fails() is the other way */
+	return 0;
+}
+
+static int result(struct verifier *v, const struct kcall *k)
+{
+	struct reg *r = reg_at(v, 0);
+	int done = special_result(v, k);
+
+	if (!done)
+		done = alloc_result(v, k, r);
+	if (!done)
+		done = graph_result(v, k, r);
+	if (!done)
+		done = plain_result(v, k, r);
+	if (done >= 0 && k->rule->flags & KFUNC_F_ACQUIRE && reg_is_pointer(r)) {
 		struct ref ref = { .kind = REF_PTR, .id = next_id(v), .insn = v->at };
 
 		state_add_ref(v, v->st, ref);
 		r->ref = ref.id;
 		r->id = ref.id;
 	}
-	return 0;
+	return done < 0 ? done : 0;
+}
+
+static int calls_back(struct verifier *v, const struct kcall *k)
+{
+	static const struct spec_helper none;
+	struct call c = { .proto = &none, .func = k->callback, .kfunc = k };
+
+	return k->calls_back ? callback_call(v, &c) : 0;
+}
+
+/* What the call does besides its result. 1: the path ends here. */
+static int effect(struct verifier *v, struct kcall *k)
+{
+	int err = calls_back(v, k);
+
+	if (err == 0)
+		err = section_call(v, k);
+	if (err < 0)
+		return err;
+	if (k->rule->flags & KFUNC_F_RCU_PROTECTED && k->rule->flags & KFUNC_F_ITER_NEW &&
+	    !v->st->rcu && v->st->sleepable)
+		return reject(v, &ERR_CONTEXT,
+			      "kernel func %s requires RCU critical section protection", k->name);
+	if (kfunc_is(k, "bpf_throw"))
+		return exception_throw(v);
+	err = graph_effect(v, k);
+	return err == 0 && k->rule->flags & KFUNC_F_RELEASE ? release(v, k) : err;
 }
 
 int call_kfunc(struct verifier *v)
@@ -193,28 +212,19 @@ int call_kfunc(struct verifier *v)
 	k.proto = btf_strip_all(b, btf_ref_type(b, (uint32_t)id));
 	k.nargs = btf_vlen(b, k.proto);
 	err = allowed(v, &k);
-	if (err == 0 && v->st->locks)
+	if (err == 0 && v->st->locks && !kfunc_may_hold_lock(&k))
 		err = reject(v, &ERR_CONTEXT,
 			     "function calls are not allowed while holding a lock");
 	if (err == 0)
-		err = served(v, &k);
+		err = lock_fails(v, &k);
 	if (err == 0)
 		err = kfunc_arguments(v, &k);
 	if (err == 0)
-		err = section_call(v, &k);
-	if (err < 0)
+		err = effect(v, &k);
+	if (err)
 		return err;
-	if (k.rule->flags & KFUNC_F_RCU_PROTECTED && k.rule->flags & KFUNC_F_ITER_NEW &&
-	    !v->st->rcu && v->st->sleepable)
-		return reject(v, &ERR_CONTEXT,
-			      "kernel func %s requires RCU critical section protection", k.name);
 	if (k.rule->flags & (KFUNC_F_ITER_NEW | KFUNC_F_ITER_NEXT | KFUNC_F_ITER_DESTROY))
 		return iter_effect(v, &k);
-	if (k.rule->flags & KFUNC_F_RELEASE) {
-		err = release(v, &k);
-		if (err < 0)
-			return err;
-	}
 	clobber_caller_regs(v);
 	err = result(v, &k);
 	return v->oom ? -ENOMEM : err;

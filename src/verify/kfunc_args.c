@@ -68,32 +68,82 @@ static bool plain(const struct btf *b, uint32_t id, unsigned int depth)
 	return true;
 }
 
-/* The same type, or one that starts with it; names with ___ stand for what is before. */
-static bool fits(const struct btf *b, uint32_t id, const struct btf *want_btf, uint32_t want,
-		 bool strict, unsigned int depth)
+/* Is there a @want at this offset of the type: itself, or a member, or a member's? */
+static bool holds(const struct btf *b, uint32_t id, uint64_t off, uint32_t want)
 {
-	const char *name = btf_name(want_btf, want);
-	size_t n = strlen(name);
+	for (unsigned int depth = 0; depth < 16; depth++) {
+		uint64_t size;
+		uint32_t n, i = 0;
 
-	id = btf_strip_all(b, id);
-	/* the kernel's own type of a context stands for what programs see of it */
-	if ((strcmp(name, "__sk_buff") == 0 && strcmp(btf_name(b, id), "sk_buff") == 0) ||
-	    (strcmp(name, "xdp_md") == 0 && strcmp(btf_name(b, id), "xdp_buff") == 0))
-		return true;
-	if (strncmp(btf_name(b, id), name, n) == 0 &&
-	    (!btf_name(b, id)[n] || (!strict && strncmp(btf_name(b, id) + n, "___", 3) == 0)))
-		return true;
-	if (strict || depth > 8 || btf_kind(b, id) != BTF_STRUCT || !btf_vlen(b, id))
-		return false;
-	return fits(b, btf_member(b, id, 0).type, want_btf, want, strict, depth + 1);
+		id = btf_strip_all(b, id);
+		if (!off && id == want)
+			return true;
+		if (btf_kind(b, id) == BTF_ARRAY) {
+			id = btf_array_elem(b, id);
+			size = btf_size(b, id);
+			off = size ? off % size : 0;
+			continue;
+		}
+		if (btf_kind(b, id) != BTF_STRUCT && btf_kind(b, id) != BTF_UNION)
+			return false;
+		for (n = btf_vlen(b, id); i < n; i++) {
+			struct btf_member m = btf_member(b, id, i);
+
+			size = btf_size(b, m.type);
+			if (m.bit_size || off < m.bit_off / 8 || off >= m.bit_off / 8 + size)
+				continue;
+			off -= m.bit_off / 8;
+			id = m.type;
+			break;
+		}
+		if (i == n)
+			return false;
+	}
+	return false;
 }
+
+/* One of two names is the other's with "___init": an object that is not in use yet. */
+static bool only_alias(const char *a, const char *b)
+{
+	return suffix(a, "___init") != suffix(b, "___init") &&
+	       strncmp(a, b, strlen(a) < strlen(b) ? strlen(a) : strlen(b)) == 0;
+}
+
+static const char *socket_type(const struct reg *r)
+{
+	return r->type == T_SOCKET	? "sock" :
+	       r->type == T_SOCK_COMMON ? "sock_common" :
+	       r->type == T_TCP_SOCK	? "tcp_sock" :
+					  NULL;
+}
+
+static bool fits(const struct kcall *k, const struct reg *r, uint32_t want)
+{
+	const char *name = btf_name(k->btf, want), *sock = socket_type(r), *have;
+	uint32_t id = sock ? btf_find(k->btf, sock, BTF_STRUCT, 0) : r->btf_id;
+
+	if (!sock && r->btf != k->btf)
+		return false;
+	have = btf_name(k->btf, id);
+	/* the kernel's own type of a context stands for what programs see of it */
+	if ((strcmp(name, "__sk_buff") == 0 && strcmp(have, "sk_buff") == 0) ||
+	    (strcmp(name, "xdp_md") == 0 && strcmp(have, "xdp_buff") == 0))
+		return true;
+	if (k->rule->flags & KFUNC_F_ACQUIRE || (k->rule->flags & KFUNC_F_RELEASE && r->ref) ||
+	    only_alias(name, have))
+		return !r->off && id == want;
+	return r->off >= 0 && holds(k->btf, id, (uint64_t)r->off, want);
+}
+
+#define SAFE_FLAGS (F_TRUSTED | F_ALLOC | F_NON_OWN)
 
 static int trusted(struct verifier *v, const struct kcall *k, uint32_t i)
 {
 	const struct reg *r = reg_at(v, i + 1);
 	unsigned int flags = k->rule->flags;
 
-	if (r->ref || r->flags & F_TRUSTED)
+	if (r->ref || socket_type(r) ||
+	    (r->flags & (F_TRUSTED | F_ALLOC | F_NON_OWN) && !(r->flags & ~SAFE_FLAGS)))
 		return 0;
 	if (!(flags & (KFUNC_F_TRUSTED | KFUNC_F_RCU | KFUNC_F_RELEASE | KFUNC_F_ITER_NEW)))
 		return 0;
@@ -110,24 +160,22 @@ static int trusted(struct verifier *v, const struct kcall *k, uint32_t i)
 static int object(struct verifier *v, struct kcall *k, uint32_t i, uint32_t target)
 {
 	const struct reg *r = reg_at(v, i + 1);
-	bool strict = k->rule->flags & (KFUNC_F_TRUSTED | KFUNC_F_RELEASE);
+	char name[TYPE_NAME];
 	int err = trusted(v, k, i);
 
 	if (err < 0)
 		return err;
-	if (r->off || !scalar_is_const(&r->s) || scalar_value(&r->s)) {
-		if (k->rule->flags & KFUNC_F_RELEASE)
-			return reject(
-				v, &ERR_RELEASE,
-				"R%u must have zero offset when passed to release func or trusted arg to kfunc",
-				i + 1);
-	}
-	if (!r->btf || !fits(r->btf, r->btf_id, k->btf, target, false, 0) || (strict && r->off))
+	if (r->type == T_BTF && r->flags & ~SAFE_FLAGS && !(r->flags & F_RCU))
+		return reject(v, &ERR_ARGUMENT, "arg#%u is %s expected ptr_ or socket", i,
+			      type_name(v, r->type, r->flags, name, sizeof(name)));
+	if (!fits(k, r, target))
 		return reject(
 			v, &ERR_ARGUMENT,
 			"kernel function %s args#%u expected pointer to STRUCT %s but R%u has a pointer to STRUCT %s",
 			k->name, i, btf_name(k->btf, target), i + 1,
-			r->btf ? btf_name(r->btf, r->btf_id) : "");
+			socket_type(r) ? socket_type(r) :
+			r->btf	       ? btf_name(r->btf, r->btf_id) :
+					 "");
 	if (!k->has_object) {
 		k->object = *r;
 		k->has_object = true;
@@ -200,10 +248,6 @@ static bool is_context(const struct verifier *v, const char *name)
 	case PROG_LWT_XMIT:
 	case PROG_LWT_SEG6LOCAL:
 		return strcmp(name, "__sk_buff") == 0 || strcmp(name, "sk_buff") == 0;
-	case PROG_CGROUP_SOCK_ADDR:
-		return strcmp(name, "bpf_sock_addr_kern") == 0;
-	case PROG_SOCK_OPS:
-		return strcmp(name, "bpf_sock_ops_kern") == 0;
 	default:
 		return false;
 	}
@@ -219,7 +263,7 @@ static int context(struct verifier *v, uint32_t i)
 	return mem_fixed(v, i + 1, false);
 }
 
-static int map(struct verifier *v, uint32_t i)
+static int map(struct verifier *v, const struct kcall *k, uint32_t i)
 {
 	const struct reg *r = reg_at(v, i + 1);
 	bool object = r->type == T_BTF && r->btf == v->o->kernel_btf &&
@@ -227,7 +271,7 @@ static int map(struct verifier *v, uint32_t i)
 
 	if (r->type != T_MAP_PTR && !(object && r->flags & F_TRUSTED && !(r->flags & F_NULL)))
 		return reject(v, &ERR_ARGUMENT, "pointer in R%u isn't map pointer", i + 1);
-	return 0;
+	return work_map(v, k, i);
 }
 
 static int new_dynptr(struct verifier *v, const struct kcall *k, uint32_t i)
@@ -272,9 +316,15 @@ static int to_struct(struct verifier *v, struct kcall *k, uint32_t i, uint32_t p
 	}
 	if (is_context(v, name))
 		return context(v, i);
-	if (r->type == T_BTF || r->type == T_SOCKET || r->type == T_SOCK_COMMON ||
-	    r->type == T_TCP_SOCK)
-		return r->type == T_BTF ? object(v, k, i, target) : 0;
+	err = graph_argument(v, k, i, name);
+	if (!err)
+		err = lock_argument(v, k, i, name);
+	if (!err)
+		err = work_argument(v, k, i, name);
+	if (err)
+		return err < 0 ? err : 0;
+	if (r->type == T_BTF || socket_type(r))
+		return object(v, k, i, target);
 	if (!plain(k->btf, target, 0))
 		return reject(
 			v, &ERR_ARGUMENT,
@@ -283,20 +333,110 @@ static int to_struct(struct verifier *v, struct kcall *k, uint32_t i, uint32_t p
 	return memory(v, i, btf_size(k->btf, target), is_const(k->btf, ptr), false);
 }
 
+/* What a pointer argument may have been moved by. */
+static int offset(struct verifier *v, const struct kcall *k, uint32_t i)
+{
+	const struct reg *r = reg_at(v, i + 1);
+
+	if (k->rule->flags & KFUNC_F_RELEASE && r->ref) {
+		if (r->off)
+			return reject(
+				v, &ERR_RELEASE,
+				"R%u must have zero offset when passed to release func or trusted arg to kfunc",
+				i + 1);
+		return mem_fixed(v, i + 1, false);
+	}
+	switch ((int)r->type) {
+	case T_BTF:
+		return mem_fixed(v, i + 1,
+				 !(r->flags & (F_NULL | F_UNTRUSTED | F_PERCPU | F_USER)));
+	case T_SOCKET:
+	case T_SOCK_COMMON:
+	case T_TCP_SOCK:
+	case T_XDP_SOCK:
+	case T_CTX:
+	case T_MAP_PTR:
+	case T_DYNPTR:
+		return v->o->prog_type == PROG_SYSCALL && r->type == T_CTX ?
+			       0 :
+			       mem_fixed(v, i + 1, false);
+	default:
+		return 0;
+	}
+}
+
+static int callback(struct verifier *v, struct kcall *k, uint32_t i)
+{
+	const struct reg *r = reg_at(v, i + 1);
+
+	if (r->type != T_FUNC)
+		return reject(v, &ERR_ARGUMENT, "arg%u expected pointer to func", i);
+	k->callback = r->subprog;
+	k->calls_back = true;
+	return 0;
+}
+
+/* Arguments that their name's end tells. 1: none of those. */
+static int by_suffix(struct verifier *v, struct kcall *k, uint32_t i, const char *name)
+{
+	int err = alloc_argument(v, k, i, name);
+
+	if (err)
+		return err < 0 ? err : 0;
+	if (suffix(name, "__map"))
+		return map(v, k, i);
+	if (suffix(name, "__irq_flag"))
+		return irq_argument(v, k, i);
+	if (!suffix(name, "__str"))
+		return 1;
+	if (reg_at(v, i + 1)->type != T_MAP_VALUE)
+		return reject(v, &ERR_ARGUMENT, "arg#%u doesn't point to a const string", i);
+	return helper_string(v, i + 1);
+}
+
+static int may_be_null(struct verifier *v, const struct kcall *k, uint32_t i)
+{
+	const struct reg *r = reg_at(v, i + 1);
+
+	if (!reg_is_null(r) && !(r->flags & F_NULL))
+		return 0;
+	if (!(k->rule->flags & (KFUNC_F_TRUSTED | KFUNC_F_RCU | KFUNC_F_RELEASE)) ||
+	    suffix(param_name(k, i), "__nullable"))
+		return 0;
+	return reject(v, &ERR_ARGUMENT, "Possibly NULL pointer passed to trusted arg%u", i);
+}
+
+static int by_type(struct verifier *v, struct kcall *k, uint32_t i, uint32_t ptr)
+{
+	uint32_t target = btf_strip_all(k->btf, btf_ref_type(k->btf, ptr));
+
+	if (i + 1 < k->nargs && is_size_of(k, i + 1))
+		return sized(v, k, i, ptr);
+	if (kfunc_is(k, "bpf_cast_to_kern_ctx"))
+		return context(v, i);
+	if (btf_is_composite(k->btf, target))
+		return to_struct(v, k, i, ptr, target);
+	if (btf_kind(k->btf, target) == BTF_FUNC_PROTO)
+		return callback(v, k, i);
+	if (target && plain(k->btf, target, 0))
+		return memory(v, i, btf_size(k->btf, target), is_const(k->btf, ptr), false);
+	return reject(v, &ERR_ARGUMENT,
+		      "arg#%u pointer type UNKNOWN  must point to scalar, or struct with scalar",
+		      i);
+}
+
 static int by_pointer(struct verifier *v, struct kcall *k, uint32_t i, uint32_t ptr)
 {
 	struct reg *r = reg_at(v, i + 1);
 	const char *name = param_name(k, i);
-	uint32_t target = btf_strip_all(k->btf, btf_ref_type(k->btf, ptr));
-	bool pair = i + 1 < k->nargs && is_size_of(k, i + 1), null = reg_is_null(r);
+	bool pair = i + 1 < k->nargs && is_size_of(k, i + 1);
+	int err;
 
-	if (null && (suffix(name, "__nullable") || suffix(name, "__opt")))
+	if (reg_is_null(r) && (suffix(name, "__nullable") || suffix(name, "__opt")))
 		return pair ? sized(v, k, i, ptr) : 0;
-	if ((null || r->flags & F_NULL) && !suffix(name, "__nullable"))
-		if (k->rule->flags & (KFUNC_F_TRUSTED | KFUNC_F_RCU | KFUNC_F_RELEASE) ||
-		    r->type == T_BTF)
-			return reject(v, &ERR_ARGUMENT,
-				      "Possibly NULL pointer passed to trusted arg%u", i);
+	err = may_be_null(v, k, i);
+	if (err < 0)
+		return err;
 	if (r->ref && r->type != T_STACK) {
 		if (k->ref && k->rule->flags & KFUNC_F_RELEASE)
 			return reject(v, &ERR_BUG, "more than one arg with ref_obj_id R%u %u %u",
@@ -304,21 +444,10 @@ static int by_pointer(struct verifier *v, struct kcall *k, uint32_t i, uint32_t 
 		k->ref = r->ref;
 		k->ref_arg = i + 1;
 	}
-	if (suffix(name, "__map"))
-		return map(v, i);
-	if (suffix(name, "__str"))
-		return reject(v, &ERR_UNSERVED, "constant strings of kernel function %s", k->name);
-	if (pair)
-		return sized(v, k, i, ptr);
-	if (btf_is_composite(k->btf, target))
-		return to_struct(v, k, i, ptr, target);
-	if (target && plain(k->btf, target, 0))
-		return memory(v, i, btf_size(k->btf, target), is_const(k->btf, ptr), false);
-	if (btf_kind(k->btf, target) == BTF_FUNC_PROTO || !target || true)
-		return reject(
-			v, &ERR_ARGUMENT,
-			"arg#%u pointer type UNKNOWN  must point to scalar, or struct with scalar",
-			i);
+	err = offset(v, k, i);
+	if (err == 0)
+		err = by_suffix(v, k, i, name);
+	return err > 0 ? by_type(v, k, i, ptr) : err;
 }
 
 int kfunc_arguments(struct verifier *v, struct kcall *k)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Objects that helpers take by pointer: locks, timers, kptr slots, kernel objects, dynptrs. */
-#include "verify/fields.h"
-#include "verify/helpers.h"
+#include "verify/kcall.h"
 
 /* The special field that the register points at. */
-static int field_at(struct verifier *v, unsigned int regno, uint32_t kind, const struct field **ret)
+int object_field(struct verifier *v, unsigned int regno, uint32_t kind, const struct field **ret)
 {
 	const struct reg *r = reg_at(v, regno);
 	const char *name = field_name(kind & -kind);
@@ -46,48 +45,89 @@ static void drop_locked(struct verifier *v, struct reg *r, void *ctx)
 		reg_unknown(r);
 }
 
-int object_spin_lock(struct verifier *v, struct call *c, unsigned int regno)
+static bool is_lock(const struct ref *r)
+{
+	return r->kind >= REF_LOCK && r->kind <= REF_RES_LOCK_IRQ;
+}
+
+/* The lock that was taken last. */
+static void set_active_lock(struct state *st)
+{
+	st->active_lock_id = 0;
+	st->active_lock_ptr = NULL;
+	for (uint32_t i = st->nrefs; i--;)
+		if (is_lock(&st->refs[i])) {
+			st->active_lock_id = st->refs[i].id;
+			st->active_lock_ptr = st->refs[i].ptr;
+			return;
+		}
+}
+
+static int take_lock(struct verifier *v, struct ref ref)
+{
+	for (uint32_t i = 0; i < v->st->nrefs; i++) {
+		const struct ref *r = &v->st->refs[i];
+
+		if (ref.kind == REF_LOCK && r->kind == REF_LOCK)
+			return reject(v, &ERR_LOCK, "Locking two bpf_spin_locks are not allowed");
+		if (ref.kind != REF_LOCK && is_lock(r) && r->kind != REF_LOCK && r->id == ref.id &&
+		    r->ptr == ref.ptr)
+			return reject(v, &ERR_LOCK,
+				      "Acquiring the same lock again, AA deadlock detected");
+	}
+	v->st->locks++;
+	v->st->active_lock_id = ref.id;
+	v->st->active_lock_ptr = ref.ptr;
+	state_add_ref(v, v->st, ref);
+	return 0;
+}
+
+static int release_lock(struct verifier *v, struct ref ref)
+{
+	const char *name = ref.kind == REF_LOCK ? "bpf_spin" : "bpf_res_spin";
+	uint32_t i = 0;
+
+	if (!v->st->locks)
+		return reject(v, &ERR_LOCK, "%s_unlock without taking a lock", name);
+	while (i < v->st->nrefs && (v->st->refs[i].kind != ref.kind ||
+				    v->st->refs[i].id != ref.id || v->st->refs[i].ptr != ref.ptr))
+		i++;
+	if (i == v->st->nrefs)
+		return reject(v, &ERR_LOCK, "%s_unlock of different lock", name);
+	if (v->st->active_lock_id != ref.id || v->st->active_lock_ptr != ref.ptr)
+		return reject(v, &ERR_LOCK, "%s_unlock cannot be out of order", name);
+	state_drop_ref(v->st, i);
+	v->st->locks--;
+	set_active_lock(v->st);
+	state_each_reg(v, v->st, drop_locked, NULL);
+	return 0;
+}
+
+int object_lock(struct verifier *v, unsigned int regno, enum ref_kind kind, bool take)
 {
 	const struct reg *r = reg_at(v, regno);
+	struct ref ref = { .kind = kind, .id = r->id, .insn = v->at };
 	const struct field *f;
-	const void *ptr = r->type == T_MAP_VALUE ? (const void *)r->map : (const void *)r->btf;
-	uint32_t id = r->id;
-	int err = field_at(v, regno, FK_SPIN_LOCK, &f);
+	int err = object_field(v, regno, kind == REF_LOCK ? FK_SPIN_LOCK : FK_RES_SPIN_LOCK, &f);
 
 	if (err < 0)
 		return err;
-	if (c->proto->id == HELPER_spin_lock) {
-		struct ref ref = { .kind = REF_LOCK, .id = id, .insn = v->at, .ptr = ptr };
+	ref.ptr = r->type == T_MAP_VALUE ? (const void *)r->map : (const void *)r->btf;
+	return take ? take_lock(v, ref) : release_lock(v, ref);
+}
 
-		if (v->st->locks)
-			return reject(v, &ERR_LOCK, "Locking two bpf_spin_locks are not allowed");
-		v->st->locks++;
-		v->st->active_lock_id = id;
-		v->st->active_lock_ptr = ptr;
-		state_add_ref(v, v->st, ref);
-		return 0;
-	}
-	if (!v->st->locks)
-		return reject(v, &ERR_LOCK, "bpf_spin_unlock without taking a lock");
-	if (v->st->active_lock_id != id || v->st->active_lock_ptr != ptr)
-		return reject(v, &ERR_LOCK, "bpf_spin_unlock of different lock");
-	for (uint32_t i = 0; i < v->st->nrefs; i++)
-		if (v->st->refs[i].kind == REF_LOCK) {
-			state_drop_ref(v->st, i);
-			break;
-		}
-	v->st->locks--;
-	v->st->active_lock_id = 0;
-	v->st->active_lock_ptr = NULL;
-	state_each_reg(v, v->st, drop_locked, NULL);
-	return 0;
+int object_spin_lock(struct verifier *v, struct call *c, unsigned int regno)
+{
+	if (in_tree_callback(v))
+		return reject(v, &ERR_LOCK, "can't spin_{lock,unlock} in rbtree cb");
+	return object_lock(v, regno, REF_LOCK, c->proto->id == HELPER_spin_lock);
 }
 
 int object_timer(struct verifier *v, struct call *c, unsigned int regno)
 {
 	const struct reg *r = reg_at(v, regno);
 	const struct field *f;
-	int err = field_at(v, regno, FK_TIMER, &f);
+	int err = object_field(v, regno, FK_TIMER, &f);
 
 	if (err < 0)
 		return err;
@@ -363,16 +403,24 @@ int dynptr_make(struct verifier *v, unsigned int regno, enum dynptr_type type)
 	return make_dynptr(v, NULL, regno, type);
 }
 
-bool graph_is_iter_next(const struct verifier *v, uint32_t at)
+/* The kernel function that is called there. */
+const char *graph_called(const struct verifier *v, uint32_t at)
 {
 	const struct btf *b = v->o->kernel_btf;
 	int32_t id = v->insns[at].imm;
-	const char *name;
-	size_t n;
 
-	if (!b || id <= 0 || (uint32_t)id >= btf_count(b))
-		return false;
-	name = btf_name(b, (uint32_t)id);
-	n = strlen(name);
+	return b && id > 0 && (uint32_t)id < btf_count(b) ? btf_name(b, (uint32_t)id) : "";
+}
+
+bool graph_is_kfunc(const struct verifier *v, uint32_t at, const char *name)
+{
+	return v->ops[at] == ISA_CALL_KFUNC && strcmp(graph_called(v, at), name) == 0;
+}
+
+bool graph_is_iter_next(const struct verifier *v, uint32_t at)
+{
+	const char *name = graph_called(v, at);
+	size_t n = strlen(name);
+
 	return strncmp(name, "bpf_iter_", 9) == 0 && n > 5 && strcmp(name + n - 5, "_next") == 0;
 }

@@ -392,6 +392,9 @@ static int on_the_way(struct verifier *v, struct state *old, bool *keep, bool fo
 		return 1;
 	if (marks & AT_CALLBACK && state_covers(v, old, now, WITHIN))
 		return 1;
+	/* another entry into the same callback that runs later: no loop, and nothing is known of the first yet */
+	if (old->frames[0]->async_entry != now->frames[0]->async_entry)
+		return 0;
 	if (!(marks & (AT_ITER | AT_CALLBACK)) && same_way(old, now) && !depths_differ(old, now) &&
 	    old->may_goto_depth == now->may_goto_depth &&
 	    old->callback_depth == now->callback_depth && state_covers(v, old, now, EXACT)) {

@@ -96,6 +96,23 @@ int out_of_range(struct verifier *v, const char *what, const struct reg *r, stru
 	return -EINVAL;
 }
 
+/* Of a callback that runs later: who calls it looks at what it returns. */
+static int async_result(struct verifier *v, const struct reg *r)
+{
+	struct range range = frame_of(v->st)->callback_ret;
+	char name[TYPE_NAME];
+	int err;
+
+	if (r->type != T_SCALAR)
+		return reject(v, &ERR_RETURN,
+			      "At async callback return the register R0 is not a known value (%s)",
+			      type_name(v, r->type, r->flags, name, sizeof(name)));
+	err = precise_reg(v, 0);
+	if (err < 0 || (r->s.smin >= range.min && r->s.smax <= range.max))
+		return err;
+	return out_of_range(v, "At async callback return the register R0", r, range);
+}
+
 int check_return(struct verifier *v, const char *what)
 {
 	const struct func *f = &v->funcs[v->func];
@@ -103,7 +120,7 @@ int check_return(struct verifier *v, const char *what)
 	const struct reg *r;
 	int err;
 
-	if (v->func && f->ret_void)
+	if (v->func && f->ret_void && !frame_of(v->st)->in_async)
 		return 0;
 	err = use_reg(v, 0);
 	if (err < 0)
@@ -111,7 +128,9 @@ int check_return(struct verifier *v, const char *what)
 	r = reg_at(v, 0);
 	if (reg_is_pointer(r) && !v->allow_leak)
 		return reject(v, &ERR_LEAK, "R0 leaks addr as return value");
-	if (v->func && !f->is_exception && !f->is_async) {
+	if (frame_of(v->st)->in_async)
+		return async_result(v, r);
+	if (v->func && !f->is_exception) {
 		char name[TYPE_NAME];
 
 		if (r->type != T_SCALAR)

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "spec/rules.h"
 #include "verify/contract.h"
 #include "verify/explain.h"
 #include "verify/fields.h"
+#include "verify/helpers.h"
 #include "verify/facts.h"
 #include "verify/walk.h"
 
@@ -112,7 +114,8 @@ static int deepest(struct verifier *v, uint32_t func, uint32_t depth, uint32_t f
 		    !(v->marks[i] & AT_SEEN))
 			continue;
 		callee = graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm);
-		if (callee == UINT32_MAX || v->funcs[callee].is_async)
+		if (callee == UINT32_MAX ||
+		    (v->funcs[callee].is_async && v->ops[i] != ISA_CALL_LOCAL))
 			continue;
 		v->at = i;
 		err = deepest(v, callee, depth, frames + 1, ret);
@@ -146,18 +149,33 @@ static int walk_all(struct verifier *v)
 	return err;
 }
 
-/* May a function move the packet? Then its callers' packet pointers are void. */
-static void find_changes(struct verifier *v)
+/* What an instruction does by itself, of which its function's callers must know. */
+static void one_effect(struct verifier *v, uint32_t at)
+{
+	struct func *f = &v->funcs[v->func_of[at]];
+	const struct spec_kfunc_rule *k;
+	const struct spec_helper *h;
+
+	if (v->ops[at] == ISA_CALL_HELPER) {
+		h = spec_helper(v->insns[at].imm);
+		if (!h)
+			return;
+		f->changes_data |= h->flags & HELPER_F_CHANGES || h->id == HELPER_tail_call;
+		f->might_sleep |= h->flags & HELPER_F_SLEEP;
+	} else if (v->ops[at] == ISA_CALL_KFUNC) {
+		k = spec_kfunc_rule(graph_called(v, at));
+		f->might_sleep |= k && k->flags & KFUNC_F_SLEEP;
+		f->changes_data |= graph_is_kfunc(v, at, "bpf_xdp_pull_data");
+	}
+}
+
+/* May a function move the packet? Then its callers' packet pointers are void. May it sleep? */
+static void find_effects(struct verifier *v)
 {
 	bool changed = true;
 
-	for (uint32_t i = 0; i < v->n; i++) {
-		const struct spec_helper *h =
-			v->ops[i] == ISA_CALL_HELPER ? spec_helper(v->insns[i].imm) : NULL;
-
-		if (h && (h->flags & HELPER_F_CHANGES || h->id == HELPER_tail_call))
-			v->funcs[v->func_of[i]].changes_data = true;
-	}
+	for (uint32_t i = 0; i < v->n; i++)
+		one_effect(v, i);
 	while (changed) {
 		changed = false;
 		for (uint32_t i = 0; i < v->n; i++) {
@@ -166,11 +184,14 @@ static void find_changes(struct verifier *v)
 					graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm) :
 					UINT32_MAX;
 			struct func *f = &v->funcs[v->func_of[i]];
+			const struct func *g = callee == UINT32_MAX ? f : &v->funcs[callee];
 
-			if (callee == UINT32_MAX || !v->funcs[callee].changes_data ||
-			    f->changes_data)
+			if ((!g->changes_data || f->changes_data) &&
+			    (!g->might_sleep || f->might_sleep))
 				continue;
-			f->changes_data = changed = true;
+			f->changes_data |= g->changes_data;
+			f->might_sleep |= g->might_sleep;
+			changed = true;
 		}
 	}
 }
@@ -178,8 +199,8 @@ static void find_changes(struct verifier *v)
 static int run(struct verifier *v)
 {
 	static int (*const phases[])(struct verifier * v) = {
-		graph_decode, graph_functions, graph_jumps,    check_references,
-		graph_reach,  graph_cycles,    live_registers,
+		graph_decode,	  graph_functions, exception_find, graph_jumps,
+		check_references, graph_reach,	   graph_cycles,   live_registers,
 	};
 	int err = check_options(v);
 
@@ -189,7 +210,7 @@ static int run(struct verifier *v)
 		err = v->oom ? -ENOMEM : phases[i](v);
 	if (err < 0)
 		return err;
-	find_changes(v);
+	find_effects(v);
 	for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
 		err = contract_read(v, i);
 	if (err == 0)
@@ -197,6 +218,7 @@ static int run(struct verifier *v)
 	if (err == 0) {
 		uint32_t depth = 0;
 
+		err = exception_callbacks(v);
 		for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
 			if (!i || v->funcs[i].global || v->funcs[i].is_async)
 				err = deepest(v, i, 0, 0, &depth);
