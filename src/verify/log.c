@@ -62,7 +62,7 @@ int reject(struct verifier *v, const struct err_def *def, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	if (logging(v)) {
+	if (v->log_level) {
 		buf_adds(&v->log, buf_str(&text));
 		buf_addc(&v->log, '\n');
 	}

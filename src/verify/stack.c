@@ -185,7 +185,7 @@ static int write_fixed(struct verifier *v, const struct access *a, int64_t off)
 	} else if (r && spillable(r)) {
 		if (a->size != 8)
 			return reject(v, &ERR_STACK_ACCESS, "invalid size of register spill");
-		if (frame != v->st->cur && r->type == T_STACK && r->frame == v->st->cur)
+		if (frame != v->st->cur && r->type == T_STACK)
 			return reject(
 				v, &ERR_STACK_ACCESS,
 				"cannot spill pointers to stack into stack frame of the caller");

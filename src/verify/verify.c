@@ -97,7 +97,7 @@ static int deepest(struct verifier *v, uint32_t func, uint32_t depth, uint32_t f
 {
 	uint32_t own = v->funcs[func].depth;
 
-	depth += (uint32_t)num_align(own ? own : 1, 16);
+	depth += (uint32_t)num_align(own, 16);
 	if (depth > MAX_STACK)
 		return reject(v, &ERR_STACK_DEPTH,
 			      "combined stack size of %u calls is %u. Too large", frames + 1,
@@ -110,8 +110,7 @@ static int deepest(struct verifier *v, uint32_t func, uint32_t depth, uint32_t f
 		uint32_t callee;
 		int err;
 
-		if ((v->ops[i] != ISA_CALL_LOCAL && v->ops[i] != ISA_LD_FUNC) ||
-		    !(v->marks[i] & AT_SEEN))
+		if (v->ops[i] != ISA_CALL_LOCAL && v->ops[i] != ISA_LD_FUNC)
 			continue;
 		callee = graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm);
 		if (callee == UINT32_MAX ||
