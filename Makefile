@@ -280,6 +280,7 @@ corpora: ## what Debian has: BPF objects, the kernel's lib/test_bpf.c and verifi
 	@SKEP=$(abspath $(O)/skep) tools/corpora $(O)/corpora.json
 	@tools/corpora-test-bpf --build $(O) $(O)/corpora.json
 	@tools/corpora-verify --build $(O) $(O)/corpora.json
+	@tools/corpora-test-verifier --build $(O) $(O)/corpora.json
 
 fuzz: ## FUZZ_SECONDS for each fuzz target (FUZZ_ONLY=name)
 	@tools/deps
