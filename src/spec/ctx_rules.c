@@ -3,6 +3,8 @@
  * Who may do what with a context, and return what. A program type and its attach type choose a struct of ctx_rules.def
  * and one bit, the user; rules name sets of users. Invariant: the rules of one struct ascend by offset.
  */
+#include <string.h>
+
 #include "base/num.h"
 #include "spec/rules.h"
 
@@ -172,6 +174,26 @@ const struct spec_ctx_rule *spec_sock_access(enum spec_sock sock, uint32_t off, 
 	};
 
 	return find(socks[sock], off, size, false);
+}
+
+/* @rule is one of rows[]. */
+const char *spec_ctx_since(const struct spec_ctx_rule *rule)
+{
+	static const struct {
+		enum view view;
+		const char *name, *since;
+	} newer[] = {
+#define CTX_SINCE(view, member, since) { VIEW_##view, #member, #since },
+#include "spec/versions.def"
+#undef CTX_SINCE
+	};
+	const struct row *row =
+		(const struct row *)((const char *)rule - offsetof(struct row, rule));
+
+	for (size_t i = 0; i < ARRAY_SIZE(newer); i++)
+		if (newer[i].view == row->view && strcmp(newer[i].name, rule->name) == 0)
+			return newer[i].since;
+	return NULL;
 }
 
 static const struct return_row {

@@ -61,6 +61,8 @@ bool spec_ctx_is_btf(int prog_type);
 /* The rule that allows the access, NULL when none does. @attach_type may be ATTACH_NONE. Not for a context of BTF arguments. */
 const struct spec_ctx_rule *spec_ctx_access(int prog_type, int attach_type, uint32_t off,
 					    uint32_t size, bool write);
+/* The kernel that first had the member, "5.8"; NULL: older than 4.18. */
+const char *spec_ctx_since(const struct spec_ctx_rule *rule);
 const struct spec_ctx_rule *spec_sock_access(enum spec_sock sock, uint32_t off, uint32_t size);
 
 /* Kernel functions -------------------------------------------------------------------------------- */
