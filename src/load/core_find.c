@@ -154,11 +154,18 @@ static int match_field(struct core *c, const struct core_spec *local, uint32_t t
 	return 1;
 }
 
+/* Has the kernel that is asked for it? What no table knows, it has when the target has it. */
+static bool of_kernel(const struct core *c, bool known, const struct spec_need *need)
+{
+	return !known || !c->l->opts->profile || spec_profile_has(c->l->opts->profile, need);
+}
+
 static int match_enumerator(struct core *c, const struct core_spec *local, uint32_t target,
 			    struct core_spec *ret)
 {
 	uint32_t id = btf_strip_all(c->target, target);
 	enum btf_kind kind = btf_kind(c->target, id);
+	struct spec_need need;
 
 	if (kind != BTF_ENUM && kind != BTF_ENUM64)
 		return 0;
@@ -169,6 +176,8 @@ static int match_enumerator(struct core *c, const struct core_spec *local, uint3
 			return -E2BIG;
 		if (!core_names_match(local->part[0].name, name))
 			continue;
+		if (!of_kernel(c, spec_need_enumerator(name, &need), &need))
+			return 0;
 		ret->part[ret->nparts++] = (struct core_part){ id, i, name };
 		return 1;
 	}
@@ -178,6 +187,8 @@ static int match_enumerator(struct core *c, const struct core_spec *local, uint3
 int core_match(struct core *c, const struct core_spec *local, uint32_t target,
 	       struct core_spec *ret)
 {
+	struct spec_need need;
+
 	ret->btf = c->target;
 	ret->root = target;
 	ret->kind = local->kind;
@@ -185,6 +196,9 @@ int core_match(struct core *c, const struct core_spec *local, uint32_t target,
 	ret->nparts = 0;
 	if (core_step(c) < 0)
 		return -E2BIG;
+	if (core_is_type(local->kind) &&
+	    !of_kernel(c, spec_need_type(btf_name(c->target, target), &need), &need))
+		return 0;
 	if (local->kind == BTF_CORE_TYPE_MATCHES)
 		return core_types_match(c, local->root, target);
 	if (core_is_type(local->kind))

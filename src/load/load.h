@@ -19,6 +19,7 @@
 #include "btf/btf.h"
 #include "elf/elf.h"
 #include "skep/insn.h"
+#include "spec/profile.h"
 #include "spec/spec.h"
 
 enum load_map_kind {
@@ -153,6 +154,8 @@ struct load_opts {
 	const struct btf *target; /* types that CO-RE relocates against; NULL: all unresolved */
 	const char *target_name;  /* "the model kernel", "/sys/kernel/btf/vmlinux" */
 	const struct load_kconfig *kconfig; /* ended by a NULL name; may be NULL */
+	/* The target is as this kernel: helpers, map types ... that it lacks do not exist (profile.h). NULL: as @target says. */
+	struct spec_profile *profile;
 };
 
 /*

@@ -86,6 +86,10 @@ static const struct name_row {
 #define SLEEP_MAP(type, since) { #type, MAP_##type, #since },
 #include "spec/versions.def"
 #undef SLEEP_MAP
+}, kernel_types[] = {
+#define KERNEL_TYPE(name, since) { #name, 0, #since },
+#include "spec/versions.def"
+#undef KERNEL_TYPE
 };
 
 size_t spec_version_count(void)
@@ -257,6 +261,17 @@ struct spec_need spec_need_ctx(const struct spec_ctx_rule *rule)
 	return make(NEED_CTX, rule->off, rule->name, since ? column(since) : 0);
 }
 
+bool spec_need_type(const char *name, struct spec_need *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_types); i++)
+		if (strcmp(kernel_types[i].name, name) == 0) {
+			*ret = make(NEED_TYPE, (int)i, kernel_types[i].name,
+				    column(kernel_types[i].since));
+			return true;
+		}
+	return false;
+}
+
 bool spec_attach_at_load(int prog_type)
 {
 	static const uint64_t set = T(CGROUP_SOCK) | T(CGROUP_SOCK_ADDR) | T(CGROUP_SKB) |
@@ -279,6 +294,7 @@ const char *spec_need_kind_name(enum spec_need_kind kind)
 		[NEED_ATTACH_TYPE] = "attach type",
 		[NEED_CTX] = "member of the context",
 		[NEED_SLEEP_MAP] = "map of a sleepable program",
+		[NEED_TYPE] = "type",
 	};
 
 	return names[kind];
@@ -345,6 +361,8 @@ bool spec_profile_has(struct spec_profile *p, const struct spec_need *need)
 	case NEED_CTX:
 	case NEED_SLEEP_MAP:
 		break;
+	case NEED_TYPE:
+		return btf_find(p->has->btf, need->name, BTF_STRUCT, 0);
 	}
 	return by_version(p, need->since);
 }

@@ -38,6 +38,7 @@ enum spec_need_kind {
 	NEED_ATTACH_TYPE,
 	NEED_CTX,
 	NEED_SLEEP_MAP,
+	NEED_TYPE,
 };
 
 /* Something that a kernel has, or has not. */
@@ -106,6 +107,8 @@ bool spec_attach_at_load(int prog_type);
 const char *spec_need_text(const struct spec_need *need, char buf[SPEC_NEED_TEXT]);
 const char *spec_need_kind_name(enum spec_need_kind kind); /* "helper" */
 
+/* A type that the table knows: what it needs; false: another. */
+bool spec_need_type(const char *name, struct spec_need *ret);
 /* A name of a kernel's enums (BPF_FUNC_loop, BPF_MAP_TYPE_RINGBUF, ...): what it needs; false: another name. */
 bool spec_need_enumerator(const char *name, struct spec_need *ret);
 

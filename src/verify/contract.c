@@ -2,6 +2,7 @@
 /* What functions take: the program its context, global functions what their BTF prototype and its decl tags say. */
 #include "verify/contract.h"
 #include "verify/helpers.h"
+#include "verify/profile.h"
 
 /* The tags "arg:..." of one argument. */
 static void read_tags(const struct verifier *v, uint32_t func, uint32_t arg, struct func_arg *a)
@@ -152,6 +153,8 @@ int contract_read(struct verifier *v, uint32_t func)
 	if (!f->global)
 		return 0;
 	err = read_args(v, f, proto);
+	if (err == 0)
+		err = profile_args(v, f);
 	if (err < 0)
 		return err;
 	if (btf_kind(b, ret) != BTF_INT && btf_kind(b, ret) != BTF_ENUM &&

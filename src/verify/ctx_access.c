@@ -4,6 +4,7 @@
  * rules are the rows of spec/ctx_rules.def; contexts of BTF arguments are those of ctx_args.c.
  */
 #include "spec/rules.h"
+#include "verify/profile.h"
 #include "verify/walk.h"
 
 static int refuse(struct verifier *v, const struct access *a, int64_t off)
@@ -78,6 +79,8 @@ int ctx_access(struct verifier *v, const struct access *a)
 		      mem_fixed(v, a->regno, false);
 	if (err < 0)
 		return err;
+	if (a->write && a->is_imm && profile_feature(v, FEATURE_CTX_STORE_NUMBER) < 0)
+		return -ERR_KERNEL.code;
 	if (off < 0 || off > UINT16_MAX)
 		return refuse(v, a, off);
 	if (spec_ctx_is_btf(v->o->prog_type))
@@ -86,6 +89,8 @@ int ctx_access(struct verifier *v, const struct access *a)
 			       a->write);
 	if (!rule || (a->sign && rule->yields != YIELD_SCALAR))
 		return refuse(v, a, off);
+	if (v->o->profile && profile_need(v, spec_need_ctx(rule)) < 0)
+		return -ERR_KERNEL.code;
 	if (!a->write && a->value >= 0)
 		yield(v, reg_at(v, (unsigned int)a->value), rule);
 	return 0;
@@ -99,6 +104,7 @@ int sock_access(struct verifier *v, const struct access *a)
 			      r->type == T_SOCKET      ? SOCK_FULL :
 			      r->type == T_TCP_SOCK    ? SOCK_TCP :
 							 SOCK_XDP;
+	const struct spec_ctx_rule *rule = NULL;
 	char name[TYPE_NAME];
 
 	if (r->s.smin < 0)
@@ -106,10 +112,14 @@ int sock_access(struct verifier *v, const struct access *a)
 			v, &ERR_ACCESS,
 			"R%u min value is negative, either use unsigned index or do a if (index >=0) check.",
 			a->regno);
-	if (off < 0 || off > UINT16_MAX || !spec_sock_access(sock, (uint32_t)off, a->size))
+	if (off >= 0 && off <= UINT16_MAX)
+		rule = spec_sock_access(sock, (uint32_t)off, a->size);
+	if (!rule)
 		return reject(v, &ERR_ACCESS, "R%u invalid %s access off=%lld size=%u", a->regno,
 			      type_name(v, r->type, 0, name, sizeof(name)), (long long)off,
 			      a->size);
+	if (v->o->profile && profile_need(v, spec_need_ctx(rule)) < 0)
+		return -ERR_KERNEL.code;
 	if (a->value >= 0)
 		reg_unknown(reg_at(v, (unsigned int)a->value));
 	return 0;

@@ -6,7 +6,11 @@
 #include "verify/contract.h"
 #include "verify/explain.h"
 #include "verify/helpers.h"
+#include "verify/profile.h"
 #include "verify/walk.h"
+
+#define OLD_PENDING 1024 /* before FEATURE_MANY_BRANCHES */
+#define OLD_LIMIT 131072 /* before FEATURE_WALK_MILLION */
 
 uint32_t next_id(struct verifier *v)
 {
@@ -17,6 +21,8 @@ struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev)
 {
 	struct pending *p;
 
+	if (v->npending == OLD_PENDING && profile_feature(v, FEATURE_MANY_BRANCHES) < 0)
+		return NULL;
 	if (v->npending >= MAX_PENDING) {
 		reject(v, &ERR_COMPLEX, "The sequence of %u jumps is too complex.", v->npending);
 		return NULL;
@@ -397,7 +403,9 @@ static int perform(struct verifier *v)
 	if (v->marks[v->at] & AT_BAD_WRITE)
 		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
 	frame_own(v, v->st, v->st->cur);
-	err = step(v, &next, &ended);
+	err = profile_step(v);
+	if (err == 0)
+		err = step(v, &next, &ended);
 	if (err < 0)
 		return err;
 	if (v->explain)
@@ -420,6 +428,9 @@ static int one(struct verifier *v)
 	if (++v->stats.insns_processed > v->insn_limit)
 		return reject(v, &ERR_COMPLEX, "BPF program is too large. Processed %u insn",
 			      v->stats.insns_processed);
+	if (v->stats.insns_processed == OLD_LIMIT + 1 &&
+	    profile_feature(v, FEATURE_WALK_MILLION) < 0)
+		return -ERR_KERNEL.code;
 	v->st->last_insn = v->prev;
 	if (v->marks[v->at] & AT_TARGET) {
 		bool known = false;

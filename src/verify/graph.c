@@ -5,6 +5,8 @@
  */
 #include <stdlib.h>
 
+#include "verify/profile.h"
+
 #include "verify/graph.h"
 
 #define WIDE_CODE 0x18 /* of all wide loads */
@@ -158,7 +160,7 @@ int graph_functions(struct verifier *v)
 
 		f->name = v->o->funcs[i].name;
 		f->btf_id = v->o->funcs[i].btf_id;
-		f->global = v->o->funcs[i].global && i;
+		f->global = v->o->funcs[i].global && i && profile_knows(v, FEATURE_GLOBAL_FUNCS);
 	}
 	if (v->log_level & VERIFY_LOG_ALL && v->nfuncs)
 		for (uint32_t i = 0; i < v->nfuncs; i++)
@@ -290,10 +292,14 @@ static int walk_func(struct verifier *v, uint8_t *colour, uint32_t *stack, uint3
 				colour[to] = 1;
 				stack[depth++] = to;
 				pushed = true;
-			} else if (colour[to] == 1 && !v->bpf_capable &&
-				   v->ops[at] != ISA_CALL_LOCAL && v->ops[at] != ISA_LD_FUNC) {
+			} else if (colour[to] == 1 && v->ops[at] != ISA_CALL_LOCAL &&
+				   v->ops[at] != ISA_LD_FUNC) {
 				v->at = at;
-				return reject(v, &ERR_LOOP, "back-edge from insn %u to %u", at, to);
+				if (!v->bpf_capable)
+					return reject(v, &ERR_LOOP, "back-edge from insn %u to %u",
+						      at, to);
+				if (profile_feature(v, FEATURE_LOOPS) < 0)
+					return -ERR_KERNEL.code;
 			}
 		}
 		if (!pushed) {

@@ -2,6 +2,7 @@
 /* Calls of helpers: who may call, the arguments (helper_args.c), what the call does to the state, what r0 holds then. */
 #include "verify/fields.h"
 #include "verify/helpers.h"
+#include "verify/profile.h"
 
 #define KEY_SIZE 4 /* of an array */
 
@@ -9,6 +10,8 @@ static int allowed(struct verifier *v, const struct spec_helper *h, int32_t id)
 {
 	if (!h)
 		return reject(v, &ERR_HELPER, "invalid func unknown#%d", id);
+	if (profile_need(v, spec_need_helper(id, v->o->prog_type)) < 0)
+		return -ERR_KERNEL.code;
 	if (!spec_helper_allowed(h, v->o->prog_type))
 		return reject(v, &ERR_HELPER, "program of this type cannot use helper bpf_%s#%d",
 			      h->name, id);
@@ -62,6 +65,8 @@ static int by_helper(struct verifier *v, struct call *c)
 {
 	switch (c->proto->id) {
 	case HELPER_tail_call:
+		if (v->nfuncs > 1 && profile_feature(v, FEATURE_TAIL_CALL_SUBPROGS) < 0)
+			return -ERR_KERNEL.code;
 		return resource_leak(v, "tail_call", false);
 	case HELPER_get_local_storage:
 		if (!reg_is_null(reg_at(v, 2)))
@@ -348,7 +353,7 @@ int call_helper(struct verifier *v)
 		if (err < 0)
 			return err;
 	}
-	known = known_key(v, &c);
+	known = known_key(v, &c) && profile_knows(v, FEATURE_LOOKUP_KNOWN);
 	if (c.proto->flags & (HELPER_F_RELEASE_1 | HELPER_F_RELEASE_2)) {
 		err = release(v, &c);
 		if (err < 0)

@@ -283,6 +283,8 @@ struct verifier {
 	size_t insn_start, insn_end;		/* of the last instruction in the log */
 	struct skep_error **reterr;
 	struct skep_error *error;
+	struct spec_need obstacle; /* why the profile's kernel refuses */
+	bool has_obstacle;
 	bool oom;
 	struct explain *explain; /* verify_opts.found; NULL without */
 	struct frame *spare_frame;

@@ -4,6 +4,7 @@
  * then, by the kernel's BTF. Kernel document bpf/kfuncs.rst.
  */
 #include "verify/kcall.h"
+#include "verify/profile.h"
 
 static int sleeps(struct verifier *v, const struct kcall *k)
 {
@@ -35,6 +36,8 @@ static int allowed(struct verifier *v, struct kcall *k)
 	if (strncmp(k->name, "bpf_xdp_metadata_", 17) == 0 &&
 	    !(v->o->prog_flags & VERIFY_F_XDP_DEV_BOUND_ONLY))
 		return reject(v, &ERR_KFUNC, "metadata kfuncs require device-bound program");
+	if (v->o->profile && profile_need(v, spec_need_kfunc(k->name, v->o->prog_type)) < 0)
+		return -ERR_KERNEL.code;
 	return k->rule->flags & KFUNC_F_SLEEP ? sleeps(v, k) : 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "spec/spec.h"
 #include "verify/fields.h"
+#include "verify/profile.h"
 #include "verify/walk.h"
 
 uint32_t inner_value_size(const struct verify_map *map)
@@ -252,6 +253,8 @@ static bool frozen_value(struct verifier *v, const struct access *a)
 	if (!r->map->frozen || !scalar_is_const(&r->s) || a->value < 0 || a->write ||
 	    !(r->map->flags & MAP_F_RDONLY_PROG) || off < 0 ||
 	    !num_inside((uint64_t)off, a->size, r->map->value_size))
+		return false;
+	if (!profile_knows(v, FEATURE_FROZEN_NUMBERS))
 		return false;
 	memcpy(&value, r->map->frozen + off, a->size);
 	if (a->sign && a->size < 8)

@@ -83,20 +83,15 @@ int profile_prog(struct verifier *v)
 /* Forms of older instructions with another field: those are looked at when the walk comes to them. */
 static bool waits(enum isa_op op)
 {
-	switch (op) {
-	case ISA_SDIV32_IMM:
-	case ISA_SDIV32_REG:
-	case ISA_SDIV64_IMM:
-	case ISA_SDIV64_REG:
-	case ISA_SMOD32_IMM:
-	case ISA_SMOD32_REG:
-	case ISA_SMOD64_IMM:
-	case ISA_SMOD64_REG:
+	static const char *const names[] = { "SDIV", "SMOD", "MOVSX" };
+
+	if (isa_kind(op) == ISA_KIND_CAST)
 		return true;
-	default:
-		return isa_kind(op) == ISA_KIND_CAST ||
-		       (isa_kind(op) == ISA_KIND_ALU && strncmp(isa_name(op), "MOVSX", 5) == 0);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (isa_kind(op) == ISA_KIND_ALU &&
+		    strncmp(isa_name(op), names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
 }
 
 static const char *kfunc_name(const struct verifier *v, uint32_t at)
@@ -140,7 +135,9 @@ static int by_fields(struct verifier *v, const struct verify_map *map)
 	} rows[] = {
 		{ FK_SPIN_LOCK, FEATURE_SPIN_LOCK },
 		{ FK_TIMER, FEATURE_TIMER },
-		{ FK_KPTRS, FEATURE_KPTR },
+		{ FK_KPTR_UNREF | FK_KPTR_REF, FEATURE_KPTR },
+		{ FK_KPTR_PERCPU, FEATURE_PERCPU_KPTR },
+		{ FK_UPTR, FEATURE_UPTR },
 		{ FK_LIST_HEAD, FEATURE_LIST },
 		{ FK_RB_ROOT, FEATURE_RBTREE },
 		{ FK_REFCOUNT, FEATURE_REFCOUNT },

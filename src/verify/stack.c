@@ -4,6 +4,7 @@
  * a store through a pointer with an unknown part makes every byte that it may touch unknown.
  */
 #include "verify/helpers.h"
+#include "verify/profile.h"
 
 static struct reg *pointer(struct verifier *v, const struct access *a)
 {
@@ -260,6 +261,9 @@ static int read_bytes(struct verifier *v, const struct access *a, const struct s
 		    reg_is_null(&slots[i].spill))
 			continue;
 		zero = false;
+		if (type == SLOT_INVALID && v->privileged &&
+		    profile_feature(v, FEATURE_STACK_UNWRITTEN) < 0)
+			return -ERR_KERNEL.code;
 		if (type == SLOT_MISC || (type == SLOT_INVALID && v->privileged))
 			continue;
 		if (type == SLOT_SPILL && (slots[i].spill.type == T_SCALAR || v->allow_leak))
@@ -349,6 +353,8 @@ int stack_access(struct verifier *v, const struct access *a)
 			"R%u variable stack access prohibited for !root, var_off=(0x%llx; 0x%llx) off=%d",
 			a->regno, (unsigned long long)r->s.t.value, (unsigned long long)r->s.t.mask,
 			r->off + a->off);
+	if (!fixed && profile_feature(v, FEATURE_STACK_UNKNOWN) < 0)
+		return -ERR_KERNEL.code;
 	err = bounds(v, a, &min, &max);
 	if (err < 0)
 		return err;
@@ -381,6 +387,9 @@ static int helper_range(struct verifier *v, const struct access *a, int64_t min,
 			touch_slot(v, frame, i);
 			continue;
 		}
+		if (*type == SLOT_INVALID && v->privileged &&
+		    profile_feature(v, FEATURE_STACK_UNWRITTEN) < 0)
+			return -ERR_KERNEL.code;
 		if (*type == SLOT_MISC || (*type == SLOT_INVALID && v->privileged)) {
 			if (a->write)
 				*type = SLOT_MISC;

@@ -10,6 +10,7 @@
 #include "verify/fields.h"
 #include "verify/helpers.h"
 #include "verify/facts.h"
+#include "verify/profile.h"
 #include "verify/walk.h"
 
 #define MEMORY_LIMIT ((size_t)1 << 30)
@@ -27,7 +28,7 @@ static int check_options(struct verifier *v)
 			      v->bpf_capable ? MAX_INSNS : 4096);
 	if (!spec_prog_type_name(o->prog_type) || !o->prog_type)
 		return reject(v, &ERR_PROG_TYPE, "no program type %d", o->prog_type);
-	return 0;
+	return profile_prog(v);
 }
 
 static int allocate(struct verifier *v)
@@ -62,6 +63,8 @@ static int check_wide(struct verifier *v, uint32_t i)
 		return reject(v, &ERR_MAP_USE, "fd %d is not pointing to valid bpf_map", in->imm);
 	map = &v->o->maps[in->imm];
 	err = map_use(v, map);
+	if (err == 0)
+		err = profile_map(v, map);
 	if (err < 0)
 		return err;
 	if (src != ISA_PSEUDO_MAP_VALUE && src != ISA_PSEUDO_MAP_IDX_VALUE)
@@ -134,7 +137,8 @@ static int walk_all(struct verifier *v)
 		for (uint32_t i = 1; err == 0 && i < v->nfuncs; i++) {
 			struct func *f = &v->funcs[i];
 
-			if (!f->global || !f->called || f->checked)
+			if (!f->global || f->checked ||
+			    (!f->called && profile_knows(v, FEATURE_GLOBAL_LAZY)))
 				continue;
 			f->checked = again = true;
 			say(v, "Validating %s() func#%u...\n", f->name ? f->name : "", i);
@@ -198,8 +202,8 @@ static void find_effects(struct verifier *v)
 static int run(struct verifier *v)
 {
 	static int (*const phases[])(struct verifier * v) = {
-		graph_decode,	  graph_functions, exception_find, graph_jumps,
-		check_references, graph_reach,	   graph_cycles,   live_registers,
+		graph_decode,	  profile_insns, graph_functions, exception_find, graph_jumps,
+		check_references, graph_reach,	 graph_cycles,	  live_registers,
 	};
 	int err = check_options(v);
 
@@ -319,6 +323,8 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 		return;
 	}
 	ret->stats = v->stats;
+	ret->obstacle = v->obstacle;
+	ret->has_obstacle = v->has_obstacle;
 	ret->stack_depth = v->stack_depth;
 	if (err == 0 && v->o->want_facts)
 		facts(v, ret);

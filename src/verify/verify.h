@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "btf/btf.h"
 #include "isa/isa.h"
+#include "spec/profile.h"
 #include "spec/spec.h"
 #include "verify/scalar.h"
 
@@ -149,7 +150,8 @@ struct verify_opts {
 	/* Gets the log in pieces, whole lines; may be NULL. Of level 1 it comes at the end. */
 	void (*log)(void *ctx, const char *text, size_t len);
 	void *log_ctx;
-	uint32_t kernel;     /* version of the profile as major << 16 | minor << 8; 0: the newest */
+	/* The kernel that is asked, whose `from` and `until` are narrowed to where the verdict holds; NULL: the newest. */
+	struct spec_profile *profile;
 	uint32_t insn_limit; /* instructions walked; 0: 1,000,000 */
 	size_t memory_limit; /* bytes; 0: 1 GiB */
 	bool want_facts;
@@ -181,6 +183,8 @@ struct verify_result {
 	uint32_t stack_depth;	 /* bytes, of the deepest chain of calls */
 	uint32_t *hits; /* how often each slot was walked, n of them when facts are wanted; else NULL */
 	char *log;	/* the log as text; NULL when log_level is 0 */
+	bool has_obstacle;	   /* it was rejected because the profile's kernel lacks ... */
+	struct spec_need obstacle; /* ... this */
 };
 
 /*
