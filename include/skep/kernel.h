@@ -39,20 +39,20 @@ SKEP_API uint32_t skep_kernel_at(size_t i);
 struct skep_kernels_opts {
 	size_t size;
 	const struct skep_profile *profile; /**< ask this one; NULL: every version */
-	const char *prog;		    /**< this program alone; NULL: all that are loaded by default */
-	uint32_t caps, prog_flags;	    /**< as in skep_verify_opts */
-	bool all;			    /**< also programs of sections that start with '?' */
+	const char *prog;	   /**< this program alone; NULL: all that are loaded by default */
+	uint32_t caps, prog_flags; /**< as in skep_verify_opts */
+	bool all;		   /**< also programs of sections that start with '?' */
 };
 
 /** What versions from first to last say. */
 struct skep_kernel_verdict {
 	uint32_t first, last;
-	int code;	      /**< 0: accepted, or the errno of loading */
-	bool attach;	      /**< it is loaded, but cannot be attached */
-	const char *obstacle; /**< "helper bpf_loop", or NULL: another reason */
-	const char *kind;     /**< "helper" */
-	const char *name;     /**< "loop" */
-	uint32_t since;	      /**< the first version that has it; 0: none */
+	int code;			/**< 0: accepted, or the errno of loading */
+	bool attach;			/**< it is loaded, but cannot be attached */
+	const char *obstacle;		/**< "helper bpf_loop", or NULL: another reason */
+	const char *kind;		/**< "helper" */
+	const char *name;		/**< "loop" */
+	uint32_t since;			/**< the first version that has it; 0: none */
 	const struct skep_error *error; /**< of what is not accepted; borrowed */
 };
 

@@ -2,7 +2,7 @@
 /* What functions take: the program its context, global functions what their BTF prototype and its decl tags say. */
 #include "verify/contract.h"
 #include "verify/helpers.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 
 /* The tags "arg:..." of one argument. */
 static void read_tags(const struct verifier *v, uint32_t func, uint32_t arg, struct func_arg *a)

@@ -4,7 +4,7 @@
  * rules are the rows of spec/ctx_rules.def; contexts of BTF arguments are those of ctx_args.c.
  */
 #include "spec/rules.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 #include "verify/walk.h"
 
 static int refuse(struct verifier *v, const struct access *a, int64_t off)

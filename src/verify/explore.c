@@ -6,7 +6,7 @@
 #include "verify/contract.h"
 #include "verify/explain.h"
 #include "verify/helpers.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 #include "verify/walk.h"
 
 #define OLD_PENDING 1024 /* before FEATURE_MANY_BRANCHES */

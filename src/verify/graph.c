@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 
 #include "verify/graph.h"
 

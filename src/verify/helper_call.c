@@ -2,7 +2,7 @@
 /* Calls of helpers: who may call, the arguments (helper_args.c), what the call does to the state, what r0 holds then. */
 #include "verify/fields.h"
 #include "verify/helpers.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 
 #define KEY_SIZE 4 /* of an array */
 

@@ -4,7 +4,7 @@
  * then, by the kernel's BTF. Kernel document bpf/kfuncs.rst.
  */
 #include "verify/kcall.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 
 static int sleeps(struct verifier *v, const struct kcall *k)
 {

@@ -5,7 +5,7 @@
  */
 #include "spec/spec.h"
 #include "verify/fields.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 #include "verify/walk.h"
 
 uint32_t inner_value_size(const struct verify_map *map)

@@ -4,7 +4,7 @@
  * a store through a pointer with an unknown part makes every byte that it may touch unknown.
  */
 #include "verify/helpers.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 
 static struct reg *pointer(struct verifier *v, const struct access *a)
 {

@@ -10,7 +10,7 @@
 #include "verify/fields.h"
 #include "verify/helpers.h"
 #include "verify/facts.h"
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 #include "verify/walk.h"
 
 #define MEMORY_LIMIT ((size_t)1 << 30)

@@ -4,7 +4,7 @@
  * comes to it, and where that kernel went by a stricter rule, so does the walk. spec/versions.def has the facts. That its
  * ranges were less exact is not modelled; docs/kernel-versions.md says what follows.
  */
-#include "verify/profile.h"
+#include "verify/old_kernel.h"
 
 #include "spec/rules.h"
 #include "verify/contract.h"

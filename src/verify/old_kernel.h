@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel of the profile has (verify_opts.profile): inside verify/ only. Without a profile it has all. */
-#ifndef VERIFY_PROFILE_H
-#define VERIFY_PROFILE_H
+#ifndef VERIFY_OLD_KERNEL_H
+#define VERIFY_OLD_KERNEL_H
 
 #include "spec/profile.h"
 #include "verify/internal.h"
