@@ -127,6 +127,7 @@ struct ir_fn {
 	uint32_t *preds, npreds;
 	bool failed;	 /* out of memory or over a limit */
 	bool fold;	 /* optimise */
+	bool spliced;	 /* with what it called */
 	bool summed;	 /* ir_sum() has seen it */
 	uint32_t bytes;	 /* that are added */
 	bool maybe_null; /* it has a choice between a pointer and NULL */
@@ -225,10 +226,13 @@ static inline uint32_t ir_check_place(const struct ir_ins *in)
 struct jit_func {
 	uint32_t start, end;	  /* instructions */
 	uint32_t frame;		  /* of run->stack */
+	uint32_t deepest;	  /* of those that its code names */
+	uint32_t sites;		  /* that call it by number */
 	uint16_t live_in;	  /* registers read before they are written */
 	bool uses_run;		  /* it or what it calls */
 	bool uses_stack, touches; /* it names its frame; its code does, too */
 	bool reached, callback;
+	bool called;	     /* compiled code does */
 	bool known, escaped; /* known.c: it was looked at; addresses of its frame are anywhere */
 	uint32_t code;	     /* offset in the program's code */
 	/* checked: it keeps the budget; if not, it takes at least and at most so many instructions */
@@ -277,6 +281,8 @@ static inline bool jit_fact(const struct jit_unit *u, uint32_t insn, uint32_t fl
 int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
 	      struct ir_fn *ret);
 int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch);
+/* splice.c: puts functions where they are called */
+int jit_splice(struct jit_unit *u, struct jit_func *fn, struct arena *arena, struct ir_fn *f);
 /* blind.c: makes constants random, the last thing before layout. @state starts from jit_blind_seed(). */
 int jit_blind(struct ir_fn *f, struct arena *scratch, uint64_t *state);
 bool jit_blind_seed(uint64_t *ret);

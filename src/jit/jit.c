@@ -134,7 +134,12 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 	a.features = u->opts->portable ? 0 : a.target->features();
 	r = jit_build(u, fn, u->scratch, &f);
 	if (r == 0)
+		r = jit_splice(u, fn, u->scratch, &f);
+	if (r == 0)
 		r = jit_optimise(&f, u->scratch);
+	for (uint32_t v = 1; r == 0 && v < f.n; v++)
+		if (ir_is(&f, v, IR_CALL_LOCAL))
+			u->funcs[f.ins[v].imm].called = true;
 	if (r == 0)
 		guard_entry(u, fn, &a);
 	if (r == 0 && u->opts->blind)
@@ -216,6 +221,25 @@ static int publish(struct jit_unit *u, const struct jit_code_buf *out, struct ji
 	return r;
 }
 
+/* Callers before callees: what is only called where it was spliced is left out. */
+static int compile_functions(struct jit_unit *u, struct jit_code_buf *out)
+{
+	int r = 0;
+
+	u->funcs[0].called = true;
+	for (uint32_t frame = 0; frame < u->frames; frame++)
+		for (uint32_t f = 0; f < u->nfuncs && r == 0; f++) {
+			struct jit_func *fn = &u->funcs[f];
+
+			if (!fn->reached || fn->frame != frame)
+				continue;
+			fn->reached = fn->called || fn->callback;
+			if (fn->reached)
+				r = compile_function(u, fn, fn, out);
+		}
+	return r;
+}
+
 static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *jit)
 {
 	/* bytes an instruction becomes at most, with its share of prologues: only address space */
@@ -225,9 +249,7 @@ static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *
 	if (r < 0)
 		return r;
 	code_mem_reach(&jit->mem, &out->lo, &out->hi);
-	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
-		if (u->funcs[f].reached)
-			r = compile_function(u, &u->funcs[f], &u->funcs[f], out);
+	r = compile_functions(u, out);
 	if (r == 0 && u->funcs[u->nfuncs].reached)
 		r = compile_function(u, u->funcs, &u->funcs[u->nfuncs], out);
 	write_thunk(u, out);
@@ -254,8 +276,8 @@ static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
 			continue;
 		jit->entries[jit->nentries++] =
 			(struct entry){ u->funcs[f].start, u->funcs[f].code };
-		if (u->funcs[f].touches && u->funcs[f].frame + 1 > jit->native.dirty)
-			jit->native.dirty = u->funcs[f].frame + 1;
+		if (u->funcs[f].touches && u->funcs[f].deepest + 1 > jit->native.dirty)
+			jit->native.dirty = u->funcs[f].deepest + 1;
 	}
 	jit->native.entry = jit->foreign ? 0 : (uintptr_t)jit->mem.start;
 	return 0;

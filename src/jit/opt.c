@@ -150,7 +150,7 @@ static bool adds_bytes(const struct ir_fn *f)
  */
 static bool is_news(const struct ir_fn *f)
 {
-	if (f->maybe_null || adds_bytes(f))
+	if (f->maybe_null || f->spliced || adds_bytes(f))
 		return true;
 	for (uint32_t k = 0; k < f->nblocks; k++) {
 		const struct ir_block *b = &f->blocks[k];

@@ -124,6 +124,7 @@ static inline void note_stack(const struct jit_unit *u, struct jit_func *fn, uin
 static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 {
 	const struct exec_view *v = &u->view[i];
+	const struct jit_func *loop = jit_loop_callee(u, i);
 
 	fn->uses_run |= needs_run(u, v);
 	u->calls_out += jit_ops[v->op].kind == ISA_KIND_CALL ||
@@ -131,6 +132,10 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 			jit_ops[v->op].kind == ISA_KIND_JUMP_REG;
 	u->has_tails |= v->tail_call;
 	u->has_locals |= v->op == ISA_CALL_LOCAL; /* perhaps of the entry itself */
+	if (v->op == ISA_CALL_LOCAL)
+		u->funcs[u->func_of[jit_target_of(u, i)]].sites++;
+	else if (loop)
+		u->funcs[loop - u->funcs].sites++;
 	if (v->op == ISA_LD_FUNC) {
 		u->has_callbacks = true;
 		u->funcs[u->func_of[jit_target_of(u, i)]].callback = true;

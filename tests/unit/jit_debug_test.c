@@ -180,7 +180,10 @@ static int in_child(int (*run)(const struct exec_prog *prog))
 
 static int reads_map(const struct exec_prog *prog)
 {
-	static const struct jit_opts opts = { .mode = JIT_TRUSTED, .perf_map = true };
+	/* not optimised: the function is not written where it is called */
+	static const struct jit_opts opts = { .mode = JIT_TRUSTED,
+					      .perf_map = true,
+					      .no_optimise = true };
 	struct jit_prog *jits[2];
 	unsigned long start, size, next = 0;
 	char path[64], line[256], name[128];
