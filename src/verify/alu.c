@@ -5,7 +5,7 @@
  * constant was added since: what a comparison tells of one, it tells of all.
  */
 #include "isa/alu.h"
-#include "verify/walk.h"
+#include "verify/summary.h"
 
 int use_reg(struct verifier *v, unsigned int regno)
 {
@@ -81,12 +81,15 @@ static bool follow(struct reg *r, const struct reg *known)
 	if (r->type != T_SCALAR || (r->id & ~ID_ADD) != (known->id & ~ID_ADD) || r == known)
 		return false;
 	if (!((r->id | known->id) & ID_ADD) || r->off == known->off) {
-		int32_t off = r->off;
-		uint32_t id = r->id;
+		struct reg was = *r;
 
 		*r = *known;
-		r->id = id;
-		r->off = off;
+		r->id = was.id;
+		r->off = was.off;
+		if (was.origin) {
+			r->origin = was.origin;
+			r->delta = was.delta;
+		}
 		return true;
 	}
 	s = scalar_const((uint64_t)((int64_t)r->off - (int64_t)known->off));
@@ -298,13 +301,16 @@ static int move_pointer(struct verifier *v, struct reg ptr, struct reg off, bool
 		x = -x;
 	if (known && ptr.off + x == (int32_t)(ptr.off + x)) {
 		dst->off = (int32_t)(ptr.off + x);
+		origin_add(dst, x);
 	} else {
 		dst->s = add ? scalar_add(&ptr.s, &off.s) : scalar_sub(&ptr.s, &off.s);
+		origin_lose(dst);
 		if (reg_is_packet(dst)) {
 			dst->id = next_id(v);
 			if (add || off.s.smin < 0)
-				dst->range = 0;
+				dst->range = summary_range(&ptr, &off, add);
 		}
+		dst->by_rounds = off.by_rounds && (ptr.by_rounds || scalar_is_const(&ptr.s));
 	}
 	err = sane(v, dst, &ptr);
 	return err < 0 ? err : sanitize(v, dst, insn_dst(in));
@@ -343,9 +349,10 @@ static bool is_given_up(const struct skep_insn *in, const struct scalar *src)
 	}
 }
 
-static void number(struct verifier *v, struct reg *dst, const struct scalar *src)
+static void number(struct verifier *v, struct reg *dst, const struct reg *from)
 {
 	const struct skep_insn *in = insn(v);
+	const struct scalar *src = &from->s;
 	uint32_t id = dst->id;
 	bool adds = v->ops[v->at] == ISA_ADD64_IMM || v->ops[v->at] == ISA_ADD64_REG;
 	bool known = scalar_is_const(src);
@@ -354,7 +361,11 @@ static void number(struct verifier *v, struct reg *dst, const struct scalar *src
 	dst->precise = false;
 	dst->id = 0;
 	dst->off = 0;
+	if (dst->origin | from->origin || dst->by_rounds | from->by_rounds)
+		origin_alu(v->ops[v->at], dst, from);
 	if (is_given_up(in, src)) {
+		origin_lose(dst);
+		dst->by_rounds = false;
 		dst->s = scalar_unknown();
 		if (!is_64(in))
 			dst->s = scalar_zext(&dst->s, 4);
@@ -446,7 +457,7 @@ static int binary(struct verifier *v)
 	err = split(v, d, &src->s);
 	if (err < 0)
 		return err;
-	number(v, reg_at(v, d), &src->s);
+	number(v, reg_at(v, d), src);
 	return 0;
 }
 
@@ -494,6 +505,7 @@ static int move_part(struct verifier *v, struct reg *dst, struct reg *src, unsig
 	if (!same) {
 		dst->id = 0;
 		dst->off = 0;
+		origin_lose(dst);
 	}
 	scalar_alu(v->ops[v->at], &dst->s, &src->s);
 	return 0;
@@ -543,6 +555,7 @@ static int unary(struct verifier *v)
 	dst->id = 0;
 	dst->off = 0;
 	dst->precise = false;
+	origin_lose(dst);
 	scalar_alu(v->ops[v->at], &dst->s, NULL);
 	return 0;
 }

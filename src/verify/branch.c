@@ -5,7 +5,7 @@
  * tells how many bytes from its base are there.
  */
 #include "verify/fields.h"
-#include "verify/walk.h"
+#include "verify/summary.h"
 
 enum { J_EQ = 1, J_GT, J_GE, J_SET, J_NE, J_SGT, J_SGE, J_LT = 10, J_LE, J_SLT, J_SLE };
 
@@ -389,6 +389,8 @@ int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next)
 		reg_const(&imm, (uint64_t)(int64_t)in->imm);
 		src = &imm;
 	}
+	if (v->trial)
+		summary_hint(v, dst, src);
 	t = truth(v, dst, src);
 	if (t != SCALAR_UNDECIDED) {
 		*ret_next = t == SCALAR_ALWAYS ? to : v->at + 1;

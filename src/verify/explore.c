@@ -7,7 +7,7 @@
 #include "verify/explain.h"
 #include "verify/helpers.h"
 #include "verify/old_kernel.h"
-#include "verify/walk.h"
+#include "verify/summary.h"
 
 #define OLD_PENDING 1024 /* before FEATURE_MANY_BRANCHES */
 #define OLD_LIMIT 131072 /* before FEATURE_WALK_MILLION */
@@ -51,13 +51,8 @@ struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev)
 	return p->state;
 }
 
-/* The path of v->st has ended. */
-static void end_path(struct verifier *v)
+void path_ended(struct verifier *v, struct state *st)
 {
-	struct state *st = v->st->parent;
-
-	state_free(v, v->st);
-	v->st = NULL;
 	while (st) {
 		struct state *parent = st->parent;
 
@@ -66,6 +61,15 @@ static void end_path(struct verifier *v)
 		prune_done(v, st);
 		st = parent;
 	}
+}
+
+static void end_path(struct verifier *v)
+{
+	struct state *parent = v->st->parent;
+
+	state_free(v, v->st);
+	v->st = NULL;
+	path_ended(v, parent);
 }
 
 static bool pop(struct verifier *v)
@@ -389,6 +393,24 @@ static void log_before(struct verifier *v)
 	log_insn(v, v->at);
 }
 
+/* At a place where states are kept. 1: the path has ended, 0: go on. */
+static int visit(struct verifier *v)
+{
+	bool known = false;
+	int err = prune_visit(v, &known);
+
+	if (err < 0 || !known)
+		return err < 0 || !v->loops ? err : summary_begin(v);
+	if (logging(v)) {
+		if (v->popped)
+			say(v, "\nfrom %u to %u: safe\n", v->prev, v->at);
+		else
+			say(v, "%u: safe\n", v->at);
+	}
+	v->popped = false;
+	return 1;
+}
+
 /* The instruction itself; as one(). */
 static int perform(struct verifier *v)
 {
@@ -419,7 +441,7 @@ static int perform(struct verifier *v)
 	return 0;
 }
 
-/* 1: the path has ended, 0: go on, or a negative errno. */
+/* 1: the path has ended, 2: it is put off, 0: go on, or a negative errno. */
 static int one(struct verifier *v)
 {
 	int err;
@@ -432,25 +454,20 @@ static int one(struct verifier *v)
 	    profile_feature(v, FEATURE_WALK_MILLION) < 0)
 		return -ERR_KERNEL.code;
 	v->st->last_insn = v->prev;
-	if (v->marks[v->at] & AT_TARGET) {
-		bool known = false;
-
-		err = prune_visit(v, &known);
-		if (err < 0)
+	if (v->trial && !v->resumed) {
+		err = summary_step(v);
+		if (err)
 			return err;
-		if (known) {
-			if (logging(v)) {
-				if (v->popped)
-					say(v, "\nfrom %u to %u: safe\n", v->prev, v->at);
-				else
-					say(v, "%u: safe\n", v->at);
-			}
-			v->popped = false;
-			return 1;
-		}
 	}
-	if (v->prev + 1 != v->at && !(v->prev + 2 == v->at && v->marks[v->at - 1] & AT_SECOND) &&
-	    v->started) {
+	if (v->marks[v->at] & AT_TARGET && !v->resumed) {
+		err = visit(v);
+		if (err)
+			return err;
+	}
+	if (v->resumed)
+		v->resumed = false;
+	else if (v->prev + 1 != v->at &&
+		 !(v->prev + 2 == v->at && v->marks[v->at - 1] & AT_SECOND) && v->started) {
 		struct step s = { .at = v->at, .from = v->prev, .slot = -1 };
 
 		state_add_step(v, v->st, &s);
@@ -458,9 +475,21 @@ static int one(struct verifier *v)
 	v->started = true;
 	if (logging(v))
 		log_before(v);
-	if (v->o->watch)
+	if (v->o->watch && !(v->trial && summary_silent(v)))
 		watch_state(v);
 	return perform(v);
+}
+
+/* 1: v->st is the next one, 0: there is none. */
+static int next_path(struct verifier *v)
+{
+	while (v->trial && summary_walked(v)) {
+		if (summary_end(v))
+			return 1;
+		if (v->oom)
+			return -ENOMEM;
+	}
+	return pop(v);
 }
 
 static int walk(struct verifier *v)
@@ -479,13 +508,19 @@ static int walk(struct verifier *v)
 			else if (r < 0)
 				return r;
 		}
-		if (r < 0)
-			return r;
 		if (r == 0)
 			continue;
-		end_path(v);
-		if (!pop(v))
-			return 0;
+		if (r < 0 && (v->oom || !v->trial))
+			return r;
+		if (r < 0) {
+			summary_abort(v);
+			continue;
+		}
+		if (r == 1)
+			end_path(v);
+		r = next_path(v);
+		if (r <= 0)
+			return r;
 	}
 }
 

@@ -29,6 +29,8 @@ uint32_t live_instance(struct verifier *v, uint32_t parent, uint32_t callsite, u
 /* The instruction at @at of the instance reads, or has written as a whole, these slots. */
 void live_read(struct verifier *v, uint32_t instance, uint32_t at, uint64_t slots);
 void live_write(struct verifier *v, uint32_t instance, uint32_t at, uint64_t slots);
+/* Fills v->preds; false: out of memory. */
+bool live_preds(struct verifier *v);
 /* Slots that may be read from @at on. */
 uint64_t live_slots(struct verifier *v, uint32_t instance, uint32_t at);
 

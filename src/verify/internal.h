@@ -69,12 +69,15 @@ enum dynptr_type {
 enum iter_state { ITER_NONE, ITER_ACTIVE, ITER_DRAINED };
 
 struct reg {
-	uint8_t type;	/* enum reg_type */
-	bool precise;	/* for the log */
-	uint16_t flags; /* enum reg_flag */
-	int32_t off;	/* the fixed part of a pointer's offset */
-	uint32_t id;	/* equal ids: the same unknown part, or linked numbers */
-	uint32_t ref;	/* of the acquired reference that it belongs to */
+	uint8_t type;	    /* enum reg_type */
+	bool precise : 1;   /* for the log */
+	bool by_rounds : 1; /* a constant in each round of a summarised loop */
+	uint16_t flags;	    /* enum reg_flag */
+	int32_t off;	    /* the fixed part of a pointer's offset */
+	uint32_t id;	    /* equal ids: the same unknown part, or linked numbers */
+	uint32_t ref;	    /* of the acquired reference that it belongs to */
+	uint32_t origin; /* in a summary (summary.h): what the value was at the loop's head ... */
+	int32_t delta;	 /* ... plus this; 0: not known */
 	union {
 		struct { /* MAP_PTR, MAP_VALUE, MAP_KEY */
 			const struct verify_map *map;
@@ -188,7 +191,8 @@ struct state {
 	struct marks precise;
 	struct state *next;
 	uint32_t hits, misses;
-	bool kept, cleaned, evicted, in_loop;
+	bool kept, cleaned, evicted, in_loop, is_head;
+	uint32_t loop_id, journal; /* of the summary in which it was kept; 0: none */
 };
 
 static inline struct frame *frame_of(struct state *st)
@@ -241,6 +245,7 @@ struct aux {		  /* per slot of the program */
 
 struct verifier {
 	const struct verify_opts *o;
+	const struct tries *tries;
 	struct arena arena;
 	const struct skep_insn *insns;
 	uint32_t n;
@@ -270,6 +275,9 @@ struct verifier {
 	struct pending *free_pending;
 	struct fields_cache *fields;
 	struct live_data *lives;
+	struct loops *loops; /* NULL: every round is walked */
+	struct trial *trial; /* the innermost loop that is being summarised */
+	bool resumed;	     /* the state at this instruction is kept already */
 	uint32_t *preds, *first_pred;
 	struct free_block *free_frames, *free_states, *free_stacks[9], *free_refs[12],
 		*free_steps[22];

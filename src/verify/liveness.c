@@ -248,10 +248,13 @@ static void settle(struct verifier *v, struct instance *in, uint32_t **preds, co
 	}
 }
 
-static bool make_preds(struct verifier *v)
+bool live_preds(struct verifier *v)
 {
-	uint32_t *first = ARENA_ARRAY(&v->arena, uint32_t, (size_t)v->n + 2), next[2];
+	uint32_t *first, next[2];
 
+	if (v->first_pred)
+		return true;
+	first = ARENA_ARRAY(&v->arena, uint32_t, (size_t)v->n + 2);
 	if (!first)
 		return false;
 	for (uint32_t i = 0; i < v->n; i++) {
@@ -282,7 +285,7 @@ uint64_t live_slots(struct verifier *v, uint32_t instance, uint32_t at)
 
 	if (!e)
 		return ~0ull;
-	if (!v->first_pred && !make_preds(v)) {
+	if (!live_preds(v)) {
 		v->oom = true;
 		return ~0ull;
 	}

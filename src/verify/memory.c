@@ -6,7 +6,7 @@
 #include "spec/spec.h"
 #include "verify/fields.h"
 #include "verify/old_kernel.h"
-#include "verify/walk.h"
+#include "verify/summary.h"
 
 uint32_t inner_value_size(const struct verify_map *map)
 {
@@ -450,6 +450,7 @@ int mem_access(struct verifier *v, const struct access *a)
 								 scalar_sext(&r->s, a->size);
 			r->id = 0;
 			r->off = 0;
+			origin_lose(r);
 		} else {
 			r->s = scalar_zext(&r->s, a->size);
 		}

@@ -378,6 +378,8 @@ static void walk_back(struct verifier *v, struct back *b, uint32_t from, bool sk
 			return;
 		later = st->first_insn;
 		st = st->parent;
+		if (st->is_head) /* what it is made of was marked before it (summary.c) */
+			return;
 		if (b->frame != st->cur) { /* the frames do not fit: nothing is known */
 			mark_all(v);
 			return;
@@ -407,6 +409,13 @@ int precise_slot(struct verifier *v, uint32_t frame, uint32_t slot)
 	b.want.slots[frame] |= 1ull << slot;
 	walk_back(v, &b, v->at, true);
 	return 0;
+}
+
+void precise_marks(struct verifier *v, const struct marks *want)
+{
+	struct back b = { .frame = v->st->cur, .want = *want };
+
+	walk_back(v, &b, v->at, true);
 }
 
 static void print_propagated(struct verifier *v, const struct back *b)

@@ -5,7 +5,7 @@
  * (precise.c) lie within; ids correspond one to one. The same state on its own way again is an endless loop, unless an
  * iterator, a callback or may_goto counts the rounds; those converge when the new round is within an earlier one.
  */
-#include "verify/walk.h"
+#include "verify/summary.h"
 
 enum mode { COVERS, WITHIN, EXACT };
 
@@ -328,6 +328,26 @@ static void clean(struct verifier *v, struct state *st)
 	}
 }
 
+/* All that @now may be is in @old, numbers of which nobody asked included. */
+bool prune_within(struct verifier *v, const struct state *old, const struct state *now)
+{
+	return state_covers(v, old, now, WITHIN);
+}
+
+bool prune_reg_within(struct verifier *v, const struct reg *old, const struct reg *now)
+{
+	struct idmap m = { .n = 0 };
+
+	return covers(v, old, now, false, &m, WITHIN);
+}
+
+bool prune_slot_within(struct verifier *v, const struct slot *old, const struct slot *now)
+{
+	struct idmap m = { .n = 0 };
+
+	return slot_covers(v, old, now, false, &m, WITHIN);
+}
+
 void prune_done(struct verifier *v, struct state *st)
 {
 	if (st->evicted)
@@ -416,11 +436,10 @@ static int on_the_way(struct verifier *v, struct state *old, bool *keep, bool fo
 	return 0;
 }
 
-static void keep_state(struct verifier *v, bool force)
+void prune_keep(struct verifier *v)
 {
 	struct state *st = v->st, *kept = state_copy(v, st, false);
 
-	(void)force;
 	if (v->oom)
 		return;
 	v->kept_jumps = v->jumps;
@@ -439,6 +458,8 @@ static void keep_state(struct verifier *v, bool force)
 	kept->in_loop = v->marks[v->at] & AT_LOOP;
 	for (uint32_t i = 1; i <= st->cur; i++)
 		kept->in_loop |= v->marks[st->frames[i]->callsite] & AT_LOOP;
+	if (v->trial)
+		summary_kept(v, kept);
 	kept->next = v->kept[v->at];
 	v->kept[v->at] = kept;
 	st->parent = kept;
@@ -464,9 +485,13 @@ static int covered(struct verifier *v, struct state *old, bool in_progress)
 /* 1: covered, 0: not, or a negative errno. */
 static int compare(struct verifier *v, struct state *old, bool *keep, bool force)
 {
-	if (old->branches)
+	if (old->loop_id != summary_id(v))
+		return 0;
+	if (old->branches && (!old->loop_id || summary_is_before(old, v->st)))
 		return on_the_way(v, old, keep, force);
 	clean(v, old);
+	if (old->loop_id && !summary_same_origins(v, old, v->st))
+		return 0;
 	return state_covers(v, old, v->st, old->in_loop ? WITHIN : COVERS);
 }
 
@@ -502,7 +527,7 @@ int prune_visit(struct verifier *v, bool *ret_known)
 	if (n + 1 > v->stats.max_states_per_insn && keep)
 		v->stats.max_states_per_insn = n;
 	if (keep)
-		keep_state(v, force);
+		prune_keep(v);
 	return 0;
 }
 

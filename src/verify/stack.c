@@ -5,6 +5,7 @@
  */
 #include "verify/helpers.h"
 #include "verify/old_kernel.h"
+#include "verify/summary.h"
 
 static struct reg *pointer(struct verifier *v, const struct access *a)
 {
@@ -177,6 +178,7 @@ static int write_fixed(struct verifier *v, const struct access *a, int64_t off)
 		if (!fits(&r->s, a->size)) {
 			s->spill.id = 0;
 			s->spill.off = 0;
+			origin_lose(&s->spill);
 		}
 	} else if (a->is_imm && off % 8 == 0 && v->bpf_capable) {
 		struct reg k;
@@ -325,6 +327,7 @@ static int read_fixed(struct verifier *v, const struct access *a, int64_t off)
 		if (!fits(&dst->s, a->size)) {
 			dst->id = 0;
 			dst->off = 0;
+			origin_lose(dst);
 		}
 		dst->s = scalar_zext(&dst->s, a->size);
 	}

@@ -4,7 +4,7 @@
  * given back is kept in lists by size. When memory is out, `oom` is set and spare ones are handed out, so that no
  * caller has to look: the walk ends after the instruction.
  */
-#include "verify/state.h"
+#include "verify/summary.h"
 
 struct free_block {
 	struct free_block *next;
@@ -254,7 +254,8 @@ struct state *state_copy(struct verifier *v, const struct state *src, bool with_
 		push_step(v, st, &src->steps[i]);
 	st->next = NULL;
 	st->hits = st->misses = 0;
-	st->kept = st->cleaned = st->evicted = st->in_loop = false;
+	st->kept = st->cleaned = st->evicted = st->in_loop = st->is_head = false;
+	st->loop_id = st->journal = 0;
 	memset(&st->precise, 0, sizeof(st->precise));
 	return st;
 }
@@ -269,6 +270,8 @@ void state_free(struct verifier *v, struct state *st)
 		give(&v->free_refs[class_of(st->crefs)], st->refs);
 	if (st->csteps)
 		give(&v->free_steps[class_of(st->csteps)], st->steps);
+	if (st->journal)
+		summary_freed(v, st);
 	give(&v->free_states, st);
 }
 

@@ -11,7 +11,7 @@
 #include "verify/helpers.h"
 #include "verify/facts.h"
 #include "verify/old_kernel.h"
-#include "verify/walk.h"
+#include "verify/summary.h"
 
 #define MEMORY_LIMIT ((size_t)1 << 30)
 #define FACTS_MEMORY ((size_t)64 << 20)
@@ -214,6 +214,11 @@ static int run(struct verifier *v)
 	if (err < 0)
 		return err;
 	find_effects(v);
+	if (v->tries->summaries && v->bpf_capable && v->allow_leak)
+		err = loops_find(v);
+	for (uint32_t i = 0; v->loops && i < v->tries->nbad; i++)
+		if (v->loops->of[v->tries->bad[i]])
+			v->loops->of[v->tries->bad[i]]->failures = LOOP_FAILURES;
 	for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
 		err = contract_read(v, i);
 	if (err == 0)
@@ -334,21 +339,17 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 		buf_done(&v->log);
 }
 
-int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
-		struct skep_error **reterr)
+static struct verifier *verifier_new(const struct verify_opts *opts, const struct tries *t)
 {
 	struct verifier *v = calloc(1, sizeof(*v));
-	uint64_t start = clock_ns();
-	int err;
 
-	if (ret)
-		memset(ret, 0, sizeof(*ret));
 	if (!v)
-		return skep_fail_nomem(reterr);
+		return NULL;
 	v->o = opts;
+	v->tries = t;
 	v->insns = opts->insns;
 	v->n = opts->n;
-	v->log_level = opts->log_level;
+	v->log_level = t->summaries ? opts->log_level & VERIFY_LOG_STATS : opts->log_level;
 	v->insn_limit = opts->insn_limit ? opts->insn_limit : MAX_INSNS;
 	v->bpf_capable = opts->caps & (VERIFY_CAP_BPF | VERIFY_CAP_SYS_ADMIN);
 	v->perfmon = opts->caps & (VERIFY_CAP_PERFMON | VERIFY_CAP_SYS_ADMIN);
@@ -358,9 +359,26 @@ int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 	v->test_state_freq = opts->prog_flags & VERIFY_F_TEST_STATE_FREQ;
 	arena_init(&v->arena, opts->memory_limit ? opts->memory_limit : MEMORY_LIMIT);
 	buf_init(&v->log);
-	if (opts->watch)
+	return v;
+}
+
+static void verifier_free(struct verifier *v)
+{
+	if (!v)
+		return;
+	skep_error_free(v->error);
+	buf_done(&v->log);
+	arena_done(&v->arena);
+	free(v);
+}
+
+static int verify_once(struct verifier *v)
+{
+	int err;
+
+	if (v->o->watch)
 		v->point = ARENA_NEW(&v->arena, struct verify_point);
-	v->oom = opts->watch && !v->point;
+	v->oom = v->o->watch && !v->point;
 	err = v->oom ? -ENOMEM : explain_init(v);
 	if (err == 0)
 		err = run(v);
@@ -373,14 +391,97 @@ int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 			      reject(v, &ERR_MEMORY, "%zu bytes are in use", v->arena.used) :
 			      skep_fail_nomem(&v->error);
 	}
+	if (v->loops)
+		v->stats.summaries = v->loops->decided;
+	return err;
+}
+
+/*
+ * After a refusal with summaries: once more without those on the way to it, or without any, so that what is told is what
+ * the walk of all rounds finds. True: there is something to try.
+ */
+static bool try_again(const struct verifier *v, const struct verify_opts *opts, struct tries *t)
+{
+	uint32_t found;
+
+	if (!t->summaries || v->oom)
+		return false;
+	if (!v->loops || !v->loops->tried) {
+		t->summaries = false;
+		return opts->found;
+	}
+	found = v->st ? summary_blame(v, t->bad + t->nbad, MAX_BAD_LOOPS - t->nbad) : 0;
+	t->nbad += found;
+	t->summaries = found != 0;
+	return true;
+}
+
+/* The verdict, and the verifier that gave it; NULL: out of memory. */
+static struct verifier *verify_all(const struct verify_opts *opts, const struct verify_opts *quiet,
+				   struct tries *t, int *ret)
+{
+	struct verifier *v, *walked;
+
+	for (;;) {
+		v = verifier_new(t->summaries ? quiet : opts, t);
+		*ret = v ? verify_once(v) : -ENOMEM;
+		if (!v || *ret == 0 || opts->watch || !try_again(v, opts, t))
+			break;
+		verifier_free(v);
+	}
+	if (*ret != -E2BIG || t->summaries || t->tried || !v)
+		return v;
+	/* only the log asked for a walk of all rounds, and that has no end */
+	walked = v;
+	t->summaries = t->tried = true;
+	v = verifier_new(quiet, t);
+	if (v && verify_once(v) == 0) {
+		*ret = 0;
+		walked->stats.summaries = v->stats.summaries;
+		say(walked, "accepted with a summary of %u loops\n", v->stats.summaries);
+		skep_error_free(walked->error);
+		walked->error = NULL;
+		struct buf log = v->log;
+		v->log = walked->log;
+		walked->log = log;
+		verifier_free(walked);
+		return v;
+	}
+	verifier_free(v);
+	return walked;
+}
+
+int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
+		struct skep_error **reterr)
+{
+	bool allowed = !opts->every_round && !opts->profile;
+	bool paths = opts->log_level & (VERIFY_LOG_PATH | VERIFY_LOG_ALL);
+	struct tries t = { .summaries = allowed && !paths, .tried = !allowed || !paths };
+	struct verify_opts quiet = *opts; /* for tries that may be wrong when they refuse */
+	uint64_t start = clock_ns();
+	struct verifier *v;
+	int err;
+
+	if (ret)
+		memset(ret, 0, sizeof(*ret));
+	quiet.found = NULL;
+	/* who watches sees one walk, so it has to be known which */
+	if (opts->watch && t.summaries) {
+		struct verify_opts dry = quiet;
+
+		dry.watch = NULL;
+		verifier_free(verify_all(&dry, &dry, &t, &err));
+	}
+	v = verify_all(opts, &quiet, &t, &err);
+	if (!v)
+		return skep_fail_nomem(reterr);
 	v->stats.time_ns = clock_ns() - start;
 	finish(v, err, ret);
-	if (err < 0 && reterr)
+	if (err < 0 && reterr) {
 		*reterr = v->error;
-	else
-		skep_error_free(v->error);
-	arena_done(&v->arena);
-	free(v);
+		v->error = NULL;
+	}
+	verifier_free(v);
 	return err;
 }
 

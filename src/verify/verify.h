@@ -153,6 +153,11 @@ struct verify_opts {
 	/* The kernel that is asked, whose `from` and `until` are narrowed to where the verdict holds; NULL: the newest. */
 	struct spec_profile *profile;
 	uint32_t insn_limit; /* instructions walked; 0: 1,000,000 */
+	/*
+	 * Every round of every loop is walked, as the kernel does; otherwise loops may be decided by a summary, and what the
+	 * kernel refuses only for its limits may be accepted. A log of paths tells the rounds.
+	 */
+	bool every_round;
 	size_t memory_limit; /* bytes; 0: 1 GiB */
 	bool want_facts;
 	/*
@@ -173,6 +178,7 @@ struct verify_opts {
 
 struct verify_stats {
 	uint32_t insns_processed, total_states, peak_states, max_states_per_insn, mark_read;
+	uint32_t summaries; /* loops that were decided without walking their rounds */
 	uint64_t time_ns;
 	size_t memory; /* peak, bytes */
 };

@@ -78,10 +78,17 @@ void null_decide(struct verifier *v, struct state *st, uint32_t id, uint32_t ref
 int precise_reg(struct verifier *v, unsigned int regno);
 int precise_slot(struct verifier *v, uint32_t frame, uint32_t slot);
 int precise_from(struct verifier *v, struct state *equal);
+/* These matter, in the kept state before v->st and before that. */
+void precise_marks(struct verifier *v, const struct marks *want);
 
 /* prune.c */
 int prune_visit(struct verifier *v, bool *ret_known);
 void prune_done(struct verifier *v, struct state *st);
+/* Keeps v->st, which goes on behind it. */
+void prune_keep(struct verifier *v);
+bool prune_within(struct verifier *v, const struct state *old, const struct state *now);
+bool prune_reg_within(struct verifier *v, const struct reg *old, const struct reg *now);
+bool prune_slot_within(struct verifier *v, const struct slot *old, const struct slot *now);
 
 /* watch.c */
 void watch_state(struct verifier *v);
@@ -89,6 +96,8 @@ void watch_state(struct verifier *v);
 /* explore.c */
 /* Numbers of @st that changed since the same place was kept on its way: unknown, so that rounds converge. */
 void widen_round(struct verifier *v, struct state *st, uint32_t at);
+/* A way from @st was walked to its end. */
+void path_ended(struct verifier *v, struct state *st);
 struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev);
 uint32_t next_id(struct verifier *v);
 void invalidate_packets(struct verifier *v);
