@@ -41,11 +41,14 @@ struct jit_alloc {
 	uint32_t nslots;
 	uint32_t used;	/* registers that were given */
 	uint32_t *uses; /* by value */
+	uint32_t nuses; /* of all, at most */
 	bool calls;
+	uint32_t *fixed, nfixed; /* those that ir.def marks so, by position */
 	/* live ranges */
 	struct jit_range **live; /* by value: nranges of them, ascending */
 	uint32_t *nranges;
-	float *weight;
+	float *weight;	  /* of all uses */
+	bool jumbled;	  /* some values start before one of an earlier block */
 	uint32_t *phi_of; /* a PHI that takes the value */
 	bool failed;
 	/* checked code */
@@ -164,6 +167,11 @@ static inline uint32_t jit_operands(const struct ir_fn *f, const struct ir_ins *
 	ret[1] = in->b;
 	ret[n] = in->c;
 	return n + (flags & IR_IS_THIRD && in->c);
+}
+/* Operands are where the instruction says, and end with it. */
+static inline bool jit_is_simple(const struct ir_ins *in)
+{
+	return !(ir_flags[in->op] & IR_IS_LIST) && in->op != IR_ATOMIC && in->op != IR_SPEND;
 }
 /* Has the value a place? Constants and undefined ones have none. */
 static inline bool jit_placed(const struct ir_fn *f, uint32_t v)

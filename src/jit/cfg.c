@@ -64,6 +64,14 @@ static void link_span(struct build *b, struct span *s)
 	b->nleaves += s->leaves;
 }
 
+static struct span *new_span(struct build *b, uint32_t start)
+{
+	struct span *s = &b->spans[b->nspans++];
+
+	*s = (struct span){ .start = start, .end = start, .last = start };
+	return s;
+}
+
 /* Indirect jumps: the targets of a function in their order, and a tree of comparisons for each jump. */
 struct targets {
 	uint32_t *insn, n;
@@ -78,12 +86,12 @@ static int find_targets(struct build *b, struct targets *t, uint32_t *ret_inner)
 
 	*t = (struct targets){ 0 };
 	*ret_inner = 0;
+	if (!b->fn->indirect)
+		return 0;
 	for (uint32_t i = b->fn->start; i < b->fn->end; i++) {
 		t->n += b->u->view[i].reached && b->u->view[i].in_table;
 		jumps += b->u->view[i].reached && b->u->view[i].op == ISA_JA_REG;
 	}
-	if (!jumps)
-		return 0;
 	if (jumps * t->n > MAX_INNER) {
 		b->u->why = "too many indirect jumps with too many targets";
 		return -EOPNOTSUPP;
@@ -108,7 +116,7 @@ static uint32_t decide(struct build *b, const struct targets *t, struct span *s,
 	if (!s && to - from == 1)
 		return span_of(b, t->insn[from]);
 	if (!s) {
-		s = &b->spans[b->nspans++];
+		s = new_span(b, 0);
 		s->inner = true;
 	}
 	s->pivot = t->insn[mid];
@@ -131,56 +139,52 @@ static void link_indirect(struct build *b, const struct targets *t, uint32_t k)
 		b->spans[inner].last = s->last;
 }
 
-int build_spans(struct build *b)
+static void find_spans(struct build *b)
 {
-	uint32_t first = b->fn->start, count = 2, n = b->fn->end - first, inner, plain;
-	struct targets targets;
-	struct span *s;
-	int r = find_targets(b, &targets, &inner);
+	const uint32_t first = b->fn->start;
+	struct span *s = NULL;
 
-	if (r < 0)
-		return r;
-	b->span_at = ARENA_ARRAY(b->arena, uint32_t, n);
-	if (!b->span_at)
-		return -ENOMEM;
-	for (uint32_t i = first; i < b->fn->end; i++) {
-		const struct exec_view *v = &b->u->view[i];
-
-		if (!v->reached)
-			continue;
-		count += v->target;
-		if (!jit_ops[v->op].plain)
-			count += (uint32_t)(ends_span(b, i) || !falls(b, i)) +
-				 (jit_loop_callee(b->u, i) != NULL);
-	}
-	b->spans = ARENA_ARRAY(b->arena, struct span, count + inner + 1);
-	if (!b->spans)
-		return -ENOMEM;
-	b->spans[0].succ[0] = 1;
-	b->spans[0].succ[1] = NO_BLOCK;
-	b->nspans = 1;
-	s = NULL;
 	for (uint32_t i = first; i < b->fn->end; i++) {
 		const struct exec_view *v = &b->u->view[i];
 
 		if (!v->reached)
 			continue;
 		if (!s || v->target) {
-			s = &b->spans[b->nspans++];
-			s->start = i;
+			s = new_span(b, i);
+			b->span_at[i - first] = b->nspans - 1;
 		}
-		b->span_at[i - first] = (uint32_t)(s - b->spans);
 		s->last = i;
 		s->end = i + 1;
 		if (jit_ops[v->op].plain)
 			continue;
 		if (jit_loop_callee(b->u, i)) {
-			s = &b->spans[b->nspans++];
-			*s = (struct span){ .start = i, .end = i, .last = i, .loop = true };
+			s = new_span(b, i);
+			s->loop = true;
 		}
 		if (ends_span(b, i) || !falls(b, i))
 			s = NULL;
 	}
+}
+
+int build_spans(struct build *b)
+{
+	uint32_t n = b->fn->end - b->fn->start, inner, plain;
+	/* each target and each that may end one starts one, a call of bpf_loop two */
+	size_t most = 2 + (size_t)b->fn->targets + 2 * (size_t)b->fn->others;
+	struct targets targets;
+	int r = find_targets(b, &targets, &inner);
+
+	if (r < 0)
+		return r;
+	b->span_at = ARENA_RAW(b->arena, uint32_t, n);
+	b->spans = ARENA_RAW(b->arena, struct span, most + inner + 1);
+	if (!b->span_at || !b->spans)
+		return -ENOMEM;
+	new_span(b, 0);
+	b->spans[0].end = 0;
+	b->spans[0].succ[0] = 1;
+	b->spans[0].succ[1] = NO_BLOCK;
+	find_spans(b);
 	plain = b->nspans;
 	for (uint32_t k = 1; k < plain; k++)
 		if (b->u->view[b->spans[k].last].op == ISA_JA_REG)
@@ -188,18 +192,6 @@ int build_spans(struct build *b)
 		else
 			link_span(b, &b->spans[k]);
 	return 0;
-}
-
-/* Is r10 only the base of a plain access? */
-static bool plain_use(const struct exec_view *v)
-{
-	unsigned int reads = jit_ops[v->op].reads, kind = jit_ops[v->op].kind;
-	bool src = v->src == ISA_REG_FP && reads & ISA_USE_SRC;
-	bool dst = v->dst == ISA_REG_FP && reads & ISA_USE_DST;
-
-	if (src && (kind != ISA_KIND_LOAD || jit_ops[v->op].newer))
-		return false;
-	return !dst || (kind == ISA_KIND_STORE && !jit_ops[v->op].newer);
 }
 
 /* The bytes of the frame while they are given away. */
@@ -281,12 +273,9 @@ static void claim_calls(const struct build *b, struct bytes *t)
 static bool may_have_slots(const struct build *b)
 {
 	if (!b->fn->uses_stack || b->u->opts->no_optimise || b->u->opts->mode == JIT_CHECKED ||
-	    b->nspans > 20000 || (b->fn->known && b->fn->escaped))
+	    b->nspans > 20000)
 		return false;
-	for (uint32_t i = b->fn->start; !b->fn->known && i < b->fn->end; i++)
-		if (b->u->view[i].reached && !plain_use(&b->u->view[i]))
-			return false;
-	return true;
+	return b->fn->known ? !b->fn->escaped : !b->fn->names_frame;
 }
 
 void build_find_slots(struct build *b)
@@ -372,29 +361,28 @@ static var_set word_slots(const struct build *b, uint32_t i)
 	return mask;
 }
 
-static void effects(const struct build *b, uint32_t i, var_set *reads, var_set *writes)
+static inline void effects(const struct build *b, uint32_t i, var_set *reads, var_set *writes)
 {
 	const struct exec_view *v = &b->u->view[i];
-	struct jit_op op = jit_ops[v->op];
-	int slot = -1;
+	const struct jit_op *op = &jit_ops[v->op];
+	uint32_t how = op->reads, to = op->writes;
+	int slot;
 
-	*reads = (var_set)(op.reads & ISA_USE_DST) << v->dst |
-		 (var_set)(op.reads >> 1 & 1) << v->src | (op.reads >> 2 & 1);
-	*writes = (var_set)(op.writes & ISA_USE_DST) << v->dst |
-		  (var_set)(op.writes >> 1 & 1) << v->src | (op.writes >> 2 & 1);
-	if (op.writes & ISA_USE_CALLER)
-		*writes |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
-	if (op.kind == ISA_KIND_CALL)
-		*reads |= build_arg_mask(b->u, i);
+	*reads = (how & ISA_USE_DST) << v->dst | (how >> 1 & 1) << v->src | (how >> 2 & 1);
+	*writes = (to & ISA_USE_DST) << v->dst | (to >> 1 & 1) << v->src | (to >> 2 & 1);
 	*reads &= VAR(ISA_REG_FP) - 1; /* r10 is no variable */
-	if (op.kind == ISA_KIND_LOAD) {
-		slot = build_slot(b, jit_frame_off(b->u, i), op.bytes);
+	if (op->plain && (!b->nslots || (op->kind != ISA_KIND_LOAD && op->kind != ISA_KIND_STORE)))
+		return;
+	if (to & ISA_USE_CALLER)
+		*writes |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
+	if (op->kind == ISA_KIND_LOAD) {
+		slot = build_slot(b, jit_frame_off(b->u, i), op->bytes);
 		*reads |= slot >= 0 ? VAR(slot) : 0;
-	} else if (op.kind == ISA_KIND_STORE) {
-		slot = build_slot(b, jit_frame_off(b->u, i), op.bytes);
+	} else if (op->kind == ISA_KIND_STORE) {
+		slot = build_slot(b, jit_frame_off(b->u, i), op->bytes);
 		*writes |= slot >= 0 ? VAR(slot) : 0;
-	} else if (op.kind == ISA_KIND_CALL) {
-		*reads |= word_slots(b, i);
+	} else if (op->kind == ISA_KIND_CALL) {
+		*reads |= build_arg_mask(b->u, i) | word_slots(b, i);
 	}
 }
 _Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effects() shifts them");

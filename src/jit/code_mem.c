@@ -32,6 +32,7 @@
 #endif
 #define NEAR_TRIES 8
 #define KEPT_TAIL (256u << 10)
+#define KEPT_PAGES 16
 
 struct extent {
 	struct extent *next;
@@ -268,11 +269,16 @@ static bool take(struct jit_pool *p, size_t size, size_t *ret)
 	return false;
 }
 
-/* Whole pages inside a free extent hold no memory. */
+/*
+ * Whole pages inside a free extent hold no memory, but for the pool's first: what comes and goes lies there, as the
+ * first place that fits is taken.
+ */
 static void give_back_pages(struct jit_pool *p, const struct extent *e)
 {
 	size_t first = round_up(e->start, p->page), end = (e->start + e->size) / p->page * p->page;
 
+	if (first < KEPT_PAGES * p->page)
+		first = KEPT_PAGES * p->page;
 	if (first < end)
 		fallocate(p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
 			  (off_t)(end - first));

@@ -232,7 +232,10 @@ struct jit_func {
 	bool uses_run;		  /* it or what it calls */
 	bool uses_stack, touches; /* it names its frame; its code does, too */
 	bool reached, callback;
-	bool called;	     /* compiled code does */
+	bool called;		  /* compiled code does */
+	bool calls, indirect;	  /* it has calls of helpers, jumps by register */
+	bool names_frame;	  /* r10 is more than the base of plain accesses */
+	uint32_t targets, others; /* jump targets, and instructions that are not `plain` */
 	bool known, escaped; /* known.c: it was looked at; addresses of its frame are anywhere */
 	uint32_t code;	     /* offset in the program's code */
 	/* checked: it keeps the budget; if not, it takes at least and at most so many instructions */
@@ -248,7 +251,7 @@ struct jit_unit {
 	struct jit_func *funcs;
 	uint32_t nfuncs;
 	uint32_t *func_of; /* by instruction: number of the function that starts there */
-	uint32_t *call_of; /* by instruction: 1 + number in calls[], 0: no helper call */
+	uint32_t *call_of; /* by instruction: 1 + number in calls[], 0: no helper call; NULL: none is known */
 	int16_t *frame_off;
 	struct jit_known_call *calls;
 	struct arena *arena, *scratch; /* of the program; of the function at hand */

@@ -273,33 +273,18 @@ static void walk_once(struct walk *w)
 }
 
 /* Is there anything to find out? */
-static bool worthwhile(struct jit_unit *u, const struct jit_func *fn, uint32_t *ret_targets)
+static bool is_worthwhile(const struct jit_func *fn)
 {
-	bool wanted = false;
-
-	*ret_targets = 0;
-	for (uint32_t i = fn->start; i < fn->end; i++) {
-		const struct exec_view *v = &u->view[i];
-
-		if (!v->reached)
-			continue;
-		*ret_targets += v->target;
-		wanted |= u->call_of[i] != 0;
-		wanted |= jit_ops[v->op].kind == ISA_KIND_ALU && v->src == ISA_REG_FP &&
-			  jit_ops[v->op].reads & ISA_USE_SRC;
-	}
-	return wanted;
+	return fn->reached && (fn->calls || fn->names_frame);
 }
 
 static int walk_function(struct jit_unit *u, struct jit_func *fn)
 {
 	struct walk w = { .u = u, .fn = fn };
-	uint32_t targets, number = 0, round = 0;
+	uint32_t number = 0, round = 0;
 
-	if (!worthwhile(u, fn, &targets))
-		return 0;
 	arena_reset(u->scratch, 0);
-	w.states = ARENA_ARRAY(u->scratch, struct state, targets + 1);
+	w.states = ARENA_ARRAY(u->scratch, struct state, fn->targets + 1);
 	w.state_of = ARENA_ARRAY(u->scratch, uint32_t, fn->end - fn->start);
 	if (!w.states || !w.state_of)
 		return -ENOMEM;
@@ -320,9 +305,12 @@ static int walk_function(struct jit_unit *u, struct jit_func *fn)
 int jit_know(struct jit_unit *u)
 {
 	uint32_t ncalls = 0;
+	bool any = false;
 	int r = 0;
 
-	if (u->opts->no_optimise)
+	for (uint32_t f = 0; f < u->nfuncs; f++)
+		any |= is_worthwhile(&u->funcs[f]);
+	if (u->opts->no_optimise || !any)
 		return 0;
 	u->call_of = ARENA_ARRAY(u->arena, uint32_t, u->n);
 	u->frame_off = ARENA_ARRAY(u->arena, int16_t, u->n);
@@ -338,7 +326,7 @@ int jit_know(struct jit_unit *u)
 	if (!u->calls)
 		return -ENOMEM;
 	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
-		if (u->funcs[f].reached)
+		if (is_worthwhile(&u->funcs[f]))
 			r = walk_function(u, &u->funcs[f]);
 	return r;
 }

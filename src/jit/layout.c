@@ -22,9 +22,15 @@ uint32_t jit_list(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8
 	return n;
 }
 
-static void count_uses(struct jit_alloc *a)
+/* What there is to fold at all: accesses at a sum, values times 2, 4 or 8. */
+struct work {
+	bool sums, scaled;
+};
+
+static struct work count_uses(struct jit_alloc *a)
 {
 	const struct ir_fn *f = a->f;
+	struct work work = { false, false };
 	uint32_t ops[8], n;
 
 	for (uint32_t v = 1; v < f->n; v++) {
@@ -35,14 +41,29 @@ static void count_uses(struct jit_alloc *a)
 		if (in->op == IR_PHI) {
 			for (uint32_t k = 0; k < in->b; k++)
 				a->uses[f->args[in->a + k]]++;
+			a->nuses += in->b;
 			continue;
 		}
-		if (in->op == IR_LOAD)
-			in->c = 0;
+		if (in->op == IR_LOAD || in->op == IR_STORE) {
+			work.sums |= ir_is(f, in->a, IR_ADD);
+			in->c = in->op == IR_LOAD ? 0 : in->c;
+		}
+		work.scaled |= in->op == IR_SHL;
+		if (jit_is_simple(in)) {
+			n = ir_operands[in->op];
+			a->uses[in->a] += n >= 1;
+			a->uses[in->b] += n >= 2;
+			a->uses[in->c] += ir_has(in, IR_IS_THIRD);
+			a->nuses += n + 1;
+			continue;
+		}
 		n = jit_operands(f, in, ops);
 		for (uint32_t k = 0; k < n; k++)
 			a->uses[ops[k]]++;
+		a->nuses += n;
 	}
+	a->uses[0] = 0;
+	return work;
 }
 
 /* One use less; without any, sums and shifts go, and so do their uses. */
@@ -167,17 +188,21 @@ static void fuse_test(struct jit_alloc *a, struct ir_ins *in)
 	*mask = (struct ir_ins){ .op = IR_NOP };
 }
 
-static void fuse(struct jit_alloc *a)
+static void fuse(struct jit_alloc *a, bool scaled_values)
 {
 	struct ir_fn *f = a->f;
 
-	for (uint32_t v = 1; v < f->n; v++) {
+	for (uint32_t v = 1; scaled_values && v < f->n; v++) {
 		struct ir_ins *in = &f->ins[v];
 
 		if (in->op == IR_ADD && !in->y && in->w && !ir_is(f, in->b, IR_CONST))
 			fuse_sum(a, in);
-		else if (in->op == IR_BR)
-			fuse_test(a, in);
+	}
+	for (uint32_t k = 0; k < f->nblocks; k++) {
+		const struct ir_block *b = &f->blocks[k];
+
+		if (b->reached && ir_is(f, b->end - 1, IR_BR))
+			fuse_test(a, &f->ins[b->end - 1]);
 	}
 }
 
@@ -305,25 +330,26 @@ static bool number_positions(struct jit_alloc *a)
 
 	a->block_pos = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
 	a->block_end = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	a->pos = ARENA_ARRAY(a->arena, uint32_t, f->n);
-	if (!a->block_pos || !a->block_end || !a->pos)
+	a->pos = ARENA_RAW(a->arena, uint32_t, f->n);
+	a->fixed = ARENA_RAW(a->arena, uint32_t, f->n);
+	if (!a->block_pos || !a->block_end || !a->pos || !a->fixed)
 		return false;
 	for (uint32_t i = 0; i < a->nlayout; i++) {
-		uint32_t k = a->sequence[i];
+		uint32_t k = a->sequence[i], here = pos;
 
-		a->block_pos[k] = pos;
+		a->block_pos[k] = here;
 		pos += 2;
 		for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++) {
 			const struct ir_ins *in = &f->ins[v];
+			bool counts = in->op > IR_PHI;
 
 			f->home[v] = k;
-			a->pos[v] = a->block_pos[k];
-			if (in->op == IR_PHI || in->op == IR_ARG || in->op == IR_NOP ||
-			    in->op == IR_CONST || in->op == IR_UNDEF)
+			a->pos[v] = counts ? pos : here;
+			pos += counts ? 2 : 0;
+			if (!ir_has(in, IR_IS_FIXED))
 				continue;
+			a->fixed[a->nfixed++] = v;
 			a->calls |= in->op == IR_CALL || in->op == IR_CALL_LOCAL;
-			a->pos[v] = pos;
-			pos += 2;
 		}
 		a->block_end[k] = pos;
 	}
@@ -334,16 +360,17 @@ int jit_layout(struct jit_alloc *a)
 {
 	struct ir_fn *f = a->f;
 	uint32_t edges = 0;
+	struct work work;
 
 	/* each edge that is split adds a jump */
 	a->uses = ARENA_ARRAY(a->arena, uint32_t, f->n + 2 * (size_t)f->nblocks);
 	if (!a->uses)
 		return -ENOMEM;
-	count_uses(a);
-	if (f->fold && !fold_addresses(a))
+	work = count_uses(a);
+	if (f->fold && work.sums && !fold_addresses(a))
 		return -ENOMEM;
 	if (f->fold)
-		fuse(a);
+		fuse(a, work.scaled);
 	for (uint32_t k = 0; k < f->nblocks; k++)
 		edges += f->blocks[k].reached && f->blocks[k].succ[1] != NO_BLOCK ? 2 : 0;
 	if (!make_room(a, edges))

@@ -23,6 +23,8 @@ struct walk {
 	uint32_t *far;		/* by value: first of its uses */
 	uint32_t nuses;
 	uint32_t *stamp, *end, *stack, *list; /* by block */
+	uint32_t *place;		      /* of a block in the sequence */
+	uint64_t *bits;			      /* by place; 0 but in sort_dense() */
 	uint32_t n, top;
 	uint64_t total, limit;
 };
@@ -70,22 +72,13 @@ static bool outlives(const struct ir_ins *in, uint32_t operand)
 	return in->op == IR_ATOMIC || (in->op == IR_SPEND && operand);
 }
 
-/* Operands are where the instruction says, and end with it. */
-static inline bool is_simple(const struct ir_ins *in)
-{
-	return !ir_has(in, IR_IS_LIST) && in->op != IR_ATOMIC && in->op != IR_SPEND;
-}
-
 static bool collect_uses(struct walk *w)
 {
 	struct jit_alloc *a = w->a;
 	const struct ir_fn *f = a->f;
 	uint32_t ops[8], n;
-	size_t total = 1;
 
-	for (uint32_t v = 1; v < f->n; v++)
-		total += a->uses[v];
-	w->uses = ARENA_RAW(a->arena, struct use, total);
+	w->uses = ARENA_RAW(a->arena, struct use, (size_t)a->nuses + 1);
 	if (!w->uses)
 		return false;
 	w->nuses = 1;
@@ -112,7 +105,7 @@ static bool collect_uses(struct walk *w)
 				add_phi(w, b, v);
 				continue;
 			}
-			if (is_simple(in)) {
+			if (jit_is_simple(in)) {
 				if (ir_operands[in->op] >= 1)
 					add_use(w, in->a, k, a->pos[v] + 1, weight);
 				if (ir_operands[in->op] >= 2)
@@ -164,27 +157,52 @@ static void spread(struct walk *w, uint32_t value, uint32_t block)
 	}
 }
 
-static int by_place(const void *x, const void *y)
+static int by_number(const void *x, const void *y)
 {
-	const struct jit_range *a = x, *b = y;
+	const uint32_t *a = x, *b = y;
 
-	return a->start < b->start ? -1 : a->start > b->start;
+	return *a < *b ? -1 : *a > *b;
 }
 
-/* A few at a time, and mostly in the opposite order. */
-static void sort(struct jit_range *r, uint32_t n)
+/* Many of all blocks: each sets a bit. */
+static void sort_dense(struct walk *w, uint32_t first, uint32_t last)
 {
-	if (n > 16) {
-		qsort(r, n, sizeof(*r), by_place);
-		return;
-	}
-	for (uint32_t i = 1; i < n; i++) {
-		struct jit_range x = r[i];
-		uint32_t k = i;
+	uint32_t n = 0;
 
-		for (; k && r[k - 1].start > x.start; k--)
-			r[k] = r[k - 1];
-		r[k] = x;
+	for (uint32_t i = 0; i < w->n; i++)
+		w->bits[w->list[i] / 64] |= 1ull << w->list[i] % 64;
+	for (uint32_t word = first / 64; word <= last / 64; word++) {
+		uint64_t bits = w->bits[word];
+
+		w->bits[word] = 0;
+		for (; bits; bits &= bits - 1)
+			w->list[n++] = word * 64 + (uint32_t)__builtin_ctzll(bits);
+	}
+}
+
+/* The blocks of a value by position: a few at a time, and mostly in the opposite order. */
+static void sort(struct walk *w)
+{
+	uint32_t first = NO_BLOCK, last = 0;
+
+	for (uint32_t i = 0; i < w->n; i++) {
+		uint32_t at = w->list[i] = w->place[w->list[i]];
+
+		first = at < first ? at : first;
+		last = at > last ? at : last;
+	}
+	if (w->n > 16 && (last - first) / 64 < w->n) {
+		sort_dense(w, first, last);
+	} else if (w->n > 16) {
+		qsort(w->list, w->n, sizeof(*w->list), by_number);
+	} else {
+		for (uint32_t i = 1; i < w->n; i++) {
+			uint32_t x = w->list[i], k = i;
+
+			for (; k && w->list[k - 1] > x; k--)
+				w->list[k] = w->list[k - 1];
+			w->list[k] = x;
+		}
 	}
 }
 
@@ -196,14 +214,14 @@ static bool write_ranges(struct walk *w, uint32_t v)
 
 	if (!r)
 		return false;
+	sort(w);
 	for (uint32_t i = 0; i < w->n; i++) {
-		uint32_t k = w->list[i], start = a->block_pos[k];
+		uint32_t k = a->sequence[w->list[i]], start = a->block_pos[k];
 
 		if (k == home)
 			start = a->pos[v] + (a->pos[v] != a->block_pos[k]);
 		r[i] = (struct jit_range){ start, w->end[k] };
 	}
-	sort(r, w->n);
 	for (uint32_t i = 1; i < w->n; i++) {
 		if (r[n].end == r[i].start)
 			r[n].end = r[i].end;
@@ -245,19 +263,27 @@ int jit_live(struct jit_alloc *a)
 	w.end = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
 	w.stack = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + 1);
 	w.list = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
+	w.place = ARENA_RAW(a->arena, uint32_t, f->nblocks);
+	w.bits = ARENA_ARRAY(a->arena, uint64_t, f->nblocks / 64 + 1);
 	a->live = ARENA_RAW(a->arena, struct jit_range *, f->n);
 	a->nranges = ARENA_ARRAY(a->arena, uint32_t, f->n);
 	a->weight = ARENA_ARRAY(a->arena, float, f->n);
 	a->phi_of = ARENA_ARRAY(a->arena, uint32_t, f->n);
-	if (!w.near || !w.far || !w.stamp || !w.end || !w.stack || !w.list || !a->live ||
-	    !a->nranges || !a->weight || !a->phi_of || !collect_uses(&w))
+	if (!w.near || !w.far || !w.stamp || !w.end || !w.stack || !w.list || !w.place || !w.bits ||
+	    !a->live || !a->nranges || !a->weight || !a->phi_of || !collect_uses(&w))
 		return -ENOMEM;
+	for (uint32_t i = 0; i < a->nlayout; i++)
+		w.place[a->sequence[i]] = i;
 	for (uint32_t i = 0; i < a->nlayout; i++) {
-		const struct ir_block *b = &f->blocks[a->layout[i]];
+		const struct ir_block *b = &f->blocks[a->sequence[i]];
 
-		for (uint32_t v = b->start; v < b->end; v++)
-			if (jit_has_result(&f->ins[v]) && !live_of(&w, v))
+		for (uint32_t v = b->start; v < b->end; v++) {
+			if (!jit_has_result(&f->ins[v]))
+				continue;
+			if (!live_of(&w, v))
 				return w.total > w.limit ? -EOPNOTSUPP : -ENOMEM;
+			a->jumbled |= a->live[v][0].start < a->block_pos[a->sequence[i]];
+		}
 	}
 	return 0;
 }

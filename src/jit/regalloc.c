@@ -17,6 +17,7 @@ struct event { /* an instruction that destroys registers */
 
 struct active {
 	uint32_t value, at; /* at: first range that has not ended */
+	float weight;	    /* 0: not asked for yet */
 };
 
 /* What is known without looking at the list: taken before `taken`, free from `over` on. */
@@ -29,6 +30,7 @@ struct scan {
 	struct jit_alloc *a;
 	struct event *events;
 	uint32_t nevents, next_event; /* that a value which starts now can meet */
+	uint32_t start;		      /* of the value at hand */
 	uint32_t every;		      /* all registers that any event destroys */
 	struct reg_state regs[MAX_REGS];
 	uint8_t *want; /* by value: register that a user of it prefers */
@@ -37,26 +39,17 @@ struct scan {
 static bool find_events(struct scan *s)
 {
 	struct jit_alloc *a = s->a;
-	uint32_t room = 0;
 
-	for (uint32_t v = 1; v < a->f->n; v++)
-		room += ir_has(&a->f->ins[v], IR_IS_FIXED);
-	s->events = ARENA_ARRAY(a->arena, struct event, room);
+	s->events = ARENA_RAW(a->arena, struct event, a->nfixed);
 	if (!s->events)
 		return false;
-	for (uint32_t i = 0; i < a->nlayout && room; i++) {
-		const struct ir_block *b = &a->f->blocks[a->sequence[i]];
+	for (uint32_t i = 0; i < a->nfixed; i++) {
+		uint32_t v = a->fixed[i], mask = a->target->clobbers(a, &a->f->ins[v]);
 
-		for (uint32_t v = b->start; v < b->end; v++) {
-			uint32_t mask = 0;
-
-			if (ir_has(&a->f->ins[v], IR_IS_FIXED))
-				mask = a->target->clobbers(a, &a->f->ins[v]);
-			if (!mask)
-				continue;
-			s->events[s->nevents++] = (struct event){ a->pos[v], mask };
-			s->every |= mask;
-		}
+		if (!mask)
+			continue;
+		s->events[s->nevents++] = (struct event){ a->pos[v], mask };
+		s->every |= mask;
 	}
 	return true;
 }
@@ -106,6 +99,8 @@ static bool meets(const struct scan *s, struct active *act, uint32_t v)
 	const struct jit_range *x = s->a->live[act->value], *y = s->a->live[v];
 	uint32_t nx = s->a->nranges[act->value], ny = s->a->nranges[v], i, k = 0;
 
+	if (nx == 1 && ny == 1)
+		return x->start < y->end && y->start < x->end;
 	while (act->at < nx && x[act->at].end <= y[0].start)
 		act->at++;
 	i = act->at;
@@ -120,19 +115,13 @@ static bool meets(const struct scan *s, struct active *act, uint32_t v)
 	return false;
 }
 
-/* Is the register free for @v? Forgets what is over. */
-static bool is_free(struct scan *s, uint32_t number, uint32_t v)
+/* Is the register free for @v in a hole of what has it? Forgets what is over. */
+static bool is_hole(struct scan *s, uint32_t number, uint32_t v)
 {
 	struct reg_state *reg = &s->regs[number];
 	uint32_t kept = 0, start = s->a->live[v][0].start, over = 0;
 	bool is = true;
 
-	if (reg->over <= start) {
-		reg->n = 0;
-		return true;
-	}
-	if (reg->taken > start)
-		return false;
 	for (uint32_t i = 0; i < reg->n; i++) {
 		struct active *act = &reg->list[i];
 		const struct jit_range *r = s->a->live[act->value];
@@ -154,16 +143,39 @@ static bool is_free(struct scan *s, uint32_t number, uint32_t v)
 	return is;
 }
 
-/* The weight of what is in the way of @v. */
-static float cost_of(struct scan *s, uint32_t number, uint32_t v)
+/* Is the register free for @v, which starts here? */
+static inline bool is_free(struct scan *s, uint32_t number, uint32_t v)
+{
+	struct reg_state *reg = &s->regs[number];
+
+	if (reg->over <= s->start) {
+		reg->n = 0;
+		return true;
+	}
+	return reg->taken <= s->start && is_hole(s, number, v);
+}
+
+/* What a slot for the value costs, by its length: short ones leave the register to others soon. */
+static float weight_of(const struct jit_alloc *a, uint32_t v)
+{
+	const struct jit_range *r = a->live[v];
+
+	return a->weight[v] / (float)(r[a->nranges[v] - 1].end - r[0].start + 4);
+}
+
+/* The weight of what is in the way of @v, or a part of it that is @enough. */
+static float cost_of(struct scan *s, uint32_t number, uint32_t v, float enough)
 {
 	float cost = 0;
 
-	for (uint32_t i = 0; i < s->regs[number].n; i++) {
+	for (uint32_t i = 0; i < s->regs[number].n && cost < enough; i++) {
 		struct active *act = &s->regs[number].list[i];
 
-		if (s->a->reg[act->value] == number && meets(s, act, v))
-			cost += s->a->weight[act->value];
+		if (s->a->reg[act->value] != number || !meets(s, act, v))
+			continue;
+		if (act->weight <= 0)
+			act->weight = weight_of(s->a, act->value);
+		cost += act->weight;
 	}
 	return cost;
 }
@@ -184,7 +196,7 @@ static bool give(struct scan *s, uint32_t reg, uint32_t v)
 		s->regs[reg].list = list;
 		s->regs[reg].room = room;
 	}
-	s->regs[reg].list[s->regs[reg].n++] = (struct active){ v, 0 };
+	s->regs[reg].list[s->regs[reg].n++] = (struct active){ v, 0, 0 };
 	s->regs[reg].taken = r[0].end;
 	s->regs[reg].over = n && s->regs[reg].over > end ? s->regs[reg].over : end;
 	s->a->reg[v] = (uint8_t)reg;
@@ -251,8 +263,10 @@ static uint32_t hinted(struct scan *s, uint32_t v, uint32_t *left)
 	return NO_REG;
 }
 
-static uint32_t lightest(struct scan *s, uint32_t v, uint32_t allowed, float *ret)
+/* The register whose values weigh least, if they weigh less than @v. */
+static uint32_t lightest(struct scan *s, uint32_t v, uint32_t allowed)
 {
+	float least = weight_of(s->a, v);
 	uint32_t best = NO_REG;
 
 	for (const uint8_t *reg = s->a->target->order; *reg != NO_REG; reg++) {
@@ -260,10 +274,10 @@ static uint32_t lightest(struct scan *s, uint32_t v, uint32_t allowed, float *re
 
 		if (!(allowed >> *reg & 1))
 			continue;
-		cost = cost_of(s, *reg, v);
-		if (best == NO_REG || cost < *ret) {
+		cost = cost_of(s, *reg, v, least);
+		if (cost < least) {
 			best = *reg;
-			*ret = cost;
+			least = cost;
 		}
 	}
 	return best;
@@ -284,9 +298,10 @@ static bool place(struct scan *s, uint32_t v)
 	struct jit_alloc *a = s->a;
 	uint32_t allowed = a->target->registers & ~destroyed(s, v, false), best;
 	uint32_t phi = a->phi_of[v], left = allowed, cheap;
-	uint32_t reg = hinted(s, v, &left);
-	float least = 0;
+	uint32_t reg;
 
+	s->start = a->live[v][0].start;
+	reg = hinted(s, v, &left);
 	if (reg != NO_REG)
 		return give(s, reg, v);
 	/* a PHI that takes the value but starts later: a register that is good for both */
@@ -307,8 +322,8 @@ static bool place(struct scan *s, uint32_t v)
 		if (reg != NO_REG)
 			return give(s, reg, v);
 	}
-	best = lightest(s, v, allowed, &least);
-	if (best == NO_REG || least >= a->weight[v]) {
+	best = lightest(s, v, allowed);
+	if (best == NO_REG) {
 		to_slot(a, v);
 		return true;
 	}
@@ -316,7 +331,7 @@ static bool place(struct scan *s, uint32_t v)
 	return give(s, best, v);
 }
 
-/* What users of values would like, and weights by length. */
+/* What users of values would like. */
 static void prepare(struct scan *s)
 {
 	struct jit_alloc *a = s->a;
@@ -325,26 +340,21 @@ static void prepare(struct scan *s)
 
 	memset(s->want, NO_REG, f->n);
 	memset(a->reg, NO_REG, f->n);
-	for (uint32_t v = 1; v < f->n; v++) {
-		const struct ir_ins *in = &f->ins[v];
+	for (uint32_t i = 0; i < a->nfixed; i++) {
+		const struct ir_ins *in = &f->ins[a->fixed[i]];
 
-		if (ir_has(in, IR_IS_FIXED)) {
-			n = jit_operands(f, in, ops);
-			for (uint32_t k = 0; k < n; k++) {
-				uint8_t reg = a->target->prefers(in, (int)k);
+		n = jit_operands(f, in, ops);
+		for (uint32_t k = 0; k < n; k++) {
+			uint8_t reg = a->target->prefers(in, (int)k);
 
-				if (reg != NO_REG)
-					s->want[ops[k]] = reg;
-			}
+			if (reg != NO_REG)
+				s->want[ops[k]] = reg;
 		}
-		if (a->nranges[v])
-			a->weight[v] /= (float)(a->live[v][a->nranges[v] - 1].end -
-						a->live[v][0].start + 4);
 	}
 }
 
-/* In the order of starts, which is not that of definitions: a loop's body may lie before its head. */
-static int visit(struct scan *s)
+/* In the order of starts where that is not the one of definitions: a loop's body may lie before its head. */
+static int visit_jumbled(struct scan *s)
 {
 	struct jit_alloc *a = s->a;
 	uint32_t end = 0, *first, *next = ARENA_RAW(a->arena, uint32_t, a->f->n);
@@ -356,7 +366,7 @@ static int visit(struct scan *s)
 	if (!first || !next)
 		return -ENOMEM;
 	for (uint32_t i = a->nlayout; i-- > 0;) {
-		const struct ir_block *b = &a->f->blocks[a->layout[i]];
+		const struct ir_block *b = &a->f->blocks[a->sequence[i]];
 
 		for (uint32_t v = b->end; v-- > b->start;) {
 			if (!a->nranges[v])
@@ -369,6 +379,27 @@ static int visit(struct scan *s)
 		for (uint32_t v = first[at]; v; v = next[v])
 			if (!place(s, v))
 				return -ENOMEM;
+	return 0;
+}
+
+/* Those that start with their block (PHIs, arguments) come before the others. */
+static int visit(struct scan *s)
+{
+	struct jit_alloc *a = s->a;
+
+	if (a->jumbled)
+		return visit_jumbled(s);
+	for (uint32_t i = 0; i < a->nlayout; i++) {
+		uint32_t k = a->sequence[i], here = a->block_pos[k];
+		const struct ir_block *b = &a->f->blocks[k];
+
+		for (uint32_t v = b->start; v < b->end && (k == 0 || ir_in_head(a->f, v)); v++)
+			if (a->nranges[v] && a->live[v][0].start == here && !place(s, v))
+				return -ENOMEM;
+		for (uint32_t v = b->start; v < b->end; v++)
+			if (a->nranges[v] && a->live[v][0].start != here && !place(s, v))
+				return -ENOMEM;
+	}
 	return 0;
 }
 

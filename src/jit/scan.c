@@ -75,21 +75,26 @@ static int find_functions(struct jit_unit *u)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < u->n; i++)
-		count += u->view[i].func;
-	u->funcs = ARENA_ARRAY(u->arena, struct jit_func, count + 1); /* and a twin */
-	u->func_of = ARENA_ARRAY(u->arena, uint32_t, u->n);
-	if (!u->funcs || !u->func_of)
+	u->func_of = ARENA_RAW(u->arena, uint32_t, u->n);
+	if (!u->func_of)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < u->n; i++) {
-		if (u->view[i].func) {
-			if (u->nfuncs)
-				u->funcs[u->nfuncs - 1].end = i;
-			u->funcs[u->nfuncs++].start = i;
-		}
-		u->func_of[i] = u->nfuncs - 1;
+		count += u->view[i].func;
+		u->func_of[i] = count - 1;
+	}
+	u->funcs = ARENA_ARRAY(u->arena, struct jit_func, count + 1); /* and a twin */
+	if (!u->funcs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < u->n && u->nfuncs < count; i++) {
+		if (!u->view[i].func)
+			continue;
+		if (u->nfuncs)
+			u->funcs[u->nfuncs - 1].end = i;
+		u->funcs[u->nfuncs++].start = i;
 	}
 	u->funcs[u->nfuncs - 1].end = u->n;
+	for (uint32_t f = 0; f < u->nfuncs; f++)
+		u->funcs[f].reached = u->view[u->funcs[f].start].reached;
 	return 0;
 }
 
@@ -110,23 +115,40 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 	}
 }
 
+/* Is r10 only the base of a plain access? */
+static bool is_plain_use(const struct exec_view *v)
+{
+	unsigned int reads = jit_ops[v->op].reads, kind = jit_ops[v->op].kind;
+	bool src = v->src == ISA_REG_FP && reads & ISA_USE_SRC;
+	bool dst = v->dst == ISA_REG_FP && reads & ISA_USE_DST;
+
+	if (src && (kind != ISA_KIND_LOAD || jit_ops[v->op].newer))
+		return false;
+	return !dst || (kind == ISA_KIND_STORE && !jit_ops[v->op].newer);
+}
+
 static inline void note_stack(const struct jit_unit *u, struct jit_func *fn, uint32_t i)
 {
 	const struct exec_view *v = &u->view[i];
 	unsigned int reads = jit_ops[v->op].reads;
 
 	if ((v->dst == ISA_REG_FP && reads & ISA_USE_DST) ||
-	    (v->src == ISA_REG_FP && reads & ISA_USE_SRC))
+	    (v->src == ISA_REG_FP && reads & ISA_USE_SRC)) {
 		fn->uses_stack = fn->uses_run = true;
+		fn->names_frame |= !is_plain_use(v);
+	}
 	fn->uses_run |= u->checked && jit_ops[v->op].bytes;
+	fn->targets += v->target;
 }
 
 static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 {
 	const struct exec_view *v = &u->view[i];
-	const struct jit_func *loop = jit_loop_callee(u, i);
 
 	fn->uses_run |= needs_run(u, v);
+	fn->others++;
+	fn->indirect |= v->op == ISA_JA_REG;
+	fn->calls |= v->op == ISA_CALL_HELPER && !v->tail_call;
 	u->calls_out += jit_ops[v->op].kind == ISA_KIND_CALL ||
 			jit_ops[v->op].kind == ISA_KIND_PACKET ||
 			jit_ops[v->op].kind == ISA_KIND_JUMP_REG;
@@ -134,8 +156,6 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 	u->has_locals |= v->op == ISA_CALL_LOCAL; /* perhaps of the entry itself */
 	if (v->op == ISA_CALL_LOCAL)
 		u->funcs[u->func_of[jit_target_of(u, i)]].sites++;
-	else if (loop)
-		u->funcs[loop - u->funcs].sites++;
 	if (v->op == ISA_LD_FUNC) {
 		u->has_callbacks = true;
 		u->funcs[u->func_of[jit_target_of(u, i)]].callback = true;
@@ -152,6 +172,17 @@ static bool takes_function(const struct jit_unit *u, const struct exec_view *v)
 		if (v->row->args[i] == ARG_FUNC)
 			return true;
 	return false;
+}
+
+/* Calls of bpf_loop that become loops are places of what they call. */
+static void count_turns(struct jit_unit *u)
+{
+	for (uint32_t i = 0; u->has_callbacks && i < u->n; i++) {
+		const struct jit_func *loop = u->view[i].reached ? jit_loop_callee(u, i) : NULL;
+
+		if (loop)
+			u->funcs[loop - u->funcs].sites++;
+	}
 }
 
 static bool raise_callbacks(struct jit_unit *u, uint32_t frame)
@@ -235,11 +266,6 @@ int jit_scan(struct jit_unit *u)
 	r = find_functions(u);
 	if (r < 0)
 		return r;
-	for (uint32_t f = 0; f < u->nfuncs; f++)
-		u->funcs[f].reached = u->view[u->funcs[f].start].reached;
-	r = jit_know(u);
-	if (r < 0)
-		return r;
 	for (uint32_t f = 0; f < u->nfuncs; f++) {
 		struct jit_func *fn = &u->funcs[f];
 
@@ -258,5 +284,7 @@ int jit_scan(struct jit_unit *u)
 	for (uint32_t f = 0; f < u->nfuncs; f++)
 		if (u->funcs[f].callback)
 			u->funcs[f].live_in = 0x3e;
-	return assign_frames(u);
+	r = jit_know(u);
+	count_turns(u);
+	return r < 0 ? r : assign_frames(u);
 }
