@@ -20,6 +20,7 @@ extern "C" {
 #endif
 
 struct skep_obj;
+struct skep_space;
 struct skep_prog;
 struct skep_map;
 
@@ -39,6 +40,7 @@ struct skep_obj_opts {
 	uint64_t memory_limit;		    /**< bytes one map may take; default 1 GiB */
 	bool interpret; /**< programs are not compiled; default: what the compiler takes is */
 	bool perf_map;	/**< perf(1) learns of compiled programs */
+	struct skep_space *space; /**< where declared maps are shared (space.h); default: nowhere */
 };
 
 /**

@@ -10,6 +10,7 @@
 #include "skep/map.h"
 #include "skep/object.h"
 #include "skep/run.h"
+#include "skep/space.h"
 #include "skep/verify.h"
 #include "skep/version.h"
 #include "skep/vm.h"

@@ -37,6 +37,8 @@ struct core_opts {
 	uint64_t memory_limit; /* a map's bytes; 0: default */
 	bool interpret;	       /* programs are not compiled */
 	bool perf_map;	       /* perf(1) is told of compiled programs */
+	struct map_space
+		*space; /* declared maps that may lie there do: found by name, else made. Or NULL */
 };
 
 /* Creates maps and prepares every program with autoload. @spec stays the caller's and must outlive it. */

@@ -78,6 +78,27 @@ static int fill_internal(struct core_map *m, const struct load_map *spec)
 	return 0;
 }
 
+/* In a space it is the one that somebody else made, if it is declared alike. */
+static int find_map(const struct map_attr *attr, struct map **ret, struct skep_error **reterr)
+{
+	struct skep_error *err = NULL;
+	int r = -ENOENT;
+
+	if (!attr->space)
+		return map_new(attr, ret, reterr);
+	for (int tries = 0; tries < 8 && (r == -ENOENT || r == -EEXIST); tries++) {
+		skep_error_free(err);
+		err = NULL;
+		r = tries % 2 ? map_new(attr, ret, &err) :
+				map_open(attr->space, attr->name, attr, ret, &err);
+	}
+	if (reterr)
+		*reterr = err;
+	else
+		skep_error_free(err);
+	return r;
+}
+
 static int make_map(struct core_obj *obj, uint32_t i, const struct core_opts *opts,
 		    struct skep_error **reterr)
 {
@@ -95,7 +116,9 @@ static int make_map(struct core_obj *obj, uint32_t i, const struct core_opts *op
 				    .type = spec->type,
 				    .key_size = spec->key_size,
 				    .value_size = spec->value_size };
-	r = map_new(&attr, &m->map, &err);
+	if (opts && spec->kind == LOAD_MAP_USER && map_type_shared(spec->type))
+		attr.space = opts->space;
+	r = find_map(&attr, &m->map, &err);
 	if (r == -EOPNOTSUPP) {
 		m->why = arena_strdup(&obj->arena, skep_error_message(err));
 		skep_error_free(err);

@@ -154,6 +154,7 @@ int skep_obj_open_mem(const void *data, size_t size, const struct skep_obj_opts 
 	obj->core_opts.memory_limit = OPT(opts, memory_limit, 0);
 	obj->core_opts.interpret = OPT(opts, interpret, false);
 	obj->core_opts.perf_map = OPT(opts, perf_map, false);
+	obj->core_opts.space = lib_space(OPT(opts, space, NULL));
 	r = fill(obj, data, size, name ? name : "object", opts, reterr);
 	if (r < 0) {
 		skep_obj_close(obj);

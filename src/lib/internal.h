@@ -69,6 +69,8 @@ struct lib_watch {
 int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,
 	       const struct lib_watch *watch, struct verify_result *ret,
 	       struct skep_error **reterr);
+/* NULL for NULL. */
+struct map_space *lib_space(const struct skep_space *space);
 /* A character, by its name or encoding: arrays of it are text. */
 bool lib_is_char(const struct btf *btf, uint32_t id);
 /* snprintf's answer for a finished buffer: copies, NUL-terminates, returns the full length. */

@@ -55,24 +55,39 @@ struct map_ops {
 	int (*slot_update)(struct map *map, const void *key, void *obj, void (*put)(void *),
 			   uint64_t flags);
 	void *(*slot_find)(struct map *map, const void *key);
+	/* Types whose state other processes may share: bytes of it, a struct map_shared first; 0: it has but that. */
+	size_t state;
+	bool shares;
 	/* How it is built into compiled code, whatever programs may do; NULL: not at all. */
 	void (*form)(const struct map *map, struct map_form *ret);
 	/* Rings and buffers: NULL answers false. */
 	bool (*pending)(const struct map *map);
 };
 
+/* What all who use a map see; behind it lies the state of its family. In a space it lies in the map's record there. */
+struct map_shared {
+	uint64_t entries, full, lost, lost_bytes, evicted; /* by atomics */
+	uint32_t frozen;
+	uint32_t stale; /* who died left something behind: whoever writes next tidies up */
+};
+
 struct map {
 	const struct map_ops *ops;
-	struct map_attr attr; /* owned copy; max_entries as the map really has */
+	struct map_shared *sh;
+	const uint32_t *me;	 /* who takes locks: space.h */
+	struct map_space *space; /* NULL: nobody else sees the map */
+	struct space_record *record;
+	struct map *next_open; /* of the same space */
+	uint32_t nblocks;      /* that it has of its record */
+	bool joined;	       /* others made it: what init() takes has its contents */
+	struct map_attr attr;  /* owned copy; max_entries as the map really has */
 	uint8_t *values;
 	uint64_t values_size, stride;
 	uint32_t value_off, vstride;
 	uint32_t ncpus;	   /* values an element: 1 unless per-CPU */
 	uint32_t possible; /* CPUs of the machine that the map serves */
 	uint32_t refs;
-	bool frozen;
 	uint64_t memory;
-	uint64_t entries, full, lost, lost_bytes, evicted; /* by atomics */
 };
 
 extern const struct map_ops map_array_ops, map_percpu_array_ops, map_hash_ops, map_percpu_hash_ops,
@@ -80,12 +95,17 @@ extern const struct map_ops map_array_ops, map_percpu_array_ops, map_hash_ops, m
 	map_array_of_maps_ops, map_hash_of_maps_ops, map_ring_ops, map_perf_ops, map_queue_ops,
 	map_stack_ops, map_bloom_ops, map_arena_ops;
 
+/* map.c: what others made in @attr's space and noted in @record. */
+struct space_record;
+int map_join(const struct map_attr *attr, struct space_record *record, struct map **ret,
+	     struct skep_error **reterr);
+
 /* map_mem.c ---------------------------------------------------------------------------------------- */
 
 /* Zeroed memory of the system that costs nothing until it is touched. Checks the limit of the map, where
  * @bytes of UINT64_MAX stand for a number that overflowed. */
 int map_take(struct map *map, uint64_t bytes, void **ret, struct skep_error **reterr);
-void map_give(void *mem, uint64_t bytes);
+void map_give(const struct map *map, void *mem, uint64_t bytes);
 int map_over_limit(const struct map *map, uint64_t bytes, struct skep_error **reterr);
 /* Sets up values, stride ... for @count elements with @head bytes before their values. */
 int map_take_values(struct map *map, uint64_t count, uint32_t head, struct skep_error **reterr);
@@ -144,25 +164,39 @@ static inline void map_count(uint64_t *counter, int64_t by)
 	__atomic_fetch_add(counter, (uint64_t)by, __ATOMIC_RELAXED);
 }
 
-/* A spin lock for sections of some ten instructions; gives the CPU away when its holder sleeps. */
+/*
+ * A spin lock for sections of some ten instructions; gives the CPU away when its holder sleeps. It holds the mark of
+ * who took it, so that it can be taken over when that process died: then map_lock() is true, and what the lock protects
+ * may be as the dead left it, between any two of its stores.
+ */
 struct map_lock {
-	uint32_t held;
+	uint32_t owner;
 };
 
-static inline void map_lock(struct map_lock *lock)
-{
-	unsigned int tries = 0;
+bool map_lock_slowly(const struct map *map, struct map_lock *lock); /* map_space.c */
 
-	while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE)) {
-		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED))
-			if (++tries % 64 == 0)
-				sched_yield();
-	}
+static inline bool map_lock_fast(const struct map *map, struct map_lock *lock)
+{
+	uint32_t me = __atomic_load_n(map->me, __ATOMIC_RELAXED), none = 0;
+
+	return me && __atomic_compare_exchange_n(&lock->owner, &none, me, false, __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED);
 }
+
+static inline bool map_lock(const struct map *map, struct map_lock *lock)
+{
+	return !map_lock_fast(map, lock) && map_lock_slowly(map, lock);
+}
+
+/* Not when a living process has it. */
+bool map_trylock(const struct map *map, struct map_lock *lock);
+
+/* Held by who died. */
+bool map_is_dead(const struct map *map, const struct map_lock *lock);
 
 static inline void map_unlock(struct map_lock *lock)
 {
-	__atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&lock->owner, 0, __ATOMIC_RELEASE);
 }
 
 /* map_table.c: buckets of chained elements, under every hash map -------------------------------------- */
@@ -183,19 +217,24 @@ struct table_stripe {
 	uint32_t sequence; /* odd while a writer is at work */
 } __attribute__((aligned(64)));
 
+struct table_state {
+	struct map_shared shared;
+	uint64_t seed;
+	uint32_t hand;		  /* of the clock that evicts */
+	uint32_t free_top, fresh; /* freed elements; elements that were never used start at fresh */
+	struct map_lock free_lock, sweep_lock;
+};
+
 struct table {
 	struct map map;
+	struct table_state *state;
 	uint32_t *buckets; /* 1 + number of the first element; 0 and end marks: empty */
 	uint32_t mask, words;
 	uint64_t seed;
 	struct table_stripe *stripes;
 	uint32_t nstripes; /* power of two */
-	uint32_t hand;	   /* of the clock that evicts */
 	bool lru;
-	struct map_lock free_lock;
-	uint32_t free_top, fresh; /* freed elements; elements that were never used start at fresh */
-	uint32_t limit;		  /* elements in memory, spares included */
-	void (**puts)(void *);	  /* hash_of_maps: how to release the object in an element */
+	uint32_t limit; /* elements in memory, spares included */
 };
 
 int table_init(struct map *map, struct skep_error **reterr);
@@ -232,7 +271,9 @@ uint64_t map_hash_bytes(const void *bytes, uint32_t len, uint64_t seed);
 
 /* map_ring.c: bytes that lie twice in a row, so what wraps around the end is contiguous ------------------ */
 
-int map_take_twice(struct map *map, uint64_t bytes, uint8_t **ret, struct skep_error **reterr);
-void map_give_twice(uint8_t *mem, uint64_t bytes);
+/* @head bytes, a multiple of the page, before them lie once. */
+int map_take_twice(struct map *map, uint64_t head, uint64_t bytes, uint8_t **ret,
+		   struct skep_error **reterr);
+void map_give_twice(const struct map *map, uint8_t *mem, uint64_t head, uint64_t bytes);
 
 #endif

@@ -4,8 +4,9 @@
  * holds an address. The switch over spec/map_types.def names every type, so a new row does not build until
  * it is decided here, and the rows' served column must agree with it.
  */
-#include "map/internal.h"
+#include "map/space.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -74,6 +75,13 @@ bool map_type_served(uint32_t type)
 	return type < MAP_TYPE_COUNT && ops_of((enum spec_map_type)type);
 }
 
+bool map_type_shared(uint32_t type)
+{
+	const struct map_ops *ops = type < MAP_TYPE_COUNT ? ops_of((enum spec_map_type)type) : NULL;
+
+	return ops && ops->shares;
+}
+
 /* CPUs that the machine may ever have: the last number of "0-3" or "0,2-5". */
 uint32_t map_possible_cpus(void)
 {
@@ -135,11 +143,18 @@ nomem:
 	return -ENOMEM;
 }
 
+/* Locks of maps that only this process sees. */
+static const uint32_t alone = 1;
+
 static void destroy(struct map *map)
 {
 	if (map->ops->done)
 		map->ops->done(map);
-	map_give(map->values, map->values_size);
+	map_give(map, map->values, map->values_size);
+	if (map->space)
+		space_leave(map);
+	else
+		free(map->sh);
 	attr_done(&map->attr);
 	free(map);
 }
@@ -163,37 +178,99 @@ static int find_ops(const struct map_attr *attr, const struct map_ops **ret,
 	return (*ret)->check(attr, reterr);
 }
 
-int map_new(const struct map_attr *attr, struct map **ret, struct skep_error **reterr)
+static int check_shared(const struct map_attr *attr, const struct map_ops *ops,
+			struct skep_error **reterr)
 {
-	struct map_attr named = *attr;
-	const struct map_ops *ops = NULL;
-	struct map *map;
+	if (!attr->space || ops->shares)
+		return 0;
+	return skep_fail(reterr, &ERR_SPACE_TYPE, map_place(attr), "'%s' is of type %s", attr->name,
+			 spec_map_type_name((int)attr->type));
+}
+
+/* Where its counters and the state of its family lie. */
+static int find_state(struct map *map, struct skep_error **reterr)
+{
+	size_t size = map->ops->state ? map->ops->state : sizeof(struct map_shared);
 	int r;
 
-	if (!named.name)
-		named.name = "";
-	r = find_ops(&named, &ops, reterr);
+	map->me = &alone;
+	if (!map->space) {
+		map->sh = calloc(1, size);
+		return map->sh ? 0 : skep_fail_nomem(reterr);
+	}
+	assert(size <= SPACE_FAMILY);
+	map->me = map->space->me;
+	r = map->joined ? 0 : space_enter(map, reterr);
+	if (r == 0)
+		map->sh = (struct map_shared *)(void *)map->record->family;
+	return r;
+}
+
+/* @record: it is there already. With the space locked. */
+static int make(const struct map_attr *attr, struct space_record *record, struct map **ret,
+		struct skep_error **reterr)
+{
+	const struct map_ops *ops = NULL;
+	struct map *map;
+	int r = find_ops(attr, &ops, reterr);
+
+	if (r == 0)
+		r = check_shared(attr, ops, reterr);
 	if (r < 0)
 		return r;
 	map = calloc(1, ops->size);
 	if (!map)
 		return skep_fail_nomem(reterr);
-	if (attr_dup(&map->attr, &named, true) < 0) {
+	if (attr_dup(&map->attr, attr, true) < 0) {
 		free(map);
 		return skep_fail_nomem(reterr);
 	}
 	map->ops = ops;
 	map->refs = 1;
+	map->space = attr->space;
+	map->record = record;
+	map->joined = record != NULL;
 	map->possible = attr->ncpus ? attr->ncpus : map_possible_cpus();
 	map->attr.ncpus = map->possible;
 	map->ncpus = map_is_percpu(attr->type) ? map->possible : 1;
+	r = find_state(map, reterr);
+	if (r < 0) {
+		attr_done(&map->attr);
+		free(map);
+		return r;
+	}
 	r = ops->init(map, reterr);
 	if (r < 0) {
 		destroy(map);
 		return r;
 	}
+	if (map->space)
+		map_space_ref(map->space);
 	*ret = map;
 	return 0;
+}
+
+int map_new(const struct map_attr *attr, struct map **ret, struct skep_error **reterr)
+{
+	struct map_attr named = *attr;
+	int r;
+
+	if (!named.name)
+		named.name = "";
+	if (!attr->space)
+		return make(&named, NULL, ret, reterr);
+	pthread_mutex_lock(&attr->space->lock);
+	r = make(&named, NULL, ret, reterr);
+	if (r == 0)
+		space_publish(*ret);
+	pthread_mutex_unlock(&attr->space->lock);
+	return r;
+}
+
+int map_join(const struct map_attr *attr, struct space_record *record, struct map **ret,
+	     struct skep_error **reterr)
+{
+	return make(attr, record, ret, reterr);
 }
 
 struct map *map_ref(struct map *map)
@@ -202,9 +279,26 @@ struct map *map_ref(struct map *map)
 	return map;
 }
 
+/* With the space locked, so that nobody opens a map that is going. */
+static void unref_shared(struct map *map)
+{
+	struct map_space *space = map->space;
+	bool last;
+
+	pthread_mutex_lock(&space->lock);
+	last = __atomic_sub_fetch(&map->refs, 1, __ATOMIC_ACQ_REL) == 0;
+	if (last)
+		destroy(map);
+	pthread_mutex_unlock(&space->lock);
+	if (last)
+		map_space_unref(space);
+}
+
 struct map *map_unref(struct map *map)
 {
-	if (map && __atomic_sub_fetch(&map->refs, 1, __ATOMIC_ACQ_REL) == 0)
+	if (map && map->space)
+		unref_shared(map);
+	else if (map && __atomic_sub_fetch(&map->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		destroy(map);
 	return NULL;
 }
@@ -216,18 +310,18 @@ const struct map_attr *map_attr(const struct map *map)
 
 void map_stats(const struct map *map, struct map_stats *ret)
 {
-	ret->entries = __atomic_load_n(&map->entries, __ATOMIC_RELAXED);
-	ret->full = __atomic_load_n(&map->full, __ATOMIC_RELAXED);
-	ret->lost = __atomic_load_n(&map->lost, __ATOMIC_RELAXED);
-	ret->lost_bytes = __atomic_load_n(&map->lost_bytes, __ATOMIC_RELAXED);
-	ret->evicted = __atomic_load_n(&map->evicted, __ATOMIC_RELAXED);
+	ret->entries = __atomic_load_n(&map->sh->entries, __ATOMIC_RELAXED);
+	ret->full = __atomic_load_n(&map->sh->full, __ATOMIC_RELAXED);
+	ret->lost = __atomic_load_n(&map->sh->lost, __ATOMIC_RELAXED);
+	ret->lost_bytes = __atomic_load_n(&map->sh->lost_bytes, __ATOMIC_RELAXED);
+	ret->evicted = __atomic_load_n(&map->sh->evicted, __ATOMIC_RELAXED);
 	ret->memory = map->memory;
 }
 
 int map_freeze(struct map *map)
 {
 	if (map->attr.flags & MAP_F_RDONLY ||
-	    __atomic_exchange_n(&map->frozen, true, __ATOMIC_ACQ_REL))
+	    __atomic_exchange_n(&map->sh->frozen, true, __ATOMIC_ACQ_REL))
 		return -EPERM;
 	return 0;
 }
@@ -276,7 +370,7 @@ int map_peek(struct map *map, void *value)
 static bool user_may_write(const struct map *map)
 {
 	return !(map->attr.flags & MAP_F_RDONLY) &&
-	       !__atomic_load_n(&map->frozen, __ATOMIC_ACQUIRE);
+	       !__atomic_load_n(&map->sh->frozen, __ATOMIC_ACQUIRE);
 }
 
 uint32_t map_user_value_size(const struct map *map)

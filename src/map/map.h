@@ -20,6 +20,7 @@
 #define MAP_LOCK 4
 
 struct map;
+struct map_space;
 
 struct map_attr {
 	const char *name; /* copied */
@@ -31,6 +32,8 @@ struct map_attr {
 	uint32_t key_type, value_type;
 	const struct map_attr *inner; /* template of map-in-map, else NULL */
 	uint64_t memory_limit; /* bytes; 0: the default of 1 GiB. More gets -E2BIG / -ENOMEM and an error that says so */
+	struct map_space *space; /* where others find the map, or NULL */
+	bool keep;		 /* in its space: it stays when nobody has it open */
 };
 
 struct map_stats {
@@ -53,6 +56,31 @@ const struct map_attr *map_attr(const struct map *map);
 void map_stats(const struct map *map, struct map_stats *ret);
 /* User space may no longer write it; .rodata after load. -EPERM when it was frozen before. */
 int map_freeze(struct map *map);
+
+/*
+ * Spaces: maps that several processes share, in memory that all of them see at the same addresses, without system
+ * calls. A process may be killed at any instruction: the others take over its locks, and no entry is lost, doubled
+ * or left locked (src/map/space.h). Shared are hash, LRU, their per-CPU kinds, array, per-CPU array, LPM trie, queue, stack,
+ * Bloom filter and ring buffer; others get -EOPNOTSUPP.
+ */
+/* @limit: bytes that all its maps may have, 0: 64 GiB. Costs memory only as maps are written. */
+int map_space_new(uint64_t limit, struct map_space **ret, struct skep_error **reterr);
+/* The space behind @fd, which stays the caller's. -EBADF: it is none; -EADDRINUSE: something of this process lies there. */
+int map_space_join(int fd, struct map_space **ret, struct skep_error **reterr);
+/* For passing on: SCM_RIGHTS, or inheritance. Valid as long as the space. */
+int map_space_fd(const struct map_space *space);
+struct map_space *map_space_ref(struct map_space *space);
+struct map_space *map_space_unref(struct map_space *space);
+/* May maps of this type lie in a space? */
+bool map_type_shared(uint32_t type);
+/*
+ * A map that somebody made there; the same object when this process has it already. -ENOENT. @like, if not NULL: it must
+ * be declared so (-EINVAL), and gets the types for display from there.
+ */
+int map_open(struct map_space *space, const char *name, const struct map_attr *like,
+	     struct map **ret, struct skep_error **reterr);
+/* Names: *at starts as 0. -ENOENT at the end. */
+int map_space_next(struct map_space *space, uint32_t *at, char *ret_name, size_t size);
 
 /* As a program does: @key of key_size bytes; this CPU's value. @cpu is the current CPU. */
 void *map_lookup(struct map *map, const void *key, uint32_t cpu);

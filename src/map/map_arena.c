@@ -168,7 +168,7 @@ static uint64_t take(struct arena_map *a, uint32_t at, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		mark(a, at + i, true);
-	map_count(&a->map.entries, n);
+	map_count(&a->map.sh->entries, n);
 	a->map.memory += n * a->page;
 	/* What was stored there while nobody had taken it. */
 	madvise(mem, n * a->page, MADV_DONTNEED);
@@ -184,7 +184,7 @@ uint64_t map_arena_alloc(struct map *map, uint64_t addr, uint32_t pages)
 
 	if (!pages || pages > map->attr.max_entries)
 		return 0;
-	map_lock(&a->lock);
+	map_lock(map, &a->lock);
 	if (addr && off % a->page == 0 && off / a->page <= map->attr.max_entries - pages &&
 	    free_until(a, (uint32_t)(off / a->page), pages) == off / a->page + pages)
 		at = (uint32_t)(off / a->page);
@@ -198,7 +198,7 @@ uint64_t map_arena_alloc(struct map *map, uint64_t addr, uint32_t pages)
 	}
 	map_unlock(&a->lock);
 	if (!ret)
-		map_count(&map->full, 1);
+		map_count(&map->sh->full, 1);
 	return ret;
 }
 
@@ -211,12 +211,12 @@ void map_arena_free(struct map *map, uint64_t addr, uint32_t pages)
 	if (off % a->page || off >= map->values_size)
 		return;
 	pages = (uint32_t)num_min(pages, map->attr.max_entries - first);
-	map_lock(&a->lock);
+	map_lock(map, &a->lock);
 	for (uint32_t i = first; i < first + pages; i++) {
 		if (!is_taken(a, i))
 			continue;
 		mark(a, i, false);
-		map_count(&map->entries, -1);
+		map_count(&map->sh->entries, -1);
 		map->memory -= a->page;
 	}
 	madvise(map->values + off, pages * a->page, MADV_DONTNEED);

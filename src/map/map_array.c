@@ -9,8 +9,8 @@ static int init(struct map *map, struct skep_error **reterr)
 {
 	int r = map_take_values(map, map->attr.max_entries, 0, reterr);
 
-	if (r == 0)
-		map->entries = map->attr.max_entries;
+	if (r == 0 && !map->joined)
+		map->sh->entries = map->attr.max_entries;
 	return r;
 }
 
@@ -31,7 +31,7 @@ static int check_slot(struct map *map, uint32_t index, uint64_t flags)
 	if (r < 0)
 		return r;
 	if (index >= map->attr.max_entries) {
-		map_count(&map->full, 1);
+		map_count(&map->sh->full, 1);
 		return -E2BIG;
 	}
 	return flags == MAP_NOEXIST ? -EEXIST : 0;
@@ -85,6 +85,7 @@ const struct map_ops map_array_ops = {
 	.user_lookup = user_lookup,
 	.user_update = user_update,
 	.form = form,
+	.shares = true,
 };
 
 /* Per-CPU arrays: element i holds the values of all CPUs side by side. */
@@ -148,4 +149,5 @@ const struct map_ops map_percpu_array_ops = {
 	.user_update = percpu_user_update,
 	.lookup_percpu = percpu_lookup,
 	.form = form,
+	.shares = true,
 };

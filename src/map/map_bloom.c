@@ -7,6 +7,11 @@
  */
 #include "map/internal.h"
 
+struct bloom_state {
+	struct map_shared shared;
+	uint64_t seed;
+};
+
 struct bloom {
 	struct map map;
 	uint64_t *bits;
@@ -17,6 +22,7 @@ struct bloom {
 static int init(struct map *map, struct skep_error **reterr)
 {
 	struct bloom *b = (struct bloom *)map;
+	struct bloom_state *state = (struct bloom_state *)map->sh;
 	uint64_t want, n = 64;
 	void *mem;
 	int r;
@@ -29,7 +35,9 @@ static int init(struct map *map, struct skep_error **reterr)
 		n <<= 1;
 	b->mask = n - 1;
 	b->bytes = n / 8;
-	b->seed = map_random_seed(map);
+	if (!map->joined)
+		state->seed = map_random_seed(map);
+	b->seed = state->seed;
 	r = map_take(map, b->bytes, &mem, reterr);
 	if (r == 0)
 		b->bits = mem;
@@ -40,7 +48,7 @@ static void done(struct map *map)
 {
 	struct bloom *b = (struct bloom *)map;
 
-	map_give(b->bits, b->bytes);
+	map_give(map, b->bits, b->bytes);
 }
 
 static bool touch(struct bloom *b, const void *value, bool add)
@@ -108,4 +116,6 @@ const struct map_ops map_bloom_ops = {
 	.user_update = user_update,
 	.push = push,
 	.peek = peek,
+	.state = sizeof(struct bloom_state),
+	.shares = true,
 };

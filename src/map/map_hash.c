@@ -13,6 +13,8 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 
 const struct map_ops map_hash_ops = {
 	.size = sizeof(struct table),
+	.state = sizeof(struct table_state),
+	.shares = true,
 	.check = map_check_hash,
 	.init = table_init,
 	.done = table_done,
@@ -35,6 +37,8 @@ static void *percpu_lookup(struct map *map, const void *key, uint32_t cpu)
 
 const struct map_ops map_percpu_hash_ops = {
 	.size = sizeof(struct table),
+	.state = sizeof(struct table_state),
+	.shares = true,
 	.check = map_check_hash,
 	.init = table_init,
 	.done = table_done,

@@ -47,7 +47,7 @@ static void done(struct map *map)
 
 	if (!t)
 		return;
-	for (uint32_t i = 0; i < t->fresh; i++) {
+	for (uint32_t i = 0; i < t->state->fresh; i++) {
 		struct table_elem *e = (struct table_elem *)(t->map.values + i * t->map.stride);
 
 		if (e->link == TABLE_LIVE)
@@ -85,7 +85,7 @@ static int slot_update(struct map *map, const void *key, void *obj, void (*put)(
 	struct held now = { obj, put }, old = { NULL, NULL }, *held;
 	int r;
 
-	map_lock(&m->lock);
+	map_lock(map, &m->lock);
 	if (!obj) {
 		r = take_out(m, key, &old);
 	} else {
@@ -96,8 +96,8 @@ static int slot_update(struct map *map, const void *key, void *obj, void (*put)(
 		if (r < 0)
 			old.obj = NULL;
 	}
-	map->entries = m->table->entries;
-	map->full = m->table->full;
+	map->sh->entries = m->table->sh->entries;
+	map->sh->full = m->table->sh->full;
 	map_unlock(&m->lock);
 	release(&old);
 	return r;

@@ -7,32 +7,13 @@
  *
  * Writers hold the lock and make the sequence number odd meanwhile. Readers take no lock, walk, and walk
  * again if the number changed. A walk over a trie in change sees wrong nodes but only valid numbers, and
- * its steps are bounded; every load of it acquires, so that the number is read last.
+ * its steps are bounded; every load of it acquires, so that the number is read last. In a space (space.h) whoever takes
+ * the lock over from a dead writer repairs first (lpm_repair.c): one store puts an entry in or takes it out.
  */
-#include "map/internal.h"
-
-struct node {
-	uint32_t child[2]; /* 1 + number, 0: none */
-	uint32_t len;	   /* bits of the prefix */
-	uint32_t value;	   /* 1 + number, 0: no entry */
-	uint64_t data[];   /* bytes of the key, filled up with zeroes */
-};
-
-struct lpm {
-	struct map map;
-	struct map_lock lock;
-	uint32_t sequence;
-	uint32_t root;
-	uint32_t bits; /* of the longest prefix */
-	uint32_t words;
-	uint8_t *nodes;
-	uint64_t nodes_size, node_stride;
-	uint32_t free_node, fresh_node;
-	uint32_t free_value, fresh_value;
-	uint32_t *value_link; /* of free values */
-};
+#include "map/lpm.h"
 
 #define MAX_WORDS 32
+#define TRIES_TO_LOCK 64
 
 /* A key taken apart; words are filled up with zeroes. */
 struct prefix {
@@ -57,18 +38,13 @@ static void take_apart(const struct lpm *t, const void *key, struct prefix *ret)
 	}
 }
 
-static struct node *node_at(const struct lpm *t, uint32_t number)
-{
-	return (struct node *)(t->nodes + (number - 1) * t->node_stride);
-}
-
 static unsigned int bit_of(const uint8_t *data, uint32_t i)
 {
 	return data[i / 8] >> (7 - i % 8) & 1;
 }
 
 /* Bits that node and key have in common, at most the shorter of them. */
-static uint32_t common(const struct node *n, const struct prefix *key)
+static uint32_t common(const struct lpm_node *n, const struct prefix *key)
 {
 	uint32_t limit = __atomic_load_n(&n->len, __ATOMIC_ACQUIRE);
 
@@ -88,10 +64,10 @@ static uint32_t common(const struct node *n, const struct prefix *key)
 
 static uint32_t walk(const struct lpm *t, const struct prefix *key)
 {
-	uint32_t at = __atomic_load_n(&t->root, __ATOMIC_ACQUIRE), best = 0;
+	uint32_t at = __atomic_load_n(&t->s->root, __ATOMIC_ACQUIRE), best = 0;
 
 	for (uint32_t steps = 0; at && steps <= t->bits; steps++) {
-		const struct node *n = node_at(t, at);
+		const struct lpm_node *n = lpm_node_at(t, at);
 		uint32_t len = __atomic_load_n(&n->len, __ATOMIC_ACQUIRE), value;
 
 		if (common(n, key) < len)
@@ -106,9 +82,15 @@ static uint32_t walk(const struct lpm *t, const struct prefix *key)
 	return best;
 }
 
+static void lock_tree(struct lpm *t)
+{
+	if (map_lock(&t->map, &t->s->lock))
+		lpm_repair(t);
+}
+
 static void *lookup(struct map *map, const void *key, uint32_t cpu)
 {
-	const struct lpm *t = (const struct lpm *)map;
+	struct lpm *t = (struct lpm *)map;
 	struct prefix prefix;
 	uint32_t before, after, best;
 
@@ -116,13 +98,18 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 	take_apart(t, key, &prefix);
 	if (prefix.len > t->bits)
 		return NULL;
-	do {
-		before = __atomic_load_n(&t->sequence, __ATOMIC_ACQUIRE);
+	for (uint32_t tries = 1;; tries++) {
+		before = __atomic_load_n(&t->s->sequence, __ATOMIC_ACQUIRE);
 		best = walk(t, &prefix);
-		after = __atomic_load_n(&t->sequence, __ATOMIC_RELAXED);
-		if (before & 1 || before != after)
-			sched_yield();
-	} while (before & 1 || before != after);
+		after = __atomic_load_n(&t->s->sequence, __ATOMIC_RELAXED);
+		if (!(before & 1) && before == after)
+			break;
+		sched_yield();
+		if (tries % TRIES_TO_LOCK == 0) { /* the writer may be dead */
+			lock_tree(t);
+			map_unlock(&t->s->lock);
+		}
+	}
 	return best ? map->values + (best - 1) * map->stride : NULL;
 }
 
@@ -130,14 +117,14 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 
 static void write_lock(struct lpm *t)
 {
-	map_lock(&t->lock);
-	__atomic_fetch_add(&t->sequence, 1, __ATOMIC_ACQ_REL);
+	lock_tree(t);
+	__atomic_fetch_add(&t->s->sequence, 1, __ATOMIC_ACQ_REL);
 }
 
 static void write_unlock(struct lpm *t)
 {
-	__atomic_fetch_add(&t->sequence, 1, __ATOMIC_ACQ_REL);
-	map_unlock(&t->lock);
+	__atomic_fetch_add(&t->s->sequence, 1, __ATOMIC_ACQ_REL);
+	map_unlock(&t->s->lock);
 }
 
 static void set(uint32_t *at, uint32_t to)
@@ -147,14 +134,14 @@ static void set(uint32_t *at, uint32_t to)
 
 static uint32_t new_node(struct lpm *t, uint32_t len, const struct prefix *key, uint32_t value)
 {
-	uint32_t number = t->free_node;
-	struct node *n;
+	uint32_t number = t->s->free_node;
+	struct lpm_node *n;
 
 	if (number)
-		t->free_node = node_at(t, number)->child[0];
+		t->s->free_node = lpm_node_at(t, number)->child[0];
 	else
-		number = ++t->fresh_node;
-	n = node_at(t, number);
+		number = ++t->s->fresh_node;
+	n = lpm_node_at(t, number);
 	set(&n->child[0], 0);
 	set(&n->child[1], 0);
 	set(&n->len, len);
@@ -166,36 +153,36 @@ static uint32_t new_node(struct lpm *t, uint32_t len, const struct prefix *key, 
 
 static void free_node(struct lpm *t, uint32_t number)
 {
-	set(&node_at(t, number)->child[0], t->free_node);
-	t->free_node = number;
+	set(&lpm_node_at(t, number)->child[0], t->s->free_node);
+	t->s->free_node = number;
 }
 
 static uint32_t new_value(struct lpm *t, const void *value)
 {
-	uint32_t number = t->free_value;
+	uint32_t number = t->s->free_value;
 
 	if (number)
-		t->free_value = t->value_link[number - 1];
+		t->s->free_value = t->value_link[number - 1];
 	else
-		number = ++t->fresh_value;
+		number = ++t->s->fresh_value;
 	memcpy(t->map.values + (number - 1) * t->map.stride, value, t->map.attr.value_size);
 	return number;
 }
 
 static void free_value(struct lpm *t, uint32_t number)
 {
-	t->value_link[number - 1] = t->free_value;
-	t->free_value = number;
+	t->value_link[number - 1] = t->s->free_value;
+	t->s->free_value = number;
 }
 
 /* Where in the trie the key belongs: *ret_match are the bits that the node there has in common with it. */
 static uint32_t *find_place(struct lpm *t, const struct prefix *key, uint32_t *ret_match)
 {
-	uint32_t *where = &t->root;
+	uint32_t *where = &t->s->root;
 
 	*ret_match = 0;
 	while (*where) {
-		struct node *n = node_at(t, *where);
+		struct lpm_node *n = lpm_node_at(t, *where);
 
 		*ret_match = common(n, key);
 		if (*ret_match < n->len || n->len == key->len)
@@ -210,27 +197,27 @@ static void put_entry(struct lpm *t, uint32_t *where, const struct prefix *key, 
 		      const void *value)
 {
 	uint32_t old = *where, number, branch;
-	struct node *n = old ? node_at(t, old) : NULL;
+	struct lpm_node *n = old ? lpm_node_at(t, old) : NULL;
 
 	number = new_node(t, key->len, key, new_value(t, value));
 	if (!n) {
 		set(where, number);
 	} else if (match == n->len && n->len == key->len) {
-		set(&node_at(t, number)->child[0], n->child[0]);
-		set(&node_at(t, number)->child[1], n->child[1]);
+		set(&lpm_node_at(t, number)->child[0], n->child[0]);
+		set(&lpm_node_at(t, number)->child[1], n->child[1]);
 		if (n->value)
 			free_value(t, n->value);
 		set(where, number);
 		free_node(t, old);
 	} else if (match == key->len) {
-		set(&node_at(t, number)->child[bit_of((const uint8_t *)n->data, match)], old);
+		set(&lpm_node_at(t, number)->child[bit_of((const uint8_t *)n->data, match)], old);
 		set(where, number);
 	} else {
 		unsigned int side = bit_of(key->data, match);
 
 		branch = new_node(t, match, key, 0);
-		set(&node_at(t, branch)->child[side], number);
-		set(&node_at(t, branch)->child[!side], old);
+		set(&lpm_node_at(t, branch)->child[side], number);
+		set(&lpm_node_at(t, branch)->child[!side], old);
 		set(where, branch);
 	}
 }
@@ -251,18 +238,18 @@ static int update(struct map *map, const void *key, const void *value, uint64_t 
 		return -EINVAL;
 	write_lock(t);
 	where = find_place(t, &prefix, &match);
-	present = *where && node_at(t, *where)->len == prefix.len && match == prefix.len &&
-		  node_at(t, *where)->value;
+	present = *where && lpm_node_at(t, *where)->len == prefix.len && match == prefix.len &&
+		  lpm_node_at(t, *where)->value;
 	if (present && flags == MAP_NOEXIST) {
 		r = -EEXIST;
 	} else if (!present && flags == MAP_EXIST) {
 		r = -ENOENT;
-	} else if (!present && map->entries >= map->attr.max_entries) {
-		map_count(&map->full, 1);
+	} else if (!present && map->sh->entries >= map->attr.max_entries) {
+		map_count(&map->sh->full, 1);
 		r = -ENOSPC;
 	} else {
 		put_entry(t, where, &prefix, match, value);
-		map_count(&map->entries, !present);
+		map_count(&map->sh->entries, !present);
 	}
 	write_unlock(t);
 	return r;
@@ -272,7 +259,7 @@ static int update(struct map *map, const void *key, const void *value, uint64_t 
 static void take_entry(struct lpm *t, uint32_t *where, uint32_t *above)
 {
 	uint32_t old = *where, parent, child;
-	struct node *n = node_at(t, old);
+	struct lpm_node *n = lpm_node_at(t, old);
 
 	free_value(t, n->value);
 	set(&n->value, 0);
@@ -280,8 +267,8 @@ static void take_entry(struct lpm *t, uint32_t *where, uint32_t *above)
 		return;
 	child = n->child[0] ? n->child[0] : n->child[1];
 	parent = above ? *above : 0;
-	if (!child && parent && !node_at(t, parent)->value) {
-		struct node *p = node_at(t, parent);
+	if (!child && parent && !lpm_node_at(t, parent)->value) {
+		struct lpm_node *p = lpm_node_at(t, parent);
 
 		set(above, where == &p->child[0] ? p->child[1] : p->child[0]);
 		free_node(t, parent);
@@ -295,7 +282,7 @@ static int lpm_remove(struct map *map, const void *key)
 {
 	struct lpm *t = (struct lpm *)map;
 	struct prefix prefix;
-	uint32_t *where = &t->root, *above = NULL;
+	uint32_t *where = &t->s->root, *above = NULL;
 	int r = -ENOENT;
 
 	take_apart(t, key, &prefix);
@@ -303,17 +290,17 @@ static int lpm_remove(struct map *map, const void *key)
 		return -EINVAL;
 	write_lock(t);
 	while (*where) {
-		struct node *n = node_at(t, *where);
+		struct lpm_node *n = lpm_node_at(t, *where);
 
 		if (common(n, &prefix) < n->len || n->len == prefix.len)
 			break;
 		above = where;
 		where = &n->child[bit_of(prefix.data, n->len)];
 	}
-	if (*where && node_at(t, *where)->len == prefix.len && node_at(t, *where)->value &&
-	    common(node_at(t, *where), &prefix) == prefix.len) {
+	if (*where && lpm_node_at(t, *where)->len == prefix.len && lpm_node_at(t, *where)->value &&
+	    common(lpm_node_at(t, *where), &prefix) == prefix.len) {
 		take_entry(t, where, above);
-		map_count(&map->entries, -1);
+		map_count(&map->sh->entries, -1);
 		r = 0;
 	}
 	write_unlock(t);
@@ -332,11 +319,11 @@ static int user_lookup(struct map *map, const void *key, void *value)
 	struct lpm *t = (struct lpm *)map;
 	void *at;
 
-	map_lock(&t->lock);
+	lock_tree(t);
 	at = lookup(map, key, 0);
 	if (at)
 		memcpy(value, at, map->attr.value_size);
-	map_unlock(&t->lock);
+	map_unlock(&t->s->lock);
 	return at ? 0 : -ENOENT;
 }
 
@@ -344,7 +331,7 @@ static int user_lookup(struct map *map, const void *key, void *value)
 static uint32_t first_below(const struct lpm *t, uint32_t number)
 {
 	for (;;) {
-		const struct node *n = node_at(t, number);
+		const struct lpm_node *n = lpm_node_at(t, number);
 
 		if (n->child[0])
 			number = n->child[0];
@@ -359,11 +346,11 @@ static uint32_t first_below(const struct lpm *t, uint32_t number)
 static uint32_t find_path(const struct lpm *t, const struct prefix *key, uint32_t *path,
 			  uint32_t *ret_n)
 {
-	uint32_t at = t->root;
+	uint32_t at = t->s->root;
 
 	*ret_n = 0;
 	while (at) {
-		const struct node *n = node_at(t, at);
+		const struct lpm_node *n = lpm_node_at(t, at);
 
 		if (common(n, key) < n->len)
 			return 0;
@@ -379,7 +366,7 @@ static uint32_t node_after(const struct lpm *t, uint32_t at, const uint32_t *pat
 {
 	while (n) {
 		uint32_t above = path[--n];
-		const struct node *p = node_at(t, above);
+		const struct lpm_node *p = lpm_node_at(t, above);
 
 		if (at == p->child[0] && p->child[1])
 			return first_below(t, p->child[1]);
@@ -395,24 +382,24 @@ static int next_key(struct map *map, const void *key, void *next)
 {
 	struct lpm *t = (struct lpm *)map;
 	struct prefix prefix = { .len = 0 };
-	uint32_t path[8 * 256 + 1], n = 0, at = 0;
+	uint32_t path[LPM_MAX_BITS + 1], n = 0, at = 0;
 	int r = -ENOENT;
 
 	if (key)
 		take_apart(t, key, &prefix);
-	map_lock(&t->lock);
+	lock_tree(t);
 	if (key && prefix.len <= t->bits)
 		at = find_path(t, &prefix, path, &n);
 	if (at)
 		at = node_after(t, at, path, n);
-	else if (t->root)
-		at = first_below(t, t->root);
+	else if (t->s->root)
+		at = first_below(t, t->s->root);
 	if (at) {
-		memcpy(next, &node_at(t, at)->len, 4);
-		memcpy((uint8_t *)next + 4, node_at(t, at)->data, map->attr.key_size - 4);
+		memcpy(next, &lpm_node_at(t, at)->len, 4);
+		memcpy((uint8_t *)next + 4, lpm_node_at(t, at)->data, map->attr.key_size - 4);
 		r = 0;
 	}
-	map_unlock(&t->lock);
+	map_unlock(&t->s->lock);
 	return r;
 }
 
@@ -425,9 +412,10 @@ static int init(struct map *map, struct skep_error **reterr)
 	void *mem;
 	int r;
 
+	t->s = (struct lpm_state *)map->sh;
 	t->bits = (map->attr.key_size - 4) * 8;
 	t->words = (map->attr.key_size - 4 + 7) / 8;
-	t->node_stride = sizeof(struct node) + t->words * 8ull;
+	t->node_stride = sizeof(struct lpm_node) + t->words * 8ull;
 	/* one more of each: a replacement stands beside what it replaces */
 	t->nodes_size = map_bytes(0, entries * 2 + 2, t->node_stride);
 	bytes = map_bytes(t->nodes_size, values, num_align(map->attr.value_size, 8) + 4);
@@ -449,12 +437,14 @@ static void done(struct map *map)
 {
 	struct lpm *t = (struct lpm *)map;
 
-	map_give(t->nodes, t->nodes_size);
-	map_give(t->value_link, ((uint64_t)map->attr.max_entries + 1) * 4);
+	map_give(map, t->nodes, t->nodes_size);
+	map_give(map, t->value_link, ((uint64_t)map->attr.max_entries + 1) * 4);
 }
 
 const struct map_ops map_lpm_ops = {
 	.size = sizeof(struct lpm),
+	.state = sizeof(struct lpm_state),
+	.shares = true,
 	.check = map_check_lpm,
 	.init = init,
 	.done = done,

@@ -41,6 +41,8 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 
 const struct map_ops map_lru_hash_ops = {
 	.size = sizeof(struct table),
+	.state = sizeof(struct table_state),
+	.shares = true,
 	.check = map_check_hash,
 	.init = init,
 	.done = table_done,
@@ -62,6 +64,8 @@ static void *percpu_lookup(struct map *map, const void *key, uint32_t cpu)
 
 const struct map_ops map_lru_percpu_hash_ops = {
 	.size = sizeof(struct table),
+	.state = sizeof(struct table_state),
+	.shares = true,
 	.check = map_check_hash,
 	.init = init,
 	.done = table_done,

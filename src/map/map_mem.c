@@ -4,7 +4,7 @@
  * large map with few entries costs what the entries cost. The limit counts what the map declares, so that it
  * holds whatever programs write later.
  */
-#include "map/internal.h"
+#include "map/space.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -55,6 +55,11 @@ int map_take(struct map *map, uint64_t bytes, void **ret, struct skep_error **re
 	r = map_over_limit(map, total, reterr);
 	if (r < 0)
 		return r;
+	if (map->space) {
+		r = space_take(map, bytes, UINT64_MAX, ret, reterr);
+		map->memory += r < 0 ? 0 : bytes;
+		return r;
+	}
 	if (!bytes)
 		bytes = 1;
 	mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -68,9 +73,9 @@ int map_take(struct map *map, uint64_t bytes, void **ret, struct skep_error **re
 	return 0;
 }
 
-void map_give(void *mem, uint64_t bytes)
+void map_give(const struct map *map, void *mem, uint64_t bytes)
 {
-	if (mem)
+	if (mem && !map->space) /* a space takes all back at once */
 		munmap(mem, bytes ? bytes : 1);
 }
 

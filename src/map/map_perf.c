@@ -47,11 +47,11 @@ static int init(struct map *map, struct skep_error **reterr)
 	return r;
 }
 
-static void buffer_free(struct buffer *b)
+static void buffer_free(const struct map *map, struct buffer *b)
 {
 	if (!b)
 		return;
-	map_give_twice(b->data, b->size);
+	map_give_twice(map, b->data, 0, b->size);
 	free(b);
 }
 
@@ -60,8 +60,8 @@ static void done(struct map *map)
 	struct perf *p = (struct perf *)map;
 
 	for (uint32_t i = 0; i < p->opened; i++)
-		buffer_free(p->slot[i]);
-	map_give(p->slot, p->slot_bytes);
+		buffer_free(map, p->slot[i]);
+	map_give(map, p->slot, p->slot_bytes);
 }
 
 int map_perf_open(struct map *map, uint32_t cpu, uint32_t pages)
@@ -77,20 +77,20 @@ int map_perf_open(struct map *map, uint32_t cpu, uint32_t pages)
 	b = calloc(1, sizeof(*b));
 	if (!b)
 		return -ENOMEM;
-	map_lock(&p->lock);
+	map_lock(map, &p->lock);
 	if (!p->slot[cpu]) {
 		b->size = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-		r = map_take_twice(map, b->size, &b->data, NULL);
+		r = map_take_twice(map, 0, b->size, &b->data, NULL);
 	}
 	if (r == 0) {
 		__atomic_store_n(&p->slot[cpu], b, __ATOMIC_RELEASE);
 		if (cpu >= p->opened)
 			__atomic_store_n(&p->opened, cpu + 1, __ATOMIC_RELEASE);
-		map_count(&map->entries, 1);
+		map_count(&map->sh->entries, 1);
 	}
 	map_unlock(&p->lock);
 	if (r < 0)
-		buffer_free(b);
+		buffer_free(map, b);
 	return r;
 }
 
@@ -137,15 +137,15 @@ int map_perf_output(struct map *map, uint32_t cpu, uint64_t flags, const void *d
 		return -EOPNOTSUPP;
 	if (size > MAX_RECORD || tail_len > MAX_RECORD - size)
 		return -E2BIG;
-	map_lock(&b->lock);
+	map_lock(map, &b->lock);
 	r = write_record(b, data, size, tail, tail_len);
 	if (r < 0)
 		map_count(&b->lost, 1);
 	map_unlock(&b->lock);
 	if (r < 0) {
-		map_count(&map->lost, 1);
-		map_count(&map->lost_bytes, (int64_t)(size + tail_len));
-		map_count(&map->full, 1);
+		map_count(&map->sh->lost, 1);
+		map_count(&map->sh->lost_bytes, (int64_t)(size + tail_len));
+		map_count(&map->sh->full, 1);
 	}
 	return r;
 }

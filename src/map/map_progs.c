@@ -40,25 +40,25 @@ static void put(struct slot old)
 static void done(struct map *map)
 {
 	struct slots *s = (struct slots *)map;
-	uint64_t used = s->slot ? map->entries : 0;
+	uint64_t used = s->slot ? map->sh->entries : 0;
 
 	for (uint32_t i = 0; used && i < map->attr.max_entries; i++) {
 		if (s->slot[i].obj)
 			used--;
 		put(s->slot[i]);
 	}
-	map_give(s->slot, map->attr.max_entries * sizeof(struct slot));
+	map_give(map, s->slot, map->attr.max_entries * sizeof(struct slot));
 }
 
 static struct slot exchange(struct slots *s, uint32_t index, struct slot now)
 {
 	struct slot old;
 
-	map_lock(&s->lock);
+	map_lock(&s->map, &s->lock);
 	old = s->slot[index];
 	s->slot[index].put = now.put;
 	__atomic_store_n(&s->slot[index].obj, now.obj, __ATOMIC_RELEASE);
-	map_count(&s->map.entries, (now.obj != NULL) - (old.obj != NULL));
+	map_count(&s->map.sh->entries, (now.obj != NULL) - (old.obj != NULL));
 	map_unlock(&s->lock);
 	return old;
 }

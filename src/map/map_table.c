@@ -10,12 +10,14 @@
  * A present key is replaced by a new element, as in the kernel, so that a program that holds the old value keeps
  * seeing it whole; each stripe keeps one spare element for that. Per-CPU values are written in place.
  *
+ * In a space (space.h) a writer may die between any two stores. One store puts an element into its chain or takes it
+ * out, so chains are always whole; what lists and counters say is made anew from them by table_sweep(), which the next
+ * writer calls who takes over a lock, or sees that someone did (`stale`).
+ *
  * LRU: one stripe, and a clock (second chance) over the elements. A look-up marks its element, the hand
  * clears marks and evicts the first element without one, after at most CLOCK_STEPS steps any: O(1).
  */
 #include "map/table.h"
-
-#include <stdlib.h>
 
 #define MAX_STRIPES 64u
 #define CLOCK_STEPS 128u
@@ -78,6 +80,29 @@ static struct table_stripe *stripe_of(const struct table *t, uint32_t hash)
 	return &t->stripes[hash & t->mask & (t->nstripes - 1)];
 }
 
+static inline bool is_stale(const struct table *t)
+{
+	return __atomic_load_n(&t->map.sh->stale, __ATOMIC_ACQUIRE);
+}
+
+/* Whoever had it died: all is swept before anybody writes again. */
+static void note_death(const struct table *t)
+{
+	__atomic_store_n(&t->map.sh->stale, 1, __ATOMIC_RELEASE);
+}
+
+static void stripe_lock(const struct table *t, struct table_stripe *stripe)
+{
+	for (;;) {
+		if (map_lock(&t->map, &stripe->lock))
+			note_death(t);
+		if (__builtin_expect(!is_stale(t), 1))
+			return;
+		map_unlock(&stripe->lock);
+		table_sweep(t);
+	}
+}
+
 /* The element of @key in its chain, and where its number stands; the stripe is locked. */
 static struct table_elem *find_locked(const struct table *t, const void *key, uint32_t hash,
 				      uint32_t **ret_where)
@@ -102,7 +127,7 @@ struct table_elem *table_find_slowly(const struct table *t, const void *key, uin
 	struct table_elem *e;
 	uint32_t *where;
 
-	map_lock(&stripe->lock);
+	stripe_lock(t, stripe);
 	e = find_locked(t, key, hash, &where);
 	map_unlock(&stripe->lock);
 	return e;
@@ -179,26 +204,32 @@ static inline void put_words(void *to, const void *from, uint32_t size)
 
 /* Elements: free, spare, evicted --------------------------------------------------------------------- */
 
+static void lock_free(struct table *t)
+{
+	if (map_lock(&t->map, &t->state->free_lock))
+		note_death(t);
+}
+
 static uint32_t pop_free(struct table *t)
 {
 	uint32_t number;
 
-	map_lock(&t->free_lock);
-	number = t->free_top;
+	lock_free(t);
+	number = t->state->free_top;
 	if (number)
-		t->free_top = elem_at(t, number)->link;
-	else if (t->fresh < t->limit)
-		number = ++t->fresh;
-	map_unlock(&t->free_lock);
+		t->state->free_top = elem_at(t, number)->link;
+	else if (t->state->fresh < t->limit)
+		number = ++t->state->fresh;
+	map_unlock(&t->state->free_lock);
 	return number;
 }
 
 static void push_free(struct table *t, uint32_t number)
 {
-	map_lock(&t->free_lock);
-	elem_at(t, number)->link = t->free_top;
-	t->free_top = number;
-	map_unlock(&t->free_lock);
+	lock_free(t);
+	elem_at(t, number)->link = t->state->free_top;
+	__atomic_store_n(&t->state->free_top, number, __ATOMIC_RELEASE);
+	map_unlock(&t->state->free_lock);
 }
 
 /*
@@ -227,10 +258,11 @@ static void unlink_elem(struct table *t, uint32_t *where)
 static void evict(struct table *t)
 {
 	for (uint32_t steps = 0;; steps++) {
-		uint32_t number = t->hand >= t->fresh ? 1 : t->hand + 1, *where;
+		uint32_t number = t->state->hand >= t->state->fresh ? 1 : t->state->hand + 1,
+			 *where;
 		struct table_elem *e = elem_at(t, number);
 
-		t->hand = number;
+		t->state->hand = number;
 		if (e->link != TABLE_LIVE)
 			continue;
 		if (steps < CLOCK_STEPS && __atomic_load_n(&e->used, __ATOMIC_RELAXED)) {
@@ -241,27 +273,38 @@ static void evict(struct table *t)
 			continue;
 		unlink_elem(t, where);
 		push_free(t, number);
-		map_count(&t->map.entries, -1);
-		map_count(&t->map.evicted, 1);
+		map_count(&t->map.sh->entries, -1);
+		map_count(&t->map.sh->evicted, 1);
 		return;
 	}
 }
 
-/* Counts one entry more if there is room. */
+/* What the dead still hold counts as well, until it is swept. */
+static bool someone_died(const struct table *t)
+{
+	for (uint32_t i = 0; t->map.space && i < t->nstripes; i++)
+		if (map_is_dead(&t->map, &t->stripes[i].lock))
+			return true;
+	return false;
+}
+
+/* Counts one entry more if there is room. -EAGAIN: not before a sweep. */
 static int claim(struct table *t)
 {
-	uint64_t now = __atomic_load_n(&t->map.entries, __ATOMIC_RELAXED);
+	uint64_t now = __atomic_load_n(&t->map.sh->entries, __ATOMIC_RELAXED);
 
 	do {
 		if (now >= t->map.attr.max_entries) {
+			if (!t->lru && someone_died(t))
+				return -EAGAIN;
 			if (!t->lru) {
-				map_count(&t->map.full, 1);
+				map_count(&t->map.sh->full, 1);
 				return -E2BIG;
 			}
 			evict(t);
-			now = __atomic_load_n(&t->map.entries, __ATOMIC_RELAXED);
+			now = __atomic_load_n(&t->map.sh->entries, __ATOMIC_RELAXED);
 		}
-	} while (!__atomic_compare_exchange_n(&t->map.entries, &now, now + 1, true,
+	} while (!__atomic_compare_exchange_n(&t->map.sh->entries, &now, now + 1, true,
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return 0;
 }
@@ -293,6 +336,10 @@ static int insert(struct table *t, struct table_stripe *stripe, const void *key,
 	if (r < 0)
 		return r;
 	number = take_elem(t, stripe);
+	if (!number) { /* the dead have it */
+		map_count(&t->map.sh->entries, -1);
+		return -EAGAIN;
+	}
 	e = elem_at(t, number);
 	store_key(t, e, key);
 	__atomic_store_n(&e->hash, hash, __ATOMIC_RELAXED);
@@ -305,12 +352,15 @@ static int insert(struct table *t, struct table_stripe *stripe, const void *key,
 	return 0;
 }
 
-static void replace(struct table *t, struct table_stripe *stripe, uint32_t *where,
-		    const struct table_write *w)
+static int replace(struct table *t, struct table_stripe *stripe, uint32_t *where,
+		   const struct table_write *w)
 {
 	uint32_t old = *where, number = take_elem(t, stripe);
-	struct table_elem *from = elem_at(t, old), *e = elem_at(t, number);
+	struct table_elem *from = elem_at(t, old), *e;
 
+	if (!number)
+		return -EAGAIN;
+	e = elem_at(t, number);
 	for (uint32_t i = 0; i < t->words; i++)
 		__atomic_store_n(&e->key[i], from->key[i], __ATOMIC_RELAXED);
 	__atomic_store_n(&e->hash, from->hash, __ATOMIC_RELAXED);
@@ -320,6 +370,7 @@ static void replace(struct table *t, struct table_stripe *stripe, uint32_t *wher
 	__atomic_store_n(&e->next, from->next, __ATOMIC_RELEASE);
 	__atomic_store_n(where, number, __ATOMIC_RELEASE);
 	give_spare(t, stripe, old);
+	return 0;
 }
 
 /* The thread sanitizer knows no fences; all that is read between them is atomic, which is what it looks at. */
@@ -329,9 +380,9 @@ static void replace(struct table *t, struct table_stripe *stripe, uint32_t *wher
 #define FENCE(order) __atomic_thread_fence(order)
 #endif
 
-static void write_lock(struct table_stripe *stripe)
+static void write_lock(const struct table *t, struct table_stripe *stripe)
 {
-	map_lock(&stripe->lock);
+	stripe_lock(t, stripe);
 	__atomic_store_n(&stripe->sequence, stripe->sequence + 1, __ATOMIC_RELAXED);
 	FENCE(__ATOMIC_RELEASE);
 }
@@ -342,20 +393,16 @@ static void write_unlock(struct table_stripe *stripe)
 	map_unlock(&stripe->lock);
 }
 
-static int update_hashed(struct map *map, const void *key, uint32_t hash,
-			 const struct table_write *w)
+/* -EAGAIN: after a sweep. */
+static inline int try_update(struct table *t, const void *key, uint32_t hash,
+			     const struct table_write *w)
 {
-	struct table *t = (struct table *)map;
-	uint32_t *where;
 	struct table_stripe *stripe = stripe_of(t, hash);
 	struct table_elem *e;
-	int r = map_check_update(w->flags);
+	uint32_t *where;
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	if (w->cpu >= map->ncpus)
-		return -EINVAL;
-	write_lock(stripe);
+	write_lock(t, stripe);
 	e = find_locked(t, key, hash, &where);
 	if (e && w->flags == MAP_NOEXIST) {
 		r = -EEXIST;
@@ -363,13 +410,28 @@ static int update_hashed(struct map *map, const void *key, uint32_t hash,
 		r = -ENOENT;
 	} else if (!e) {
 		r = insert(t, stripe, key, hash, w);
-	} else if (map_is_percpu(map->attr.type)) {
+	} else if (map_is_percpu(t->map.attr.type)) {
 		__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
 		write_value(t, e, w, false);
 	} else {
-		replace(t, stripe, where, w);
+		r = replace(t, stripe, where, w);
 	}
 	write_unlock(stripe);
+	return r;
+}
+
+static int update_hashed(struct map *map, const void *key, uint32_t hash,
+			 const struct table_write *w)
+{
+	struct table *t = (struct table *)map;
+	int r = map_check_update(w->flags);
+
+	if (r < 0)
+		return r;
+	if (w->cpu >= map->ncpus)
+		return -EINVAL;
+	while ((r = try_update(t, key, hash, w)) == -EAGAIN)
+		note_death(t);
 	return r;
 }
 
@@ -390,7 +452,7 @@ static int remove_hashed(struct map *map, const void *key, uint32_t hash)
 	struct table_stripe *stripe = stripe_of(t, hash);
 	struct table_elem *e;
 
-	write_lock(stripe);
+	write_lock(t, stripe);
 	e = find_locked(t, key, hash, &where);
 	if (e) {
 		number = *where;
@@ -399,7 +461,7 @@ static int remove_hashed(struct map *map, const void *key, uint32_t hash)
 			push_free(t, number);
 		else
 			give_spare(t, stripe, number);
-		map_count(&map->entries, -1);
+		map_count(&map->sh->entries, -1);
 	}
 	write_unlock(stripe);
 	return e ? 0 : -ENOENT;
@@ -423,7 +485,7 @@ static int copy_locked(const struct table *t, const void *key, uint32_t hash, vo
 	struct table_elem *e;
 	uint32_t *where;
 
-	map_lock(&stripe->lock);
+	stripe_lock(t, stripe);
 	e = find_locked(t, key, hash, &where);
 	if (e)
 		copy_words(value, table_value(t, e, 0), map_user_value_size(&t->map));
@@ -467,7 +529,7 @@ static int first_from(const struct table *t, uint64_t bucket, void *next)
 		if (is_end(__atomic_load_n(&t->buckets[bucket], __ATOMIC_RELAXED)))
 			continue;
 		stripe = stripe_of(t, (uint32_t)bucket);
-		map_lock(&stripe->lock);
+		stripe_lock(t, stripe);
 		number = t->buckets[bucket];
 		if (!is_end(number))
 			memcpy(next, elem_at(t, number)->key, t->map.attr.key_size);
@@ -490,7 +552,7 @@ int table_next_key(struct map *map, const void *key, void *next)
 		return first_from(t, 0, next);
 	hash = hash_key(t, key);
 	stripe = stripe_of(t, hash);
-	map_lock(&stripe->lock);
+	stripe_lock(t, stripe);
 	e = find_locked(t, key, hash, &where);
 	if (e && !is_end(e->next)) {
 		memcpy(next, elem_at(t, e->next)->key, map->attr.key_size);
@@ -525,7 +587,10 @@ int table_init(struct map *map, struct skep_error **reterr)
 	t->nstripes = t->lru ? 1 : (uint32_t)num_min(MAX_STRIPES, nbuckets);
 	t->mask = nbuckets - 1;
 	t->words = (map->attr.key_size + 7) / 8;
-	t->seed = map_random_seed(map);
+	t->state = (struct table_state *)map->sh;
+	if (!map->joined)
+		t->state->seed = map_random_seed(map);
+	t->seed = t->state->seed;
 	head = sizeof(struct table_elem) + t->words * 8ull;
 	bytes = map_bytes((uint64_t)nbuckets * 4, (uint64_t)map->attr.max_entries + t->nstripes,
 			  head + num_align(map->attr.value_size, 8) * map->ncpus);
@@ -537,10 +602,10 @@ int table_init(struct map *map, struct skep_error **reterr)
 				 "'%s' has %u entries, at most %u", map->attr.name,
 				 map->attr.max_entries, END_MARK - 1 - MAX_STRIPES);
 	t->limit = map->attr.max_entries + t->nstripes;
-	t->stripes = aligned_alloc(64, t->nstripes * sizeof(*t->stripes));
-	if (!t->stripes)
-		return skep_fail_nomem(reterr);
-	memset(t->stripes, 0, t->nstripes * sizeof(*t->stripes));
+	r = map_take(map, t->nstripes * sizeof(*t->stripes), &mem, reterr);
+	if (r < 0)
+		return r;
+	t->stripes = mem;
 	r = map_take(map, (uint64_t)nbuckets * 4, &mem, reterr);
 	if (r < 0)
 		return r;
@@ -552,8 +617,8 @@ void table_done(struct map *map)
 {
 	struct table *t = (struct table *)map;
 
-	map_give(t->buckets, ((uint64_t)t->mask + 1) * 4);
-	free(t->stripes);
+	map_give(map, t->buckets, ((uint64_t)t->mask + 1) * 4);
+	map_give(map, t->stripes, t->nstripes * sizeof(*t->stripes));
 }
 
 int table_put(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)

@@ -63,6 +63,9 @@ static inline uint32_t end_of(uint32_t bucket)
 	return END_MARK | (bucket & ~END_MARK);
 }
 
+/* table_sweep.c: after a death, without a lock. */
+void table_sweep(const struct table *t);
+
 /* With the lock of the key's stripe. */
 struct table_elem *table_find_slowly(const struct table *t, const void *key, uint32_t hash);
 
