@@ -284,7 +284,8 @@ static inline bool jit_fact(const struct jit_unit *u, uint32_t insn, uint32_t fl
 int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scratch,
 	      struct ir_fn *ret);
 int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch);
-/* splice.c: puts functions where they are called */
+/* splice.c: puts functions where they are called; those with several calls up to so many instructions of each caller */
+#define JIT_MOST_GROWTH 256
 int jit_splice(struct jit_unit *u, struct jit_func *fn, struct arena *arena, struct ir_fn *f);
 /* blind.c: makes constants random, the last thing before layout. @state starts from jit_blind_seed(). */
 int jit_blind(struct ir_fn *f, struct arena *scratch, uint64_t *state);

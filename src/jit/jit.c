@@ -122,6 +122,32 @@ static void guard_entry(struct jit_unit *u, struct jit_func *fn, struct jit_allo
 	u->funcs[u->nfuncs].reached = true;
 }
 
+/* Which functions are called, and room for the calls that splicing made more of. */
+static int note_calls(struct jit_unit *u, const struct ir_fn *f, struct jit_code_buf *out)
+{
+	uint32_t calls = 0, room;
+	struct jit_call_fix *fixes;
+
+	for (uint32_t v = 1; v < f->n; v++) {
+		calls += ir_is(f, v, IR_CALL) || ir_is(f, v, IR_CALL_LOCAL);
+		if (ir_is(f, v, IR_CALL_LOCAL))
+			u->funcs[f->ins[v].imm].called = true;
+	}
+	if (!f->spliced)
+		return 0;
+	room = out->nfixes + 4 * u->calls_out + 8 * (calls + u->nfuncs + 1);
+	fixes = room > out->fixes_room ? ARENA_RAW(u->arena, struct jit_call_fix, room) :
+					 out->fixes;
+	if (!fixes)
+		return -ENOMEM;
+	if (fixes != out->fixes) {
+		memcpy(fixes, out->fixes, out->nfixes * sizeof(*fixes));
+		out->fixes_room = room;
+	}
+	out->fixes = fixes;
+	return 0;
+}
+
 /* The code is that of @as: @fn, or the twin of it. */
 static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_func *as,
 			    struct jit_code_buf *out)
@@ -137,9 +163,8 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 		r = jit_splice(u, fn, u->scratch, &f);
 	if (r == 0)
 		r = jit_optimise(&f, u->scratch);
-	for (uint32_t v = 1; r == 0 && v < f.n; v++)
-		if (ir_is(&f, v, IR_CALL_LOCAL))
-			u->funcs[f.ins[v].imm].called = true;
+	if (r == 0)
+		r = note_calls(u, &f, out);
 	if (r == 0)
 		guard_entry(u, fn, &a);
 	if (r == 0 && u->opts->blind)
@@ -243,7 +268,9 @@ static int compile_functions(struct jit_unit *u, struct jit_code_buf *out)
 static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *jit)
 {
 	/* bytes an instruction becomes at most, with its share of prologues: only address space */
-	size_t most = (size_t)u->n * (u->opts->blind || u->checked ? 480 : 160) + 4096;
+	bool splices = !u->checked && (u->has_locals || u->has_callbacks);
+	size_t insns = u->n + (splices ? (size_t)u->nfuncs * JIT_MOST_GROWTH + u->n : 0);
+	size_t most = insns * (u->opts->blind || u->checked ? 480 : 240) + 4096;
 	int r = code_mem_alloc(u->opts->pool, most, &jit->mem);
 
 	if (r < 0)

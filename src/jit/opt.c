@@ -395,6 +395,7 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	to.preds = f->preds;
 	to.order = f->order;
 	to.checks = f->checks;
+	to.spliced = f->spliced;
 	to.summed = f->summed || adds_bytes(f);
 	if (adds_bytes(f))
 		p.inner = ir_inner_sums(f, arena);

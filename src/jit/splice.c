@@ -13,9 +13,8 @@
 
 #include "jit/known.h"
 
-#define SMALL 24	/* instructions of a function that is written at every call */
-#define LARGE 256	/* with one call */
-#define MOST_GROWTH 256 /* of one function, by small ones */
+#define SMALL 24  /* instructions of a function that is written at every call */
+#define LARGE 256 /* with one call */
 #define MOST_SITES 64
 
 struct site {
@@ -30,6 +29,7 @@ struct splice {
 	struct jit_unit *u;
 	struct jit_func *fn;
 	struct arena *arena;
+	bool once;
 	struct ir_fn *from, to;
 	struct site *sites;
 	uint32_t nsites, room;
@@ -37,13 +37,15 @@ struct splice {
 	uint32_t *map;
 };
 
-static bool is_wanted(const struct jit_unit *u, const struct jit_func *to, uint32_t *growth)
+/* @s->once: the caller, too, is written in one place only. */
+static bool is_wanted(const struct splice *s, const struct jit_func *to, uint32_t *growth)
 {
+	const struct jit_unit *u = s->u;
 	uint32_t size = to->end - to->start;
 
-	if (to->sites == 1)
+	if (to->sites == 1 && s->once)
 		return size <= LARGE;
-	if (size > SMALL || *growth + size > MOST_GROWTH)
+	if (size > SMALL || *growth + size > JIT_MOST_GROWTH)
 		return false;
 	*growth += size;
 	return to != u->funcs;
@@ -68,7 +70,7 @@ static uint32_t count_rets(const struct ir_fn *f)
 }
 
 static int splice(struct jit_unit *u, struct jit_func *fn, struct arena *arena, struct ir_fn *f,
-		  uint32_t *growth);
+		  uint32_t *growth, bool once);
 
 /* Builds what is called from @f, as far as it is to be spliced. */
 static int find_sites(struct splice *s, uint32_t *growth)
@@ -85,11 +87,12 @@ static int find_sites(struct splice *s, uint32_t *growth)
 			if (!ir_is(f, v, IR_CALL_LOCAL) || s->nsites == s->room)
 				continue;
 			to = &s->u->funcs[f->ins[v].imm];
-			if (!is_wanted(s->u, to, growth))
+			if (!is_wanted(s, to, growth))
 				continue;
 			r = jit_build(s->u, to, s->arena, &site->f);
 			if (r == 0)
-				r = splice(s->u, to, s->arena, &site->f, growth);
+				r = splice(s->u, to, s->arena, &site->f, growth,
+					   s->once && to->sites == 1);
 			if (r < 0)
 				return r;
 			site->nrets = count_rets(&site->f);
@@ -348,9 +351,9 @@ static void copy_caller(struct splice *s)
 }
 
 static int splice(struct jit_unit *u, struct jit_func *fn, struct arena *arena, struct ir_fn *f,
-		  uint32_t *growth)
+		  uint32_t *growth, bool once)
 {
-	struct splice s = { .u = u, .fn = fn, .arena = arena, .from = f };
+	struct splice s = { .once = once, .u = u, .fn = fn, .arena = arena, .from = f };
 	int r;
 
 	fn->deepest = fn->deepest > fn->frame ? fn->deepest : fn->frame;
@@ -385,5 +388,5 @@ int jit_splice(struct jit_unit *u, struct jit_func *fn, struct arena *arena, str
 	fn->deepest = fn->frame;
 	if (u->checked || u->opts->debugger || !f->fold || !(u->has_locals || u->has_callbacks))
 		return 0;
-	return splice(u, fn, arena, f, &growth);
+	return splice(u, fn, arena, f, &growth, true);
 }
