@@ -220,7 +220,9 @@ int loops_find(struct verifier *v)
 	f.loops = ARENA_NEW(&v->arena, struct loops);
 	if (f.loops)
 		f.loops->of = ARENA_ARRAY(&v->arena, struct loop *, v->n);
-	if (f.loops && f.loops->of && live_preds(v) && make_room(&f, v->n)) {
+	if (f.loops)
+		f.loops->seen = ARENA_ARRAY(&v->arena, uint32_t, v->n);
+	if (f.loops && f.loops->of && f.loops->seen && live_preds(v) && make_room(&f, v->n)) {
 		first_parts(&f);
 		while (f.todo && !v->oom) {
 			f.current = f.todo;

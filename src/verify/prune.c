@@ -497,7 +497,8 @@ static int compare(struct verifier *v, struct state *old, bool *keep, bool force
 
 int prune_visit(struct verifier *v, bool *ret_known)
 {
-	bool force = v->marks[v->at] & AT_FORCE || v->st->nsteps > 40, keep;
+	bool head = v->loops && loop_at(v, v->at);
+	bool force = v->marks[v->at] & AT_FORCE || v->st->nsteps > 40 || head, keep;
 	struct state **link = &v->kept[v->at], *old;
 	uint32_t n = 0, patience = force ? 64 : 3;
 

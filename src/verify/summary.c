@@ -105,9 +105,15 @@ static void forget_kept(struct verifier *v, uint32_t from)
 /* No trial is left that could be undone. */
 static void forget_journal(struct loops *l)
 {
+	l->nseen = 0;
 	while (l->njournal)
 		if (l->journal[--l->njournal])
 			l->journal[l->njournal]->journal = 0;
+}
+
+void summary_seen(struct verifier *v)
+{
+	v->loops->seen[v->loops->nseen++] = v->at;
 }
 
 static void free_pending(struct verifier *v, struct pending *p)
@@ -134,6 +140,8 @@ static void undo(struct verifier *v, struct trial *t)
 		free_pending(v, p);
 	}
 	forget_kept(v, t->journal);
+	while (v->loops->nseen > t->seen)
+		v->marks[v->loops->seen[--v->loops->nseen]] &= (uint16_t)~AT_SEEN;
 	state_free(v, t->head);
 	t->head = NULL;
 }
@@ -189,6 +197,7 @@ int summary_begin(struct verifier *v)
 	t->prev = v->prev;
 	t->mark = v->pending;
 	t->journal = v->loops->njournal;
+	t->seen = v->loops->nseen;
 	t->base = v->st;
 	t->start = v->stats.insns_processed;
 	t->outer = v->trial;
@@ -299,7 +308,7 @@ static void confirm(struct verifier *v, struct trial *t)
 	state_free(v, t->base);
 	trial_free(v, t);
 	if (!v->trial)
-		forget_journal(v->loops);
+		forget_journal(v->loops); /* what was seen was seen */
 	path_ended(v, t->head);
 }
 

@@ -59,7 +59,7 @@ struct trial {
 	uint32_t id, first, depth, round, start;
 	uint32_t prev;
 	struct pending *mark, *exits;
-	uint32_t journal;
+	uint32_t journal, seen;
 	struct state *base; /* what came to the head */
 	struct state *head; /* what is tried, kept */
 	struct place *places[ISA_MAX_FRAMES];
@@ -78,6 +78,7 @@ struct loops {
 	uint32_t next_id, next_origin;
 	struct state **journal;
 	uint32_t njournal, cjournal;
+	uint32_t *seen, nseen; /* instructions that trials came to first */
 	struct trial *free_trials;
 	uint32_t tried, decided;
 };
@@ -112,6 +113,8 @@ bool summary_walked(const struct verifier *v);
 /* All ways of the trial are walked. True: v->st is to be walked on. */
 bool summary_end(struct verifier *v);
 void summary_abort(struct verifier *v);
+/* The walk comes to v->at for the first time. */
+void summary_seen(struct verifier *v);
 bool summary_silent(const struct verifier *v);
 void summary_kept(struct verifier *v, struct state *kept);
 /* In a trial: is @old on the way to @now? What is not, and not walked to its end, waits only for what left the loop. */

@@ -404,7 +404,7 @@ static bool try_again(const struct verifier *v, const struct verify_opts *opts, 
 {
 	uint32_t found;
 
-	if (!t->summaries || v->oom)
+	if (!t->summaries || v->oom || v->stats.insns_processed > v->insn_limit)
 		return false;
 	if (!v->loops || !v->loops->tried) {
 		t->summaries = false;
