@@ -116,7 +116,9 @@ static void guard_entry(struct jit_unit *u, struct jit_func *fn, struct jit_allo
 	if (!u->checked || fn != u->funcs || u->funcs[u->nfuncs].reached)
 		return;
 	a->most = fn->counts ? 0 : fn->most;
-	if (!a->f->fold || u->moves || fn->callback || !jit_guards(a->f, a->guards))
+	/* the entry writes bounds that the program chose as they are: not where constants are hidden */
+	if (!a->f->fold || u->moves || fn->callback || u->opts->blind ||
+	    !jit_guards(a->f, a->guards))
 		return;
 	a->twin = u->nfuncs;
 	u->funcs[u->nfuncs].reached = true;
