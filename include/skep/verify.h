@@ -85,6 +85,54 @@ SKEP_API int skep_prog_explain(const struct skep_prog *prog, const struct skep_v
 			       void (*found)(void *ctx, const struct skep_verify_finding *finding),
 			       void *ctx, struct skep_error **reterr);
 
+/** An element of a map: the same value on each CPU. */
+struct skep_input_element {
+	const char *map;
+	const void *key, *value;
+	size_t key_size, value_size;
+};
+
+/** An input of a program: its context as linux/bpf.h has it, without what points to the packet; the packet; elements of maps. */
+struct skep_input {
+	size_t size;
+	uint64_t prandom; /**< state of the random numbers that the program gets */
+	const void *context, *packet;
+	size_t context_size, packet_size;
+	const struct skep_input_element *elements;
+	size_t nelements;
+};
+
+/** Zero-initialise and set size. */
+struct skep_search_opts {
+	size_t size;
+	uint64_t tries;	 /**< runs; 0: 1,000 */
+	uint64_t seed;	 /**< 0: 1 */
+	uint64_t budget; /**< instructions a run; 0: 100,000 */
+};
+
+/**
+ * Is what the verifier refuses really wrong? Runs the program of a loaded object on inputs that follow the path of the
+ * finding, in the checking interpreter, until one faults at the instruction of its error. 0: *ret is that input (skep_input_free()), and
+ * *ret_fault what went wrong. -ENOENT: none was found within the tries; -EOPNOTSUPP: the program cannot be run here, with the reason in
+ * *ret_fault. *ret_tries, which may be NULL, says how many runs were made. What the object's maps hold changes.
+ */
+SKEP_API int skep_prog_find_fault(const struct skep_prog *prog,
+				  const struct skep_verify_finding *finding,
+				  const struct skep_search_opts *opts, struct skep_input **ret,
+				  struct skep_error **ret_fault, uint64_t *ret_tries);
+SKEP_API void skep_input_free(struct skep_input *input);
+/** An input as text, a line a part; free() it. NULL: out of memory. */
+SKEP_API char *skep_input_text(const struct skep_prog *prog, const struct skep_input *input);
+/** The first input of a text; -EINVAL when it does not fit the program. */
+SKEP_API int skep_input_read(const struct skep_prog *prog, const char *text,
+			     struct skep_input **ret, struct skep_error **reterr);
+/**
+ * Runs a program of a loaded object once on an input, in the checking interpreter. 0: it ended with *ret_r0; -EOPNOTSUPP: it cannot
+ * be run here; otherwise the fault, in *reterr.
+ */
+SKEP_API int skep_prog_replay(const struct skep_prog *prog, const struct skep_input *input,
+			      uint64_t budget, uint64_t *ret_r0, struct skep_error **reterr);
+
 /** Zero-initialise and set size. */
 struct skep_check_opts {
 	size_t size;

@@ -2,9 +2,12 @@
 /* skep verify: would the kernel load these programs? In parallel, one line a program; a rejection is explained. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/verdicts.h"
+
+#define DEFAULT_TRIES 1000
 
 enum {
 	OPT_BTF = 256,
@@ -20,7 +23,10 @@ enum {
 	OPT_SEED,
 	OPT_SARIF,
 	OPT_ERRORS,
-	OPT_WATCH
+	OPT_WATCH,
+	OPT_COUNTER,
+	OPT_TRIES,
+	OPT_REPLAY
 };
 
 static const struct argp_option options[] = {
@@ -30,18 +36,24 @@ static const struct argp_option options[] = {
 	{ "check", OPT_CHECK, "N", 0,
 	  "run what is accepted N times on random inputs: does all stay inside what the verifier foresaw?",
 	  0 },
+	{ "counterexample", OPT_COUNTER, "FILE", 0,
+	  "write the inputs that fault where the verifier refuses", 0 },
 	{ "json", OPT_JSON, NULL, 0, "one JSON object a program", 0 },
 	{ "log-level", OPT_LOG, "N", 0,
 	  "the verifier's log: 1 the path that fails, 2 every path, 4 statistics", 0 },
 	{ "max-errors", OPT_ERRORS, "N", 0, "errors of a program that are told (20)", 0 },
 	{ "model", OPT_MODEL, NULL, 0, "the types of the model kernel", 0 },
 	{ "output", 'o', "FILE", 0, "write there, not to standard output", 0 },
+	{ "replay", OPT_REPLAY, "FILE", 0, "run the inputs of such a file, and tell the faults",
+	  0 },
 	{ "sarif", OPT_SARIF, NULL, 0, "one SARIF 2.1.0 document", 0 },
 	{ "seed", OPT_SEED, "N", 0, "of the inputs of --check (1)", 0 },
 	{ "state-freq", OPT_FREQ, NULL, 0,
 	  "keep a state wherever one may be kept (BPF_F_TEST_STATE_FREQ)", 0 },
 	{ "stats", OPT_STATS, NULL, 0, "instructions, states, time and memory", 0 },
 	{ "strict-alignment", OPT_STRICT, NULL, 0, "BPF_F_STRICT_ALIGNMENT", 0 },
+	{ "tries", OPT_TRIES, "N", 0,
+	  "runs that search an input that faults where the verifier refuses (1000, 0: none)", 0 },
 	{ "unprivileged", OPT_UNPRIV, NULL, 0, "as for a loader without capabilities", 0 },
 	{ "watch", OPT_WATCH, NULL, 0, "again whenever an object changes, until interrupted", 0 },
 	{ 0 },
@@ -136,6 +148,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_SEED:
 		a->seed = count_of(arg, "seed", state);
 		break;
+	case OPT_COUNTER:
+		a->counter = arg;
+		break;
+	case OPT_REPLAY:
+		a->replay = arg;
+		break;
+	case OPT_TRIES:
+		a->tries = strcmp(arg, "0") == 0 ? 0 : count_of(arg, "number of tries", state);
+		break;
 	case OPT_ERRORS:
 		a->max_errors = (uint32_t)limit_of(arg, state);
 		break;
@@ -165,6 +186,7 @@ static const struct argp argp = {
 	"  skep verify xdp_stats.bpf.o\n"
 	"  skep verify --sarif -o verify.sarif *.bpf.o\n"
 	"  skep verify --stats big.bpf.o entry\n"
+	"  skep verify --counterexample bad.txt xdp_stats.bpf.o; skep verify --replay bad.txt xdp_stats.bpf.o\n"
 	"  skep verify --watch xdp_stats.bpf.o\n\n"
 	"Exit codes: 0 all accepted, 1 one is rejected or cannot be read, 2 usage, 3 environment.",
 	NULL,
@@ -185,14 +207,15 @@ static int once(const struct verify_args *a)
 
 int cmd_verify(int argc, char **argv)
 {
-	struct verify_args a = { .paths = calloc((size_t)argc, sizeof(*a.paths)) };
+	struct verify_args a = { .paths = calloc((size_t)argc, sizeof(*a.paths)),
+				 .tries = DEFAULT_TRIES };
 	int code;
 
 	if (!a.paths)
 		return EXIT_ENV;
 	argv[0] = (char *)"skep verify";
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	code = a.watch ? verify_watch(&a, once) : once(&a);
+	code = a.replay ? verify_replay(&a) : a.watch ? verify_watch(&a, once) : once(&a);
 	free(a.paths);
 	return code;
 }

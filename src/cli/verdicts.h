@@ -11,11 +11,12 @@
 struct verify_args {
 	const char **paths; /* objects */
 	size_t npaths;
-	const char *prog, *btf, *output;
+	const char *prog, *btf, *output, *counter, *replay;
 	int log_level;
 	bool json, sarif, stats, model, all, watch;
 	uint32_t caps, flags, max_errors;
 	uint64_t runs, seed; /* of --check; 0: none */
+	uint64_t tries;	     /* of the search for counterexamples; 0: none */
 };
 
 struct object {
@@ -49,6 +50,13 @@ struct verify_work {
 /* verify_work.c: opens the objects, verifies in parallel, explains, checks. An exit code. */
 int verify_work_do(struct verify_work *w, const struct verify_args *a);
 void verify_work_done(struct verify_work *w);
+/* Opens an object with the types that @a names; NULL and the error. */
+struct skep_obj *verify_open(const struct verify_args *a, const char *path,
+			     struct skep_error **err);
+
+/* verify_counter.c: searches counterexamples of all findings; runs those of a file. Exit codes. */
+int verify_counter(struct verify_work *w);
+int verify_replay(const struct verify_args *a);
 
 /* verify_show.c, verify_sarif.c: print all verdicts; an exit code. */
 int verify_show(struct verify_work *w);

@@ -128,6 +128,32 @@ static void path_text(const struct out *o, const json_t *path)
 	}
 }
 
+static void indented(const struct out *o, const char *text)
+{
+	for (size_t n; *text; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		fprintf(o->f, "    %.*s\n", (int)n, text);
+	}
+}
+
+static void counter_text(const struct out *o, const json_t *c)
+{
+	long long tries = json_integer_value(json_object_get(c, "tries"));
+
+	if (!c)
+		return;
+	fputs("  counterexample: ", o->f);
+	if (json_object_get(c, "input")) {
+		fprintf(o->f, "found in run %lld: %s\n", tries,
+			member(json_object_get(c, "fault"), "message"));
+		indented(o, member(c, "input"));
+	} else if (*member(c, "why")) {
+		fprintf(o->f, "not searched: %s\n", member(c, "why"));
+	} else {
+		fprintf(o->f, "none found within %lld tries\n", tries);
+	}
+}
+
 static void error_text(const struct out *o, const char *text)
 {
 	size_t head = strcspn(text, ":");
@@ -149,6 +175,7 @@ static void findings_text(const struct out *o, const struct verdict *d)
 	{
 		error_text(o, member(f, "text"));
 		path_text(o, json_object_get(f, "path"));
+		counter_text(o, json_object_get(f, "counterexample"));
 	}
 }
 

@@ -177,17 +177,20 @@ static void check_all(struct verify_work *w)
 
 /* Objects ----------------------------------------------------------------------------------------- */
 
-static void open_object(const struct verify_args *a, struct object *o)
+struct skep_obj *verify_open(const struct verify_args *a, const char *path, struct skep_error **err)
 {
 	struct skep_obj_opts oo = { .size = sizeof(oo), .btf = a->btf };
+	struct skep_obj *obj;
 
 	if (!a->btf && !a->model && access(KERNEL_TYPES, R_OK) == 0)
 		oo.btf = KERNEL_TYPES;
-	if (skep_obj_open(o->path, &oo, &o->obj, &o->err) < 0) {
-		o->obj = NULL;
-		return;
-	}
-	if (a->runs && skep_obj_load(o->obj, &o->err) < 0) {
+	return skep_obj_open(path, &oo, &obj, err) < 0 ? NULL : obj;
+}
+
+static void open_object(const struct verify_args *a, struct object *o)
+{
+	o->obj = verify_open(a, o->path, &o->err);
+	if (o->obj && a->runs && skep_obj_load(o->obj, &o->err) < 0) {
 		skep_obj_close(o->obj);
 		o->obj = NULL;
 	}
@@ -239,7 +242,7 @@ int verify_work_do(struct verify_work *w, const struct verify_args *a)
 	if (w->n)
 		verify_all(w);
 	check_all(w);
-	return EXIT_YES;
+	return verify_counter(w);
 }
 
 void verify_work_done(struct verify_work *w)

@@ -212,7 +212,7 @@ static bool plain_type(const struct btf *btf, uint32_t id, unsigned int depth)
 	return true;
 }
 
-static bool fillable(const struct map_attr *a)
+bool inputs_fillable(const struct map_attr *a)
 {
 	switch (a->type) {
 	case MAP_HASH:
@@ -235,7 +235,7 @@ static void fill_map(struct inputs *in, struct map *map)
 	const struct map_attr *a = map_attr(map);
 	uint8_t key[64];
 
-	if (!fillable(a) || map_user_value_size(map) > VALUE_MAX)
+	if (!inputs_fillable(a) || map_user_value_size(map) > VALUE_MAX)
 		return;
 	for (unsigned int i = 0; i < KEYS; i++) {
 		bool array = a->type == MAP_ARRAY || a->type == MAP_PERCPU_ARRAY;

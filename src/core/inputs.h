@@ -15,6 +15,8 @@ struct inputs *inputs_new(uint64_t seed);
 void inputs_free(struct inputs *in);
 /* Why programs of this type get no inputs (their contexts hold pointers into a kernel), or NULL. */
 const char *inputs_missing(int prog_type);
+/* A table of plain data: no lock, timer or pointer of the kernel's in its values. */
+bool inputs_fillable(const struct map_attr *a);
 /* Starts the run over the next input. Maps whose values hold more than data (locks, timers, kptrs) stay as they are. */
 void inputs_next(struct inputs *in, struct core_prog *prog, struct exec_run *run, uint64_t budget);
 

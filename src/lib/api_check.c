@@ -111,8 +111,7 @@ static int check(struct check *c, const struct skep_check_opts *opts, struct ske
 	return r;
 }
 
-/* Why it cannot be run, or NULL. */
-static const char *obstacle(const struct skep_prog *prog)
+const char *lib_obstacle(const struct skep_prog *prog)
 {
 	const struct load_prog *p = lib_prog_spec(prog);
 	struct core_prog *core = lib_prog_core(prog);
@@ -131,7 +130,7 @@ int skep_prog_check(const struct skep_prog *prog, const struct skep_check_opts *
 {
 	uint64_t seed = OPT(opts, seed, 0);
 	struct check c = { .prog = prog, .core = lib_prog_core(prog) };
-	const char *why = obstacle(prog);
+	const char *why = lib_obstacle(prog);
 	int r;
 
 	if (why) {

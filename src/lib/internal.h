@@ -71,6 +71,8 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 	       struct skep_error **reterr);
 /* NULL for NULL. */
 struct map_space *lib_space(const struct skep_space *space);
+/* Why the checking interpreter cannot run a program over inputs of ours, or NULL. */
+const char *lib_obstacle(const struct skep_prog *prog);
 /* A character, by its name or encoding: arrays of it are text. */
 bool lib_is_char(const struct btf *btf, uint32_t id);
 /* snprintf's answer for a finished buffer: copies, NUL-terminates, returns the full length. */

@@ -46,6 +46,25 @@ done
 check 'SARIF: nothing to say' "$? $("$json_lines" - runs.0.results runs.0.tool.driver.rules <"$work/sarif")" '0 [] []'
 check 'JSON or SARIF' "$("$SKEP" verify --json --sarif "$rejected" 2>&1 | head -n 1 | cut -c 1-5)" Usage
 
+# What is found faults again, at the same instructions; elsewhere it says so.
+"$SKEP" verify --model --counterexample "$work/inputs" --json -o "$work/json" "$rejected" three
+check 'counterexamples: found' "$("$json_lines" - findings.0.counterexample.fault.id findings.1.counterexample.fault.id \
+	findings.2.counterexample.fault.id <"$work/json")" '"X0102" "X0101" "X0101"'
+places=$("$json_lines" - findings.0.error.place.at findings.1.error.place.at findings.2.error.place.at <"$work/json")
+"$SKEP" verify --model --replay "$work/inputs" -o "$work/out" "$rejected"
+check 'counterexamples: replayed' "$? $(sed -nE 's/.*, instruction ([0-9]+) .*/\1/p' "$work/out" | tr '\n' ' ')" "1 $places "
+printf 'program fine\npacket 00\nfield ingress_ifindex 01000000\n' >"$work/inputs"
+check 'an input without a fault' "$("$SKEP" verify --model --replay "$work/inputs" "$rejected"; echo $?)" \
+	"$(printf '%s\n' 'fine: no fault, r0 is 0x2' 0)"
+printf 'program fine\nfield nothing 01\n' >"$work/inputs"
+golden replay_field "$SKEP" verify --model --replay "$work/inputs" "$rejected"
+printf 'program fine\nelement counts 01 0\n' >"$work/inputs"
+golden replay_element "$SKEP" verify --model --replay "$work/inputs" "$rejected"
+printf 'program other\n' >"$work/inputs"
+golden replay_program "$SKEP" verify --model --replay "$work/inputs" "$rejected"
+golden replay_none "$SKEP" verify --model --replay "$work/none" "$rejected"
+check 'no tries' "$("$SKEP" verify --model --tries 0 "$rejected" | grep -c counterexample)" 0
+
 # Waits for a text in a file, for at most 10 seconds.
 await()
 {
