@@ -33,6 +33,16 @@ struct skep_verify_opts {
 	uint32_t log_level; /**< of bpf(2): 1 the path that fails, 2 every path, 4 statistics; 0: no log */
 	uint32_t insn_limit; /**< instructions to walk; 0: the kernel's 1,000,000 */
 	uint32_t max_errors; /**< of skep_prog_explain(); 0: 20 */
+	bool want_lines;     /**< skep_verify_result.lines; slower */
+};
+
+/** What a line of the source cost the verifier; without line information an instruction. */
+struct skep_verify_line {
+	const char *file, *source; /**< of the object's; NULL: unknown */
+	uint32_t line, insn;	   /**< insn: the first of the line */
+	uint32_t walked;	   /**< instructions */
+	uint32_t kept;		   /**< states */
+	uint64_t time_ns;
 };
 
 /** What came out; skep_verify_result_done() releases it. */
@@ -42,8 +52,10 @@ struct skep_verify_result {
 	uint32_t total_states, peak_states, max_states_per_insn;
 	uint32_t stack_depth; /**< bytes */
 	uint64_t time_ns;
-	uint64_t memory; /**< bytes that the verifier took */
-	char *log;	 /**< NULL without a log level */
+	uint64_t memory;		/**< bytes that the verifier took */
+	char *log;			/**< NULL without a log level */
+	struct skep_verify_line *lines; /**< the dearest first; NULL when they are not wanted */
+	size_t nlines;
 };
 
 /**

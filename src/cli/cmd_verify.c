@@ -50,7 +50,7 @@ static const struct argp_option options[] = {
 	{ "seed", OPT_SEED, "N", 0, "of the inputs of --check (1)", 0 },
 	{ "state-freq", OPT_FREQ, NULL, 0,
 	  "keep a state wherever one may be kept (BPF_F_TEST_STATE_FREQ)", 0 },
-	{ "stats", OPT_STATS, NULL, 0, "instructions, states, time and memory", 0 },
+	{ "stats", OPT_STATS, NULL, 0, "instructions, states, time and memory, by source line", 0 },
 	{ "strict-alignment", OPT_STRICT, NULL, 0, "BPF_F_STRICT_ALIGNMENT", 0 },
 	{ "tries", OPT_TRIES, "N", 0,
 	  "runs that search an input that faults where the verifier refuses (1000, 0: none)", 0 },

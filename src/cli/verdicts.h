@@ -50,6 +50,8 @@ struct verify_work {
 /* verify_work.c: opens the objects, verifies in parallel, explains, checks. An exit code. */
 int verify_work_do(struct verify_work *w, const struct verify_args *a);
 void verify_work_done(struct verify_work *w);
+/* A source line without its indentation, tabs as blanks. */
+json_t *verify_source_json(const char *text);
 /* Opens an object with the types that @a names; NULL and the error. */
 struct skep_obj *verify_open(const struct verify_args *a, const char *path,
 			     struct skep_error **err);

@@ -6,6 +6,10 @@
 
 #include "cli/verdicts.h"
 
+#define DEAREST 12 /* lines of --stats */
+
+static const char bars[] = "####################";
+
 const char *verify_word(const struct verdict *d)
 {
 	return d->skipped	   ? "skipped" :
@@ -29,6 +33,28 @@ static json_t *check_json(const struct verdict *d)
 	if (d->breach)
 		json_object_set_new(j, "error", error_json(d->breach));
 	return j;
+}
+
+static json_t *lines_json(const struct verdict *d)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < d->v.nlines; i++) {
+		const struct skep_verify_line *l = &d->v.lines[i];
+		json_t *j = json_object();
+
+		json_object_set_new(j, "insn", json_integer(l->insn));
+		if (l->line) {
+			json_object_set_new(j, "file", text_json(l->file));
+			json_object_set_new(j, "line", json_integer(l->line));
+			json_object_set_new(j, "source", verify_source_json(l->source));
+		}
+		json_object_set_new(j, "walked", json_integer(l->walked));
+		json_object_set_new(j, "kept", json_integer(l->kept));
+		json_object_set_new(j, "ns", json_integer((json_int_t)l->time_ns));
+		json_array_append_new(list, j);
+	}
+	return list;
 }
 
 static void print_json(struct out *o, const struct verdict *d, const struct verify_args *a)
@@ -57,6 +83,8 @@ static void print_json(struct out *o, const struct verdict *d, const struct veri
 		json_object_set(j, "findings", d->findings);
 	if (d->v.log)
 		json_object_set_new(j, "log", text_json(d->v.log));
+	if (d->v.lines)
+		json_object_set_new(j, "lines", lines_json(d));
 	if (a->runs && d->code == 0 && !d->skipped)
 		json_object_set_new(j, "check", check_json(d));
 	out_json(o, j);
@@ -179,6 +207,36 @@ static void findings_text(const struct out *o, const struct verdict *d)
 	}
 }
 
+/* The dearest lines, with bars of the instructions walked there. */
+static void lines_text(struct out *o, const struct verdict *d)
+{
+	struct table *t = table_new(o);
+	uint64_t most = d->v.nlines ? d->v.lines[0].walked : 1;
+
+	table_column(t, "LINE", true);
+	table_column(t, "WALKED", true);
+	table_column(t, "STATES", true);
+	table_column(t, "MS", true);
+	table_column(t, "", false);
+	table_column(t, "SOURCE", false);
+	for (size_t i = 0; i < d->v.nlines && i < DEAREST; i++) {
+		const struct skep_verify_line *l = &d->v.lines[i];
+		json_t *source = verify_source_json(l->source);
+
+		table_row(t);
+		table_cell(t, l->line ? "%u" : "insn %u", l->line ? l->line : l->insn);
+		table_cell(t, "%u", l->walked);
+		table_cell(t, "%u", l->kept);
+		table_cell(t, "%.3f", (double)l->time_ns / 1e6);
+		table_cell(t, "%.*s", (int)((uint64_t)l->walked * (sizeof(bars) - 1) / most), bars);
+		table_cell(t, "%s", json_string_value(source) ? json_string_value(source) : "");
+		json_decref(source);
+	}
+	table_print(t, "  ");
+	if (d->v.nlines > DEAREST)
+		fprintf(o->f, "  and %zu more lines\n", d->v.nlines - DEAREST);
+}
+
 static void print_text(struct out *o, const struct verdict *d, const struct verify_args *a)
 {
 	if (d->skipped)
@@ -195,6 +253,8 @@ static void print_text(struct out *o, const struct verdict *d, const struct veri
 			d->v.peak_states, d->v.stack_depth, (double)d->v.time_ns / 1e6,
 			(double)d->v.memory / 1048576);
 	fputc('\n', o->f);
+	if (d->v.lines)
+		lines_text(o, d);
 	findings_text(o, d);
 	if (d->v.log)
 		print_log(o, d->v.log);

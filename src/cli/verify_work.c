@@ -18,8 +18,7 @@
 
 /* Findings ---------------------------------------------------------------------------------------- */
 
-/* A source line without its indentation, tabs as blanks. */
-static json_t *source_json(const char *text)
+json_t *verify_source_json(const char *text)
 {
 	char *flat = text ? strdup(text + strspn(text, " \t")) : NULL;
 	json_t *j;
@@ -46,7 +45,7 @@ static json_t *cause_json(const struct skep_verify_cause *c)
 	json_object_set_new(j, "file", text_json(c->file));
 	json_object_set_new(j, "line", json_integer(c->line));
 	json_object_set_new(j, "column", json_integer(c->col));
-	json_object_set_new(j, "source", source_json(c->source));
+	json_object_set_new(j, "source", verify_source_json(c->source));
 	return j;
 }
 
@@ -88,7 +87,8 @@ static void one(const struct verify_args *a, struct verdict *d)
 	const struct skep_verify_opts opts = { .size = sizeof(opts),
 					       .caps = a->caps,
 					       .prog_flags = a->flags,
-					       .log_level = (uint32_t)a->log_level };
+					       .log_level = (uint32_t)a->log_level,
+					       .want_lines = a->stats };
 
 	d->v.size = sizeof(d->v);
 	if (d->skipped)

@@ -189,6 +189,7 @@ static void options(const struct job *j, const struct skep_verify_opts *opts, st
 		.nlines = p->nlines,
 		.log_level = OPT(opts, log_level, 0),
 		.insn_limit = OPT(opts, insn_limit, 0),
+		.want_costs = OPT(opts, want_lines, false),
 	};
 	if (p->def->flags & SECTION_SLEEPABLE)
 		o->prog_flags |= VERIFY_F_SLEEPABLE;
@@ -196,7 +197,7 @@ static void options(const struct job *j, const struct skep_verify_opts *opts, st
 		o->prog_flags |= VERIFY_F_XDP_HAS_FRAGS;
 }
 
-static void give(struct verify_result *r, struct skep_verify_result *ret)
+static void give(const struct load_prog *p, struct verify_result *r, struct skep_verify_result *ret)
 {
 	struct skep_verify_result v = { .size = ret->size,
 					.insns_processed = r->stats.insns_processed,
@@ -210,6 +211,8 @@ static void give(struct verify_result *r, struct skep_verify_result *ret)
 	size_t size = ret->size;
 
 	r->log = NULL;
+	if (r->costs && size >= sizeof(v))
+		v.lines = lib_lines(p, r->costs, &v.nlines);
 	memcpy(ret, &v, size && size < sizeof(v) ? size : sizeof(v));
 }
 
@@ -259,7 +262,7 @@ int skep_prog_verify(const struct skep_prog *prog, const struct skep_verify_opts
 	}
 	r = lib_verify(prog, opts, NULL, &result, reterr);
 	if (ret)
-		give(&result, ret);
+		give(lib_prog_spec(prog), &result, ret);
 	verify_done(&result);
 	return r;
 }
@@ -268,4 +271,8 @@ void skep_verify_result_done(struct skep_verify_result *verdict)
 {
 	free(verdict->log);
 	verdict->log = NULL;
+	if (verdict->size < sizeof(*verdict))
+		return;
+	free(verdict->lines);
+	verdict->lines = NULL;
 }

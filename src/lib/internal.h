@@ -73,6 +73,9 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 struct map_space *lib_space(const struct skep_space *space);
 /* Why the checking interpreter cannot run a program over inputs of ours, or NULL. */
 const char *lib_obstacle(const struct skep_prog *prog);
+/* Costs by source line, the dearest first; NULL without memory or costs. */
+struct skep_verify_line *lib_lines(const struct load_prog *p, const struct verify_cost *costs,
+				   size_t *ret_n);
 /* A character, by its name or encoding: arrays of it are text. */
 bool lib_is_char(const struct btf *btf, uint32_t id);
 /* snprintf's answer for a finished buffer: copies, NUL-terminates, returns the full length. */

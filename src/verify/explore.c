@@ -449,6 +449,8 @@ static int one(struct verifier *v)
 	if (v->trial && !(v->marks[v->at] & AT_SEEN))
 		summary_seen(v);
 	v->marks[v->at] |= AT_SEEN;
+	if (v->costs)
+		costs_note(v);
 	if (++v->stats.insns_processed > v->insn_limit)
 		return reject(v, &ERR_COMPLEX, "BPF program is too large. Processed %u insn",
 			      v->stats.insns_processed);

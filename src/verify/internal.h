@@ -294,6 +294,9 @@ struct verifier {
 	struct spec_need obstacle; /* why the profile's kernel refuses */
 	bool has_obstacle;
 	bool oom;
+	struct verify_cost *costs; /* of each slot; NULL: not wanted */
+	uint64_t cost_time;
+	uint32_t cost_at;
 	struct explain *explain; /* verify_opts.found; NULL without */
 	struct frame *spare_frame;
 	struct stack *spare_stack;

@@ -466,6 +466,8 @@ void prune_keep(struct verifier *v)
 	st->first_insn = v->at;
 	st->depth++;
 	v->stats.total_states++;
+	if (v->costs)
+		v->costs[v->at].kept++;
 	v->stats.peak_states++;
 }
 

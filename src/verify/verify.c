@@ -42,8 +42,10 @@ static int allocate(struct verifier *v)
 	v->scc = ARENA_ARRAY(&v->arena, uint32_t, n);
 	v->aux = ARENA_ARRAY(&v->arena, struct aux, n);
 	v->kept = ARENA_ARRAY(&v->arena, struct state *, n);
+	if (v->o->want_costs)
+		v->costs = ARENA_ARRAY(&v->arena, struct verify_cost, n);
 	return v->ops && v->marks && v->live && v->func_of && v->scc && v->aux && v->kept &&
-			       state_spares(v) ?
+			       (v->costs || !v->o->want_costs) && state_spares(v) ?
 		       0 :
 		       out_of_memory(v);
 }
@@ -333,6 +335,12 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 	ret->stack_depth = v->stack_depth;
 	if (err == 0 && v->o->want_facts)
 		facts(v, ret);
+	if (v->costs) {
+		costs_end(v);
+		ret->costs = calloc(v->n, sizeof(*ret->costs));
+		if (ret->costs)
+			memcpy(ret->costs, v->costs, v->n * sizeof(*ret->costs));
+	}
 	if (v->log_level)
 		ret->log = buf_give(&v->log);
 	else
@@ -489,6 +497,7 @@ void verify_done(struct verify_result *result)
 {
 	free(result->facts);
 	free(result->hits);
+	free(result->costs);
 	free(result->log);
 	memset(result, 0, sizeof(*result));
 }

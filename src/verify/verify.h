@@ -160,6 +160,7 @@ struct verify_opts {
 	bool every_round;
 	size_t memory_limit; /* bytes; 0: 1 GiB */
 	bool want_facts;
+	bool want_costs; /* slower: the clock is read at each instruction */
 	/*
 	 * Gets every state before it is walked on. Then nothing is left out: a path ends early only where all registers, slots
 	 * and numbers lie within a state that was seen. That walk is longer, its verdict may be -E2BIG.
@@ -176,6 +177,12 @@ struct verify_opts {
 	uint32_t max_errors;
 };
 
+/* Where the complexity is: what one slot of the program cost. */
+struct verify_cost {
+	uint32_t walked, kept; /* times; states */
+	uint64_t time_ns;
+};
+
 struct verify_stats {
 	uint32_t insns_processed, total_states, peak_states, max_states_per_insn, mark_read;
 	uint32_t summaries; /* loops that were decided without walking their rounds */
@@ -185,8 +192,9 @@ struct verify_stats {
 
 struct verify_result {
 	struct verify_stats stats;
-	struct spec_fact *facts; /* n of them when wanted and accepted, else NULL */
-	uint32_t stack_depth;	 /* bytes, of the deepest chain of calls */
+	struct spec_fact *facts;   /* n of them when wanted and accepted, else NULL */
+	uint32_t stack_depth;	   /* bytes, of the deepest chain of calls */
+	struct verify_cost *costs; /* n of them when wanted, else NULL */
 	uint32_t *hits; /* how often each slot was walked, n of them when facts are wanted; else NULL */
 	char *log;	/* the log as text; NULL when log_level is 0 */
 	bool has_obstacle;	   /* it was rejected because the profile's kernel lacks ... */
@@ -200,5 +208,7 @@ struct verify_result {
 int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 		struct skep_error **reterr);
 void verify_done(struct verify_result *result);
+/* Fills in what an error of the verifier lacks of needed and help, as far as they are the same for all programs. */
+void verify_advise(struct skep_error **err);
 
 #endif

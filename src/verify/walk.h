@@ -93,6 +93,10 @@ bool prune_slot_within(struct verifier *v, const struct slot *old, const struct 
 /* watch.c */
 void watch_state(struct verifier *v);
 
+/* costs.c: what v->costs wants. The walk comes to an instruction; it ends. */
+void costs_note(struct verifier *v);
+void costs_end(struct verifier *v);
+
 /* explore.c */
 /* Numbers of @st that changed since the same place was kept on its way: unknown, so that rounds converge. */
 void widen_round(struct verifier *v, struct state *st, uint32_t at);

@@ -381,3 +381,13 @@ void words_advise(struct verifier *v, int culprit, const struct reg *r)
 		skep_hint(&v->error, "%s", text);
 	free(text);
 }
+
+void verify_advise(struct skep_error **err)
+{
+	const struct advice *a = find_advice(*err);
+
+	if (a && !skep_error_needed(*err))
+		skep_need(err, "%s", a->need);
+	if (a && !skep_error_help(*err))
+		skep_hint(err, "%s", a->help);
+}

@@ -65,6 +65,16 @@ golden replay_program "$SKEP" verify --model --replay "$work/inputs" "$rejected"
 golden replay_none "$SKEP" verify --model --replay "$work/none" "$rejected"
 check 'no tries' "$("$SKEP" verify --model --tries 0 "$rejected" | grep -c counterexample)" 0
 
+"$SKEP" verify --model --stats --json -o "$work/json" "$examples/xdp_stats.bpf.o"
+check '--stats: by line' "$("$json_lines" - lines.0.line lines.0.walked lines.0.kept lines.0.ns lines.0.source <"$work/json" |
+	grep -cE '^[0-9]+ [0-9]+ [0-9]+ [0-9]+ "')" 1
+check '--stats: all instructions' "$("$json_lines" - processed <"$work/json")" \
+	"$(grep -oE '"walked":[0-9]+' "$work/json" | cut -d: -f2 | paste -sd+ | bc)"
+check '--stats: a table' "$("$SKEP" verify --model --stats "$examples/xdp_stats.bpf.o" | sed -n '2s/  */ /gp')" \
+	' LINE WALKED STATES MS SOURCE'
+check 'too complex' "$("$SKEP" verify --model --tries 0 "$cli/complex.bpf.o" | sed -E 's/[0-9]+ of them in line/N of them in line/' |
+	grep -A 6 '^error' | grep -cE 'error.V0006|needed: no more than 1,000,000|known:  1000001 instructions were walked, N of them in line [1-9]')" 3
+
 # Waits for a text in a file, for at most 10 seconds.
 await()
 {

@@ -226,6 +226,31 @@ static int play_text(struct skep_error **err)
 	return r;
 }
 
+static void hear(void *ctx, const struct skep_verify_finding *f)
+{
+	*(size_t *)ctx += f->ncauses;
+}
+
+/* Why a program is rejected. What is only wording is done without. */
+static int play_explain(struct skep_error **err)
+{
+	const char *dir = getenv("SKEP_BUILD");
+	struct skep_obj *obj = NULL;
+	char path[512];
+	size_t causes = 0;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/tests/bpf/cli/rejected.bpf.o", dir ? dir : "build");
+	r = skep_obj_open(path, NULL, &obj, err);
+	if (r < 0)
+		return r;
+	r = skep_prog_explain(skep_obj_find_prog(obj, "three"), NULL, hear, &causes, err);
+	skep_obj_close(obj);
+	if (r == -ENOMEM)
+		return r;
+	return r == -EACCES ? 0 : r;
+}
+
 static char *const run_true[] = { (char *)"true", NULL };
 
 static const struct scenario scenarios[] = {
@@ -238,6 +263,7 @@ static const struct scenario scenarios[] = {
 	{ "packets", "examples/xdp_stats", NULL, "examples/captures/mixed.pcap", NULL, 1, NULL },
 	{ "rewritten packets", "examples/tc_rewrite", NULL, "examples/captures/small.pcapng", NULL,
 	  1, NULL },
+	{ "an explanation", "", .step = 1, .play = play_explain },
 	{ "a command", "examples/opensnoop", run_true, NULL, NULL, 1, NULL },
 };
 
