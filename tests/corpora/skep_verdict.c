@@ -71,8 +71,8 @@ static struct told explain(const struct skep_obj *obj, struct skep_obj *loaded, 
 	return t;
 }
 
-static void verify(const struct skep_obj *obj, struct skep_obj *loaded, const char *name, unsigned int flags,
-		   unsigned int level, bool perfmon)
+static void verify(const struct skep_obj *obj, struct skep_obj *loaded, const char *name,
+		   unsigned int flags, unsigned int level, bool perfmon)
 {
 	const struct skep_prog *prog = skep_obj_find_prog(obj, name);
 	const uint32_t caps = SKEP_VERIFY_BPF | SKEP_VERIFY_NET_ADMIN;
@@ -98,8 +98,9 @@ static void verify(const struct skep_obj *obj, struct skep_obj *loaded, const ch
 	       "\"processed\": %u, \"memory\": %llu, ",
 	       name, prog ? "true" : "false", -r, (unsigned long long)v.time_ns, v.insns_processed,
 	       (unsigned long long)v.memory);
-	printf("\"explained\": %s, \"known_value\": %s, \"path\": %s, ", told.whole ? "true" : "false",
-	       told.value ? "true" : "false", told.path ? "true" : "false");
+	printf("\"explained\": %s, \"known_value\": %s, \"path\": %s, ",
+	       told.whole ? "true" : "false", told.value ? "true" : "false",
+	       told.path ? "true" : "false");
 	put_json("counterexample", told.counter, false);
 	put_json("id", err ? skep_error_id(err) : "", false);
 	put_json("at", at, false);
@@ -147,7 +148,8 @@ int main(int argc, char **argv)
 			   program, &flags, &level, &run, with, btf, prepare) != 7)
 			continue;
 		other = strcmp(btf, "-") != 0 ? open_with(argv[1], btf, NULL) : NULL;
-		verify(other ? other : obj, loaded, program, flags, level, strcmp(prepare, "mtu") != 0);
+		verify(other ? other : obj, loaded, program, flags, level,
+		       strcmp(prepare, "mtu") != 0);
 		skep_obj_close(other);
 	}
 	skep_obj_close(loaded);
