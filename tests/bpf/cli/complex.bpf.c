@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* More paths than the verifier walks: each round doubles the states, none is like another. */
+/* More paths than the verifier walks: each step doubles the states, none is like another. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -8,6 +8,7 @@ int many(struct xdp_md *ctx)
 {
 	unsigned long long sum = 0;
 
+#pragma unroll
 	for (int i = 0; i < 40; i++) {
 		if (bpf_get_prandom_u32() & 1)
 			sum = sum * 3 + i;
