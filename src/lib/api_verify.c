@@ -138,6 +138,31 @@ static bool fill_debug(struct job *j)
 	return true;
 }
 
+/* The kernel's struct of operations, and which of its members the program is. */
+static uint32_t ops_id(const struct job *j, uint32_t *ret_member)
+{
+	const struct load_prog *p = j->prog;
+	const struct btf *b = j->obj->target;
+	const char *flavour = p->ops ? strstr(p->ops, "___") : NULL;
+	char name[128];
+	uint32_t id;
+
+	if (!b || !p->ops)
+		return 0;
+	snprintf(name, sizeof(name), "%.*s",
+		 flavour ? (int)(flavour - p->ops) : (int)strlen(p->ops), p->ops);
+	id = btf_find(b, name, BTF_STRUCT, 0);
+	for (uint32_t i = 0; id && i < btf_vlen(b, id); i++) {
+		struct btf_member m = btf_member(b, id, i);
+
+		if (m.name && strcmp(m.name, p->member) == 0) {
+			*ret_member = i;
+			return id;
+		}
+	}
+	return 0;
+}
+
 static uint32_t attach_id(const struct job *j)
 {
 	const struct load_prog *p = j->prog;
@@ -191,6 +216,8 @@ static void options(const struct job *j, const struct skep_verify_opts *opts, st
 		.insn_limit = OPT(opts, insn_limit, 0),
 		.want_costs = OPT(opts, want_lines, false),
 	};
+	if (p->def->prog_type == PROG_STRUCT_OPS)
+		o->attach_btf_id = ops_id(j, &o->attach_member);
 	if (p->def->flags & SECTION_SLEEPABLE)
 		o->prog_flags |= VERIFY_F_SLEEPABLE;
 	if (p->def->flags & SECTION_FRAGS)

@@ -113,6 +113,7 @@ int externs_read(struct loader *l, struct skep_error **reterr);
 int refs_read(struct loader *l, struct skep_error **reterr);
 int core_relocate(struct loader *l, struct skep_error **reterr);
 int progs_make(struct loader *l, struct skep_error **reterr);
+int struct_ops_progs(struct loader *l, struct skep_error **reterr);
 int maps_fill_slots(struct loader *l, struct skep_error **reterr);
 
 /* sections.c */

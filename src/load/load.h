@@ -96,7 +96,9 @@ struct load_prog {
 	const char *name, *section;
 	const struct spec_section *def; /* NULL only if unusable */
 	const char *target;		/* behind the '/', or NULL */
-	bool autoload;			/* false for SEC("?...") */
+	const char *ops,
+		*member; /* of a struct_ops program: the struct and its member; NULL: none */
+	bool autoload;	 /* false for SEC("?...") */
 	struct skep_insn *insns;
 	uint32_t ninsns;
 	struct load_func *funcs; /* [0] is the program itself */

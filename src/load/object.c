@@ -47,9 +47,10 @@ static int read_btf(struct loader *l, struct skep_error **reterr)
 static int run_phases(struct loader *l, struct skep_error **reterr)
 {
 	static int (*const phases[])(struct loader *, struct skep_error **) = {
-		sections_index, read_license, read_btf,	       functions_read, data_place_variables,
-		maps_declare,	data_maps,    struct_ops_maps, externs_read,   core_relocate,
-		refs_read,	progs_make,   maps_fill_slots,
+		sections_index,	      read_license,	read_btf,  functions_read,
+		data_place_variables, maps_declare,	data_maps, struct_ops_maps,
+		externs_read,	      core_relocate,	refs_read, progs_make,
+		maps_fill_slots,      struct_ops_progs,
 	};
 	int r = elf_check_bpf(&l->obj->elf, reterr);
 

@@ -272,7 +272,7 @@ int btf_object_access(struct verifier *v, const struct access *a)
 		return reject(v, &ERR_BTF_ACCESS, "R%u is ptr_%s access percpu memory: off=%lld",
 			      a->regno, btf_name(r->btf, r->btf_id), (long long)off);
 	if (a->write && !(r->flags & F_ALLOC))
-		return reject(v, &ERR_BTF_ACCESS, "only read is supported");
+		return kernel_write(v, a, off);
 	if (r->flags & F_ALLOC) {
 		err = alloc_write(v, a, r, off);
 		if (err < 0)

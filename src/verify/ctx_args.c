@@ -20,6 +20,8 @@ static uint32_t prototype(const struct verifier *v, uint32_t *ret_first, const c
 	*ret_name = v->o->attach_name ? v->o->attach_name : "";
 	if (!b || !id || id >= btf_count(b))
 		return 0;
+	if (v->o->prog_type == PROG_STRUCT_OPS)
+		return struct_ops_proto(v, ret_name);
 	if (btf_kind(b, id) == BTF_FUNC) {
 		*ret_name = btf_name(b, id);
 		return btf_strip_all(b, btf_ref_type(b, id));
@@ -74,8 +76,11 @@ static int load_pointer(struct verifier *v, const struct access *a, uint32_t ptr
 	}
 	/* an iterator's objects are absent at its end, its first argument is not */
 	if ((v->o->attach_type == ATTACH_TRACE_ITER && number > 0) ||
-	    ends_with(param, "__nullable"))
+	    ends_with(param, "__nullable") ||
+	    (v->o->prog_type == PROG_STRUCT_OPS && struct_ops_may_be_null(v, number)))
 		flags |= F_NULL;
+	if (v->o->prog_type == PROG_STRUCT_OPS)
+		target = struct_ops_object(v, target);
 	reg_pointer(dst, T_BTF, flags);
 	dst->btf = b;
 	dst->btf_id = target;

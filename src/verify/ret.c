@@ -120,6 +120,13 @@ int check_return(struct verifier *v, const char *what)
 	const struct reg *r;
 	int err;
 
+	if (v->o->prog_type == PROG_STRUCT_OPS && !v->func && !frame_of(v->st)->in_async) {
+		bool done;
+
+		err = struct_ops_result(v, &done);
+		if (err < 0 || done)
+			return err;
+	}
 	if (v->func && f->ret_void && !frame_of(v->st)->in_async)
 		return 0;
 	err = use_reg(v, 0);

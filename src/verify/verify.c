@@ -20,6 +20,7 @@
 static int check_options(struct verifier *v)
 {
 	const struct verify_opts *o = v->o;
+	int err;
 
 	if (!o->n)
 		return reject(v, &ERR_SIZE, "the program has no instructions");
@@ -28,7 +29,8 @@ static int check_options(struct verifier *v)
 			      v->bpf_capable ? MAX_INSNS : 4096);
 	if (!spec_prog_type_name(o->prog_type) || !o->prog_type)
 		return reject(v, &ERR_PROG_TYPE, "no program type %d", o->prog_type);
-	return profile_prog(v);
+	err = profile_prog(v);
+	return err == 0 && o->prog_type == PROG_STRUCT_OPS ? struct_ops_check(v) : err;
 }
 
 static int allocate(struct verifier *v)

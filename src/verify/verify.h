@@ -132,9 +132,10 @@ struct verify_opts {
 	const struct skep_insn *insns;
 	uint32_t n; /* slots */
 	int prog_type;
-	int attach_type;	 /* expected_attach_type, or ATTACH_NONE */
-	uint32_t prog_flags;	 /* enum verify_prog_flag */
-	uint32_t attach_btf_id;	 /* of kernel_btf, or of target_btf for EXT; 0: none */
+	int attach_type;	/* expected_attach_type, or ATTACH_NONE */
+	uint32_t prog_flags;	/* enum verify_prog_flag */
+	uint32_t attach_btf_id; /* of kernel_btf, or of target_btf for EXT; 0: none */
+	uint32_t attach_member; /* of STRUCT_OPS, whose attach_btf_id is the struct: the index of the member */
 	const char *attach_name; /* what the section name says it attaches to; may be NULL */
 	bool gpl;		 /* the licence is GPL-compatible */
 	uint32_t caps;		 /* enum verify_cap */

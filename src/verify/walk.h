@@ -57,6 +57,17 @@ int sock_access(struct verifier *v, const struct access *a);
 /* ctx_args.c */
 int ctx_argument(struct verifier *v, const struct access *a, uint32_t off);
 
+/* struct_ops.c */
+int struct_ops_check(struct verifier *v);
+/* FUNC_PROTO of the member, 0: unknown. */
+uint32_t struct_ops_proto(const struct verifier *v, const char **ret_name);
+bool struct_ops_may_be_null(const struct verifier *v, uint32_t arg);
+/* What an argument is that points to this struct. */
+uint32_t struct_ops_object(const struct verifier *v, uint32_t type);
+int struct_ops_result(struct verifier *v, bool *ret_done);
+/* May the program write there, in the kernel's object that the register points to? */
+int kernel_write(struct verifier *v, const struct access *a, int64_t off);
+
 /* map_use.c */
 int map_use(struct verifier *v, const struct verify_map *map);
 
