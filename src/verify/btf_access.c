@@ -67,7 +67,8 @@ static int find_member(struct verifier *v, const struct btf *b, uint32_t id, uin
 	uint32_t n = btf_vlen(b, id);
 	struct btf_member m;
 
-	ret->parent = btf_name(b, id);
+	if (*btf_name(b, id)) /* what has no name counts as part of what it is in */
+		ret->parent = btf_name(b, id);
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t start, end;
 

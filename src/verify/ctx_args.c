@@ -43,6 +43,22 @@ static uint32_t slots_of(const struct btf *b, uint32_t type)
 	return size > 8 ? (uint32_t)((size + 7) / 8) : 1;
 }
 
+/* Hooks where the object is not yet or no longer in use. */
+static bool is_half_dead(const struct verifier *v)
+{
+	static const char *const hooks[] = {
+		"bpf_map_free",	      "bpf_prog_free",	   "file_alloc_security",
+		"file_free_security", "sk_alloc_security", "sk_free_security",
+		"task_free"
+	};
+	const char *name = v->o->attach_name ? v->o->attach_name : "";
+
+	for (size_t i = 0; v->o->prog_type == PROG_LSM && i < ARRAY_SIZE(hooks); i++)
+		if (strcmp(hooks[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* Its objects are alive as long as the program runs. */
 static bool is_trusted(const struct verifier *v)
 {
@@ -68,8 +84,14 @@ static int load_pointer(struct verifier *v, const struct access *a, uint32_t ptr
 	const struct btf *b = v->o->kernel_btf;
 	uint32_t target = btf_strip_all(b, btf_ref_type(b, ptr));
 	struct reg *dst = reg_at(v, (unsigned int)a->value);
-	unsigned int flags = is_trusted(v) && !result ? F_TRUSTED : 0;
+	unsigned int flags = is_trusted(v) && !result && !is_half_dead(v) ? F_TRUSTED : 0;
 
+	if (!target && v->o->attach_type == ATTACH_TRACE_ITER &&
+	    (strcmp(param, "key") == 0 || strcmp(param, "value") == 0)) {
+		reg_pointer(dst, T_BUF, *param == 'k' ? F_NULL | F_RDONLY : F_NULL);
+		dst->id = next_id(v);
+		return 0;
+	}
 	if (!btf_is_composite(b, target)) {
 		reg_unknown(dst);
 		return 0;

@@ -284,6 +284,8 @@ static int store_kptr(struct verifier *v, const struct access *a, const struct f
 	r = reg_at(v, (unsigned int)a->value);
 	if (reg_is_null(r))
 		return 0;
+	if (r->type == T_BTF && mem_fixed(v, (unsigned int)a->value, true) < 0)
+		return -EACCES;
 	if (r->type != T_BTF || !r->btf || r->btf_id != f->btf_id || r->btf != f->btf || r->off ||
 	    r->flags & (F_PERCPU | F_ALLOC)) {
 		bool object = r->type == T_BTF && r->btf;

@@ -12,7 +12,8 @@ static int allowed(struct verifier *v, const struct spec_helper *h, int32_t id)
 		return reject(v, &ERR_HELPER, "invalid func unknown#%d", id);
 	if (profile_need(v, spec_need_helper(id, v->o->prog_type)) < 0)
 		return -ERR_KERNEL.code;
-	if (!spec_helper_allowed(h, v->o->prog_type))
+	if (!spec_helper_allowed(h, v->o->prog_type) ||
+	    (v->o->prog_type == PROG_STRUCT_OPS && !struct_ops_helper(v, id)))
 		return reject(v, &ERR_HELPER, "program of this type cannot use helper bpf_%s#%d",
 			      h->name, id);
 	if (spec_helper_for(h, v->o->prog_type)->flags & HELPER_F_GPL && !v->o->gpl)

@@ -33,6 +33,12 @@ static int allowed(struct verifier *v, struct kcall *k)
 	    (kfunc_is(k, "bpf_sock_destroy") && v->o->attach_type != ATTACH_TRACE_ITER))
 		return reject(v, &ERR_KFUNC_DENIED, "calling kernel function %s is not allowed",
 			      k->name);
+	if (kfunc_is(k, "bpf_iter_css_task_new") && v->o->prog_type != PROG_LSM &&
+	    !(v->o->prog_type == PROG_TRACING && v->o->attach_type == ATTACH_TRACE_ITER) &&
+	    !v->st->sleepable)
+		return reject(
+			v, &ERR_KFUNC,
+			"css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs");
 	if (strncmp(k->name, "bpf_xdp_metadata_", 17) == 0 &&
 	    !(v->o->prog_flags & VERIFY_F_XDP_DEV_BOUND_ONLY))
 		return reject(v, &ERR_KFUNC, "metadata kfuncs require device-bound program");

@@ -66,6 +66,8 @@ int iter_argument(struct verifier *v, struct kcall *k, uint32_t type)
 	}
 	if (!is_iter(v, k, type))
 		return reject(v, &ERR_ITER, "expected an initialized iter_%s as arg #0", name);
+	if (v->st->frames[k->iter_frame]->stack->slots[k->iter_slot].spill.flags & F_UNTRUSTED)
+		return reject(v, &ERR_ITER, "expected an RCU CS when using %s", k->name);
 	stack_mark_read(v, k->iter_frame, off, off + size);
 	k->ref = 0;
 	return 0;

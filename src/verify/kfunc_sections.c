@@ -13,6 +13,26 @@ static void rcu_ends(struct verifier *v, struct reg *r, void *ctx)
 	}
 }
 
+/* Nor may iterators that RCU kept alive go on. */
+static void iterators_end(struct verifier *v)
+{
+	for (uint32_t f = 0; f <= v->st->cur; f++) {
+		const struct stack *st = v->st->frames[f]->stack;
+
+		for (uint32_t i = 0; st && i < st->n; i++) {
+			struct slot *s;
+
+			if (st->slots[i].type[0] != SLOT_ITER ||
+			    !(st->slots[i].spill.flags & F_RCU))
+				continue;
+			s = &slots_own(v, v->st, f, i + 1)[i];
+			s->spill.flags =
+				(uint16_t)((s->spill.flags & ~(unsigned)F_RCU) | F_UNTRUSTED);
+			st = v->st->frames[f]->stack;
+		}
+	}
+}
+
 static int rcu(struct verifier *v, const struct kcall *k, bool lock)
 {
 	if (lock) {
@@ -25,8 +45,10 @@ static int rcu(struct verifier *v, const struct kcall *k, bool lock)
 	if (!v->st->rcu)
 		return reject(v, &ERR_CONTEXT, "unmatched rcu read unlock (kernel function %s)",
 			      k->name);
-	if (!--v->st->rcu)
+	if (!--v->st->rcu) {
 		state_each_reg(v, v->st, rcu_ends, NULL);
+		iterators_end(v);
+	}
 	return 1;
 }
 

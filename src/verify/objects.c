@@ -181,7 +181,7 @@ static bool is_a(const struct btf *b, uint32_t id, uint64_t off, const char *nam
 	id = btf_strip_all(b, id);
 	if (!off && strcmp(btf_name(b, id), name) == 0)
 		return true;
-	if (btf_kind(b, id) != BTF_STRUCT || depth > 8)
+	if ((btf_kind(b, id) != BTF_STRUCT && btf_kind(b, id) != BTF_UNION) || depth > 8)
 		return false;
 	for (uint32_t i = 0; i < btf_vlen(b, id); i++) {
 		struct btf_member m = btf_member(b, id, i);

@@ -171,7 +171,7 @@ static bool special(const struct slot *old, const struct slot *now, struct idmap
 		       same_id(m, a->ref, b->ref);
 	case SLOT_ITER:
 		return a->btf_id == b->btf_id && a->iter_state == b->iter_state &&
-		       same_id(m, a->ref, b->ref);
+		       a->flags == b->flags && same_id(m, a->ref, b->ref);
 	default:
 		return a->irq_class == b->irq_class && same_id(m, a->ref, b->ref);
 	}

@@ -184,6 +184,23 @@ int struct_ops_result(struct verifier *v, bool *ret_done)
 		      "At program exit the register R0 is not a known value (ptr_)");
 }
 
+/* Helpers that are a congestion control's only. */
+bool struct_ops_helper(const struct verifier *v, int32_t id)
+{
+	const char *type = btf_name(v->o->kernel_btf, v->o->attach_btf_id);
+
+	switch (id) {
+	case HELPER_tcp_send_ack:
+	case HELPER_sk_storage_get:
+	case HELPER_sk_storage_delete:
+	case HELPER_setsockopt:
+	case HELPER_getsockopt:
+		return strcmp(type, "tcp_congestion_ops") == 0;
+	default:
+		return true;
+	}
+}
+
 /* Writes ------------------------------------------------------------------------------------------ */
 
 /* Member @name, @n bytes, of a struct or of what it holds. */

@@ -64,6 +64,7 @@ uint32_t struct_ops_proto(const struct verifier *v, const char **ret_name);
 bool struct_ops_may_be_null(const struct verifier *v, uint32_t arg);
 /* What an argument is that points to this struct. */
 uint32_t struct_ops_object(const struct verifier *v, uint32_t type);
+bool struct_ops_helper(const struct verifier *v, int32_t id);
 int struct_ops_result(struct verifier *v, bool *ret_done);
 /* May the program write there, in the kernel's object that the register points to? */
 int kernel_write(struct verifier *v, const struct access *a, int64_t off);
