@@ -417,6 +417,8 @@ static void guess(struct place *p, const struct reg *r, bool falls)
 		return;
 	}
 	x = p->open ? OPEN : nearest(p, far, falls);
+	if (x != OPEN && r->s.smin == r->s.smax && p->dmin == p->dmax)
+		x -= (x - start) % p->dmin; /* it takes only these */
 	p->guessed = true;
 	p->bound = x;
 }

@@ -451,6 +451,7 @@ static struct verifier *verify_all(const struct verify_opts *opts, const struct 
 		say(walked, "accepted with a summary of %u loops\n", v->stats.summaries);
 		skep_error_free(walked->error);
 		walked->error = NULL;
+		v->log_level = walked->log_level;
 		struct buf log = v->log;
 		v->log = walked->log;
 		walked->log = log;

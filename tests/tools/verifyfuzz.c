@@ -31,7 +31,7 @@ struct args {
 
 static struct {
 	uint64_t made, accepted, rejected, too_large, steps, states, asked, agreed, ours_only,
-		broken;
+		summaries, broken;
 } sum;
 
 static bool log_all;
@@ -351,6 +351,7 @@ static void one(uint64_t seed, const struct args *a)
 		sum.rejected++;
 	} else if (ret.facts) {
 		sum.accepted++;
+		sum.summaries += ret.stats.summaries;
 		contained(seed, &t, ret.facts, a->runs);
 	}
 	skep_error_free(err);
@@ -404,10 +405,10 @@ int main(int argc, char **argv)
 		one(a.seed + i, &a);
 	}
 	printf("%" PRIu64 " programs: %" PRIu64 " accepted, %" PRIu64 " rejected; %" PRIu64
-	       " steps inside %" PRIu64 " states (%" PRIu64
-	       " programs too large to watch); %" PRIu64 " of %" PRIu64
-	       " verdicts as the kernel's, %" PRIu64 " accepted here only; %" PRIu64 " breaches\n",
+	       " steps inside %" PRIu64 " states (%" PRIu64 " programs too large to watch, %" PRIu64
+	       " loops summarised); %" PRIu64 " of %" PRIu64 " verdicts as the kernel's, %" PRIu64
+	       " accepted here only; %" PRIu64 " breaches\n",
 	       sum.made, sum.accepted, sum.rejected, sum.steps, sum.states, sum.too_large,
-	       sum.agreed, sum.asked, sum.ours_only, sum.broken);
+	       sum.summaries, sum.agreed, sum.asked, sum.ours_only, sum.broken);
 	return sum.broken ? 1 : 0;
 }
