@@ -43,13 +43,16 @@ static void put_body(struct text *t, enum body body)
 			put(t, 0x95, 0, 0, 0, 0);
 		}
 		break;
-	default:
+	case BODY_CALLEE:
 		put(t, 0x07, 1, 0, 0, 3);
 		put_call(t, t->n + 2);
 		put(t, 0x95, 0, 0, 0, 0);
 		put(t, 0xbf, 0, 1, 0, 0);
 		for (int i = 0; i < 60; i++)
 			put(t, i % 3 ? 0x27 : 0xa7, 0, 0, 0, 0x1001 + i);
+		break;
+	case BODY_COUNT:
+		break;
 	}
 	put(t, 0x95, 0, 0, 0, 0);
 }
