@@ -148,6 +148,13 @@ extern const struct jit_target jit_x86_64, jit_arm64;
 
 /* guards.c: drops checks of the entry function for what it gives back; false: it leaves them. */
 bool jit_guards(struct ir_fn *f, struct jit_guard ret[2]);
+/* A PHI that starts at a constant, grows by a constant on each way back, and never exceeds one. */
+struct jit_count {
+	int64_t from, most, step;
+};
+bool jit_counter(const struct ir_fn *f, uint32_t phi, struct jit_count *ret);
+/* charges.c: charges of loops go behind them, once the function is rebuilt; false: there are none such. */
+bool jit_put_off(struct ir_fn *f, struct arena *arena);
 /* layout.c: splits edges, orders blocks, folds addresses. */
 int jit_layout(struct jit_alloc *a);
 /* live.c */

@@ -76,7 +76,8 @@ static bool bound(const struct ir_fn *f, uint32_t x, uint32_t latch, uint32_t ph
 	return false;
 }
 
-static bool counter(const struct ir_fn *f, uint32_t phi, int depth, struct span_of *ret)
+static bool counter(const struct ir_fn *f, uint32_t phi, int depth, struct span_of *ret,
+		    int64_t *ret_step)
 {
 	const struct ir_ins *in = &f->ins[phi];
 	const struct ir_block *b = &f->blocks[f->home[phi]];
@@ -96,12 +97,24 @@ static bool counter(const struct ir_fn *f, uint32_t phi, int depth, struct span_
 		return false;
 	for (x = latch;; x = f->blocks[x].idom) {
 		if (bound(f, x, latch, phi, next, ret, step, &most)) {
+			*ret_step = step;
 			ret->hi = most > ret->lo ? most : ret->lo;
 			return ret->hi < WIDE;
 		}
 		if (x == f->home[phi] || x == f->blocks[x].idom)
 			return false;
 	}
+}
+
+bool jit_counter(const struct ir_fn *f, uint32_t phi, struct jit_count *ret)
+{
+	struct span_of s;
+
+	if (!counter(f, phi, 0, &s, &ret->step))
+		return false;
+	ret->from = s.lo;
+	ret->most = s.hi;
+	return true;
 }
 
 static bool sum(const struct ir_fn *f, const struct ir_ins *in, int depth, struct span_of *ret)
@@ -147,7 +160,7 @@ static bool range_of(const struct ir_fn *f, uint32_t v, int depth, struct span_o
 		ret->hi <<= good ? by : 0;
 		break;
 	case IR_PHI:
-		good = counter(f, v, depth, ret);
+		good = counter(f, v, depth, ret, &by);
 		break;
 	default:
 		break;

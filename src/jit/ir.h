@@ -111,6 +111,13 @@ struct ir_mem {
 	bool loaded, sign;
 };
 
+/* What a SPEND pays besides: cost for each step of the counter beyond from, and what value `within` says. */
+struct ir_debt {
+	uint32_t counter, within;
+	int64_t from, step;
+	uint32_t cost;
+};
+
 #define SMALL_CONSTS 65
 struct ir_fn {
 	struct ir_ins *ins;
@@ -141,9 +148,10 @@ struct ir_fn {
 	struct ir_mem mem[MEM_FACTS];
 	uint32_t mem_next;
 	struct ir_checks {
-		bool moves;	/* calls may take regions away */
-		uint32_t frame; /* of run->stack */
-		uint32_t epoch; /* of the regions */
+		bool moves;	       /* calls may take regions away */
+		uint32_t frame;	       /* of run->stack */
+		uint32_t epoch;	       /* of the regions */
+		struct ir_debt *debts; /* by c - 1 of a SPEND; NULL: none */
 	} checks;
 };
 

@@ -150,6 +150,18 @@ static int note_calls(struct jit_unit *u, const struct ir_fn *f, struct jit_code
 	return 0;
 }
 
+/* What checks become when the function is known as a whole; then loops are free of them, and worth another look. */
+static int checked_entry(struct jit_unit *u, struct jit_func *fn, struct jit_alloc *a)
+{
+	bool news;
+
+	guard_entry(u, fn, a);
+	if (!u->checked || !a->f->fold)
+		return 0;
+	news = fn->counts && jit_put_off(a->f, u->scratch);
+	return news || a->twin ? jit_optimise(a->f, u->scratch) : 0;
+}
+
 /* The code is that of @as: @fn, or the twin of it. */
 static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_func *as,
 			    struct jit_code_buf *out)
@@ -168,7 +180,7 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 	if (r == 0)
 		r = note_calls(u, &f, out);
 	if (r == 0)
-		guard_entry(u, fn, &a);
+		r = checked_entry(u, fn, &a);
 	if (r == 0 && u->opts->blind)
 		r = jit_blind(&f, u->scratch, &u->blind);
 	if (r == 0)

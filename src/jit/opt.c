@@ -150,7 +150,7 @@ static bool adds_bytes(const struct ir_fn *f)
  */
 static bool is_news(const struct ir_fn *f)
 {
-	if (f->maybe_null || f->spliced || adds_bytes(f))
+	if (f->maybe_null || f->spliced || f->checks.debts || adds_bytes(f))
 		return true;
 	for (uint32_t k = 0; k < f->nblocks; k++) {
 		const struct ir_block *b = &f->blocks[k];
@@ -214,6 +214,23 @@ static uint32_t copy_args(struct pass *p, const struct ir_ins *in, uint32_t k)
 	return at;
 }
 
+/* What was put off until this SPEND. */
+static void pay(struct pass *p, struct ir_ins *in, uint32_t k)
+{
+	const struct ir_debt *debt = &p->from->checks.debts[in->c - 1];
+	struct ir_fn *to = p->to;
+	uint32_t sum = ir_binary(to, IR_SUB, 1, use(p, debt->counter, k),
+				 ir_const(to, (uint64_t)debt->from));
+
+	if (debt->step > 1)
+		sum = ir_binary(to, IR_UDIV, 1, sum, ir_const(to, (uint64_t)debt->step));
+	sum = ir_binary(to, IR_MUL, 1, sum, ir_const(to, debt->cost));
+	if (debt->within)
+		sum = ir_binary(to, IR_ADD, 1, sum, use(p, debt->within, k));
+	in->a = ir_binary(to, IR_SUB, 1, in->a, sum);
+	in->c = 0;
+}
+
 static void copy_value(struct pass *p, uint32_t v, uint32_t k)
 {
 	const struct ir_ins *old = &p->from->ins[v];
@@ -252,6 +269,8 @@ static void copy_value(struct pass *p, uint32_t v, uint32_t k)
 	default:
 		in.a = ir_operands[in.op] >= 1 ? use(p, in.a, k) : in.a;
 		in.b = ir_operands[in.op] >= 2 ? use(p, in.b, k) : in.b;
+		if (in.op == IR_SPEND && in.c)
+			pay(p, &in, k);
 	}
 	if (in.op == IR_LOAD && in.y != LOAD_ORDERED)
 		in.c = 0;
@@ -399,6 +418,7 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	to.summed = f->summed || adds_bytes(f);
 	if (adds_bytes(f))
 		p.inner = ir_inner_sums(f, arena);
+	to.checks.debts = NULL;
 	for (uint32_t v = 1; v < f->n; v++)
 		if (ir_is(f, v, IR_CONST))
 			p.map[v] = ir_const(&to, f->ins[v].imm);

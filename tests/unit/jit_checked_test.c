@@ -451,6 +451,30 @@ static uint32_t put_budget(struct text *t, int kind)
 		put(t, 0x07, 6, 0, 0, -1);
 		put(t, 0x55, 6, 0, -4, 0);
 		break;
+	case 5: /* rounds that are paid for behind the loop, which is left at two places */
+		put(t, 0x79, 4, 1, 0, 0);
+		put(t, 0x27, 4, 0, 0, 8);
+		put(t, 0x07, 4, 0, 0, 5);
+		put(t, 0xb7, 2, 0, 0, 0);
+		put(t, 0x07, 0, 0, 0, 7);
+		put(t, 0x1d, 2, 4, 2, 0);
+		put(t, 0x07, 2, 0, 0, 1);
+		put(t, 0xa5, 2, 0, -4, 10);
+		put(t, 0x27, 0, 0, 0, 3);
+		break;
+	case 6: /* such loops one behind the other, in a loop that pays by the round */
+		put(t, 0xb7, 2, 0, 0, 2);
+		put(t, 0x35, 2, 0, 3, 12);
+		put(t, 0x0f, 0, 2, 0, 0);
+		put(t, 0x07, 2, 0, 0, 3);
+		put(t, 0x05, 0, 0, -4, 0);
+		put(t, 0xb7, 2, 0, 0, 0);
+		put(t, 0x07, 2, 0, 0, 2);
+		put(t, 0x07, 0, 0, 0, 1);
+		put(t, 0x55, 2, 0, -3, 6);
+		put(t, 0x07, 6, 0, 0, -3);
+		put(t, 0x65, 6, 0, -11, 0);
+		break;
 	default: /* a function of the program, even (3) or uneven (4) */
 		put(t, 0xbf, 1, 6, 0, 0);
 		put(t, 0x85, 0, 1, 0, 3);
@@ -477,7 +501,7 @@ static void budgets(void)
 		CHECK_SKIP("no checked mode for this machine");
 	if (!w || exec_run_init(&w->run, NULL) < 0)
 		abort();
-	for (int kind = 0; kind < 5; kind++) {
+	for (int kind = 0; kind < 7; kind++) {
 		uint32_t most = put_budget(&t, kind), enough = 0;
 
 		if (!open_pair(&p, &t))

@@ -128,7 +128,7 @@ static void spend(struct x86_emit *e, uint32_t v)
 
 	x86_copy(e, reg, in->a);
 	x86_alu_ri(e->out, 1, ALU_SUB, reg, ir_check_off(in));
-	leave(e, v, COND_B);
+	leave(e, v, COND_L); /* it may have been below 0 before: what was put off */
 	come_back(e, first);
 	x86_finish(e, v, reg);
 }
