@@ -151,6 +151,7 @@ bool jit_guards(struct ir_fn *f, struct jit_guard ret[2]);
 /* A PHI that starts at a constant, grows by a constant on each way back, and never exceeds one. */
 struct jit_count {
 	int64_t from, most, step;
+	uint32_t next; /* what comes back: the sum */
 };
 bool jit_counter(const struct ir_fn *f, uint32_t phi, struct jit_count *ret);
 /* charges.c: charges of loops go behind them, once the function is rebuilt; false: there are none such. */

@@ -155,6 +155,11 @@ static void owe(struct put_off *p, uint32_t v)
 	*debt = (struct ir_debt){
 		.counter = l->counter, .from = l->count.from, .step = l->count.step, .cost = l->cost
 	};
+	/* where the next round's counter is known it is the one that lives on */
+	if (ir_dominates(p->f, p->f->home[l->count.next], p->f->home[v])) {
+		debt->counter = l->count.next;
+		debt->from += debt->step;
+	}
 	if (ir_is(p->f, in->a, IR_PHI) && in->a != l->left)
 		debt->within = in->a;
 	else

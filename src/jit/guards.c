@@ -108,10 +108,12 @@ static bool counter(const struct ir_fn *f, uint32_t phi, int depth, struct span_
 
 bool jit_counter(const struct ir_fn *f, uint32_t phi, struct jit_count *ret)
 {
+	const uint32_t *pred = &f->preds[f->blocks[f->home[phi]].pred];
 	struct span_of s;
 
 	if (!counter(f, phi, 0, &s, &ret->step))
 		return false;
+	ret->next = f->args[f->ins[phi].a + ir_dominates(f, f->home[phi], pred[1])];
 	ret->from = s.lo;
 	ret->most = s.hi;
 	return true;

@@ -17,8 +17,12 @@ static bool leads_back(const struct ir_fn *f, uint32_t k, uint32_t succ)
 
 	if (succ == k)
 		return true;
-	return b->reached && b->succ[0] == k && b->succ[1] == NO_BLOCK && b->npreds == 1 &&
-	       b->end - b->start == 1;
+	if (!b->reached || b->succ[0] != k || b->succ[1] != NO_BLOCK || b->npreds != 1)
+		return false;
+	for (uint32_t v = b->start; v + 1 < b->end; v++)
+		if (!ir_is(f, v, IR_NOP)) /* what was a charge */
+			return false;
+	return true;
 }
 
 /* Is the body small and plain? */

@@ -422,6 +422,34 @@ static void calls(void)
 	free(w);
 }
 
+/* Rounds that are paid for behind the loop, which is left at two places; or two such loops in one that pays by the round. */
+static void put_rounds(struct text *t, bool early)
+{
+	if (early) {
+		put(t, 0x79, 4, 1, 0, 0);
+		put(t, 0x27, 4, 0, 0, 8);
+		put(t, 0x07, 4, 0, 0, 5);
+		put(t, 0xb7, 2, 0, 0, 0);
+		put(t, 0x07, 0, 0, 0, 7);
+		put(t, 0x1d, 2, 4, 2, 0);
+		put(t, 0x07, 2, 0, 0, 1);
+		put(t, 0xa5, 2, 0, -4, 10);
+		put(t, 0x27, 0, 0, 0, 3);
+		return;
+	}
+	put(t, 0xb7, 2, 0, 0, 2);
+	put(t, 0x35, 2, 0, 3, 12);
+	put(t, 0x0f, 0, 2, 0, 0);
+	put(t, 0x07, 2, 0, 0, 3);
+	put(t, 0x05, 0, 0, -4, 0);
+	put(t, 0xb7, 2, 0, 0, 0);
+	put(t, 0x07, 2, 0, 0, 2);
+	put(t, 0x07, 0, 0, 0, 1);
+	put(t, 0x55, 2, 0, -3, 6);
+	put(t, 0x07, 6, 0, 0, -3);
+	put(t, 0x65, 6, 0, -11, 0);
+}
+
 /* Programs that take some 60 instructions: straight, branching, looping, calling, uneven functions, may_goto. */
 static uint32_t put_budget(struct text *t, int kind)
 {
@@ -451,29 +479,9 @@ static uint32_t put_budget(struct text *t, int kind)
 		put(t, 0x07, 6, 0, 0, -1);
 		put(t, 0x55, 6, 0, -4, 0);
 		break;
-	case 5: /* rounds that are paid for behind the loop, which is left at two places */
-		put(t, 0x79, 4, 1, 0, 0);
-		put(t, 0x27, 4, 0, 0, 8);
-		put(t, 0x07, 4, 0, 0, 5);
-		put(t, 0xb7, 2, 0, 0, 0);
-		put(t, 0x07, 0, 0, 0, 7);
-		put(t, 0x1d, 2, 4, 2, 0);
-		put(t, 0x07, 2, 0, 0, 1);
-		put(t, 0xa5, 2, 0, -4, 10);
-		put(t, 0x27, 0, 0, 0, 3);
-		break;
-	case 6: /* such loops one behind the other, in a loop that pays by the round */
-		put(t, 0xb7, 2, 0, 0, 2);
-		put(t, 0x35, 2, 0, 3, 12);
-		put(t, 0x0f, 0, 2, 0, 0);
-		put(t, 0x07, 2, 0, 0, 3);
-		put(t, 0x05, 0, 0, -4, 0);
-		put(t, 0xb7, 2, 0, 0, 0);
-		put(t, 0x07, 2, 0, 0, 2);
-		put(t, 0x07, 0, 0, 0, 1);
-		put(t, 0x55, 2, 0, -3, 6);
-		put(t, 0x07, 6, 0, 0, -3);
-		put(t, 0x65, 6, 0, -11, 0);
+	case 5:
+	case 6:
+		put_rounds(t, kind == 5);
 		break;
 	default: /* a function of the program, even (3) or uneven (4) */
 		put(t, 0xbf, 1, 6, 0, 0);
