@@ -230,5 +230,6 @@ bool jit_put_off(struct ir_fn *f, struct arena *arena)
 	p.ndebts = 0;
 	if (f->checks.debts)
 		change(&p, n);
+	f->checks.ndebts = p.ndebts;
 	return f->checks.debts != NULL;
 }

@@ -152,6 +152,7 @@ struct ir_fn {
 		uint32_t frame;	       /* of run->stack */
 		uint32_t epoch;	       /* of the regions */
 		struct ir_debt *debts; /* by c - 1 of a SPEND; NULL: none */
+		uint32_t ndebts;
 	} checks;
 };
 

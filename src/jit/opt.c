@@ -112,6 +112,10 @@ static bool drop_phis(struct ir_fn *f, uint32_t *map)
 	}
 	for (uint32_t i = 0; i < f->nargs; i++)
 		f->args[i] = find(map, f->args[i]);
+	for (uint32_t i = 0; f->checks.debts && i < f->checks.ndebts; i++) {
+		f->checks.debts[i].counter = find(map, f->checks.debts[i].counter);
+		f->checks.debts[i].within = find(map, f->checks.debts[i].within);
+	}
 	return true;
 }
 
