@@ -2,14 +2,21 @@
 /*
  * The tests of the kernel's lib/test_bpf.c on our engines: eBPF as it is, classic programs through our
  * translator, the tail-call tests over a prog array. Built and started by tools/corpora-test-bpf, which brings the
- * tables. Prints a line for each test that does not pass and a summary; adds figures to the file in argv[1].
+ * tables. Prints a line for each test that does not pass and a summary; adds figures to the file FIGURES.
  *
  * What exists only inside the kernel is given its public form: the marked `w = w` of its verifier, its own code for
  * a tail call. And a program that ends with unreachable instructions gets an exit after them, as every verifier wants.
+ *
+ *	test_bpf FIGURES [CPU]
+ *
+ * With CPU only the compiled engines run, and that is added to their names: the emulated CPU of a cross-compiled build.
  */
 #include "test_bpf.h"
 
+#include <inttypes.h>
+
 #include "exec/exec.h"
+#include "exec/view.h"
 #include "helper/helper.h"
 #include "jit/jit.h"
 #include "skep/filter.h"
@@ -19,7 +26,7 @@
 
 struct engine {
 	const char *name;
-	bool compiled;
+	bool compiled, watched;
 	struct jit_opts opts;
 	unsigned int passed, failed;
 	unsigned int interpreted; /* left to the interpreter by the compiler */
@@ -29,6 +36,7 @@ struct engine {
 
 static struct engine engines[] = {
 	{ .name = "interp" },
+	{ .name = "interp_checking", .watched = true },
 	{ .name = "jit", .compiled = true, .opts = { .mode = JIT_TRUSTED } },
 	{ .name = "jit_plain",
 	  .compiled = true,
@@ -38,6 +46,8 @@ static struct engine engines[] = {
 
 static unsigned int tests_ebpf, tests_classic, tests_tail, rejected_well;
 static struct exec_run run;
+static uint64_t steps; /* that were watched */
+static bool compiled_only;
 
 /* A test as an engine sees it. */
 struct job {
@@ -54,7 +64,7 @@ static bool complain(const struct engine *e, const char *name, const char *fmt, 
 {
 	va_list ap;
 
-	printf("%-10s %-60s ", e ? e->name : "translator", name);
+	printf("%-15s %-60s ", e ? e->name : "translator", name);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -135,6 +145,22 @@ static void allow(void *p, size_t size, bool writable, const char *name)
 						     .name = name });
 }
 
+static const struct err_def broken = { "W0001", EFAULT, "the interpreter has gone astray" };
+
+/* What holds before every instruction that is interpreted, whatever the program did. */
+static bool watch(void *ctx, struct exec_run *r, const uint64_t *regs)
+{
+	uint64_t frame = (uint64_t)(uintptr_t)r->stack + (uint64_t)r->depth * EXEC_FRAME_STRIDE;
+
+	(*(uint64_t *)ctx)++;
+	if (r->insn < exec_view_count(r->prog) && r->depth < ISA_MAX_FRAMES &&
+	    regs[ISA_REG_FP] == frame + ISA_STACK_SIZE)
+		return true;
+	exec_fault(r, &broken, "instruction %u in frame %u: r10 is 0x%" PRIx64, r->insn, r->depth,
+		   regs[ISA_REG_FP]);
+	return false;
+}
+
 static int run_once(const struct engine *e, const struct job *job, const struct jit_prog *jit,
 		    struct input *in, uint64_t *ret, struct skep_error **err)
 {
@@ -143,6 +169,8 @@ static int run_once(const struct engine *e, const struct job *job, const struct 
 	if (in->packet_len)
 		allow(in->packet, in->packet_len, false, "packet");
 	run.ctx_len = in->size;
+	run.watch = e->watched ? watch : NULL;
+	run.watch_ctx = &steps;
 	return e->compiled ? jit_run(jit, &run, in->r1, ret, err) :
 			     exec(job->prog, &run, in->r1, ret, err);
 }
@@ -168,6 +196,11 @@ static bool run_subtest(const struct engine *e, const struct job *job, const str
 		free(in.mem);
 	skep_error_free(err);
 	return good;
+}
+
+static bool runs(const struct engine *e)
+{
+	return e->compiled || !compiled_only;
 }
 
 enum verdict { PASSED, FAILED, REFUSED };
@@ -299,7 +332,8 @@ static void run_test(struct bpf_test *t)
 			engines[e].failed++;
 	} else {
 		for (size_t e = 0; e < ARRAY_SIZE(engines); e++)
-			run_engine(&engines[e], &job, check_test, t);
+			if (runs(&engines[e]))
+				run_engine(&engines[e], &job, check_test, t);
 	}
 	skep_error_free(err);
 	exec_prog_free(job.prog);
@@ -423,41 +457,60 @@ static void run_tails(void)
 	}
 	for (size_t i = 0; i < TAILS; i++)
 		for (size_t e = 0; e < ARRAY_SIZE(engines) && tails[i].prog; e++)
-			run_engine(&engines[e], &tails[i], check_tail, &tail_call_tests[i]);
+			if (runs(&engines[e]))
+				run_engine(&engines[e], &tails[i], check_tail, &tail_call_tests[i]);
 	for (size_t i = 0; i < TAILS; i++)
 		exec_prog_free(tails[i].prog);
+}
+
+static void add_figure(FILE *out, const char *engine, const char *cpu, const char *what,
+		       unsigned int value)
+{
+	fprintf(out, "{\"figure\": \"test_bpf.%s%s%s.%s\", \"value\": %u, \"unit\": \"count\"}\n",
+		engine, *cpu ? "_" : "", cpu, what, value);
+}
+
+static void report(const struct engine *e, const char *cpu, FILE *out)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "%s%s%s", e->name, *cpu ? "_" : "", cpu);
+	printf("%-15s %u passed, %u failed, %u interpreted only, %u refused as by a verifier\n",
+	       name, e->passed, e->failed, e->interpreted, e->refused);
+	if (e->interpreted)
+		printf("                interpreted only, the first one: %s\n", e->why);
+	if (!out)
+		return;
+	add_figure(out, e->name, cpu, "passed", e->passed);
+	add_figure(out, e->name, cpu, "failed", e->failed);
+	add_figure(out, e->name, cpu, "interpreted", e->interpreted);
+	add_figure(out, e->name, cpu, "refused", e->refused);
 }
 
 int main(int argc, char **argv)
 {
 	FILE *out = argc > 1 ? fopen(argv[1], "a") : NULL;
+	const char *cpu = argc > 2 ? argv[2] : "";
 	unsigned int failed = 0;
 
+	compiled_only = *cpu;
 	if ((argc > 1 && !out) || exec_run_init(&run, NULL) < 0)
 		return 3;
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		run_test(&tests[i]);
 	run_tails();
 	exec_run_done(&run);
-	printf("test_bpf: %u eBPF, %u classic, %u of tail calls; %u classic ones rejected as they should be\n",
-	       tests_ebpf, tests_classic, tests_tail, rejected_well);
+	if (!compiled_only)
+		printf("test_bpf: %u eBPF, %u classic, %u of tail calls; %u classic ones rejected as they should be; %" PRIu64
+		       " steps watched\n",
+		       tests_ebpf, tests_classic, tests_tail, rejected_well, steps);
 	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
-		printf("%-10s %u passed, %u failed, %u interpreted only, %u refused as by a verifier\n",
-		       engines[e].name, engines[e].passed, engines[e].failed,
-		       engines[e].interpreted, engines[e].refused);
-		if (engines[e].interpreted)
-			printf("           interpreted only, the first one: %s\n", engines[e].why);
-		failed += engines[e].failed;
-		if (!out)
+		if (!runs(&engines[e]))
 			continue;
-		fprintf(out,
-			"{\"figure\": \"test_bpf.%s.passed\", \"value\": %u, \"unit\": \"count\"}\n",
-			engines[e].name, engines[e].passed);
-		fprintf(out,
-			"{\"figure\": \"test_bpf.%s.failed\", \"value\": %u, \"unit\": \"count\"}\n",
-			engines[e].name, engines[e].failed);
+		report(&engines[e], cpu, out);
+		failed += engines[e].failed;
 	}
-	if (out)
+	if (out && !compiled_only)
 		fprintf(out,
 			"{\"figure\": \"test_bpf.tests\", \"value\": %u, \"unit\": \"count\"}\n"
 			"{\"figure\": \"test_bpf.rejected\", \"value\": %u, \"unit\": \"count\"}\n",
