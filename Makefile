@@ -230,7 +230,9 @@ check: ## every test that needs no special machine (TESTS='pattern ...' selects)
 	@tools/deps
 	@$(MAKE) --no-print-directory -j$(JOBS) check-run
 
-check-run: all $(TEST_OBJ) $(UNIT_BIN) $(TOOL_BIN) $(REPLAY_BIN)
+test-build: all $(TEST_OBJ) $(UNIT_BIN) $(TOOL_BIN) $(REPLAY_BIN) ## what check runs, built
+
+check-run: test-build
 	@CC='$(CC)' CLANG='$(CLANG)' MAKE='$(MAKE)' tests/run -j $(JOBS) -b $(O) $(TESTS)
 
 check-san: ## the tests under address and undefined, then check-threads
