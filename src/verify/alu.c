@@ -248,31 +248,6 @@ static int check_move(struct verifier *v, const struct reg *ptr, const struct re
 	return 0;
 }
 
-static int sanitize(struct verifier *v, const struct reg *dst, unsigned int regno)
-{
-	int64_t min = dst->off + dst->s.smin, max = dst->off + dst->s.smax;
-
-	if (v->allow_leak)
-		return 0;
-	if (dst->type == T_STACK && (!scalar_is_const(&dst->s)))
-		return reject(
-			v, &ERR_ARITHMETIC,
-			"R%u variable stack access prohibited for !root, var_off=(0x%llx; 0x%llx) off=%d",
-			regno, (unsigned long long)dst->s.t.value,
-			(unsigned long long)dst->s.t.mask, dst->off);
-	if (dst->type == T_STACK && (min >= 0 || min < -ISA_STACK_SIZE))
-		return reject(
-			v, &ERR_ARITHMETIC,
-			"R%u stack pointer arithmetic goes out of range, prohibited for !root",
-			regno);
-	if (dst->type == T_MAP_VALUE && (min < 0 || max >= (int64_t)dst->map->value_size))
-		return reject(
-			v, &ERR_ARITHMETIC,
-			"R%u pointer arithmetic of map value goes out of range, prohibited for !root",
-			regno);
-	return 0;
-}
-
 /* ptr +- off into the destination register. */
 static int move_pointer(struct verifier *v, struct reg ptr, struct reg off, bool ptr_is_dst)
 {
@@ -280,6 +255,7 @@ static int move_pointer(struct verifier *v, struct reg ptr, struct reg off, bool
 	struct reg *dst = reg_at(v, insn_dst(in));
 	bool add = in->code >> 4 == OP_ADD, known = scalar_is_const(&off.s);
 	int64_t x = (int64_t)scalar_value(&off.s);
+	struct alu_mask mask;
 	int err;
 
 	if (!is_64(in) && in->code >> 4 == OP_SUB && v->allow_leak) {
@@ -288,8 +264,11 @@ static int move_pointer(struct verifier *v, struct reg ptr, struct reg off, bool
 		return 0;
 	}
 	err = check_move(v, &ptr, &off);
+	if (err == 0)
+		err = speculate_before(v, &ptr, &off, ptr_is_dst, &mask);
 	if (err < 0)
 		return err;
+	dst = reg_at(v, insn_dst(in));
 	if (!add && !ptr_is_dst)
 		return reject(v, &ERR_ARITHMETIC, "R%u tried to subtract pointer from scalar",
 			      insn_dst(in));
@@ -313,7 +292,7 @@ static int move_pointer(struct verifier *v, struct reg ptr, struct reg off, bool
 		dst->by_rounds = off.by_rounds && (ptr.by_rounds || scalar_is_const(&ptr.s));
 	}
 	err = sane(v, dst, &ptr);
-	return err < 0 ? err : sanitize(v, dst, insn_dst(in));
+	return err < 0 ? err : speculate_after(v, &mask);
 }
 
 static int both_pointers(struct verifier *v)
@@ -455,6 +434,8 @@ static int binary(struct verifier *v)
 		return err < 0 ? err : move_pointer(v, *dst, *src, true);
 	}
 	err = split(v, d, &src->s);
+	if (err == 0)
+		err = speculate_numbers(v);
 	if (err < 0)
 		return err;
 	number(v, reg_at(v, d), src);

@@ -394,12 +394,16 @@ int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next)
 	t = truth(v, dst, src);
 	if (t != SCALAR_UNDECIDED) {
 		*ret_next = t == SCALAR_ALWAYS ? to : v->at + 1;
-		fact(v, t == SCALAR_ALWAYS);
-		return decided(v);
+		if (!v->st->speculative)
+			fact(v, t == SCALAR_ALWAYS);
+		err = speculate_branch(v, t == SCALAR_ALWAYS ? v->at + 1 : to, in);
+		return err < 0 ? err : decided(v);
 	}
 	*ret_both = true;
-	fact(v, true);
-	fact(v, false);
+	if (!v->st->speculative) {
+		fact(v, true);
+		fact(v, false);
+	}
 	record(v);
 	taken = push_branch(v, to, v->at);
 	if (!taken)

@@ -103,7 +103,7 @@ static void forget_packet(struct verifier *v, struct reg *r, void *ctx)
 	(void)ctx;
 	if (reg_is_packet(r) || r->type == T_PKT_END ||
 	    (r->type == T_DYNPTR && (r->dynptr == DYNPTR_SKB || r->dynptr == DYNPTR_XDP) && false))
-		reg_unknown(r);
+		reg_invalidate(v, r);
 }
 
 void invalidate_packets(struct verifier *v)
@@ -382,7 +382,8 @@ static void log_before(struct verifier *v)
 {
 	if (v->popped || v->log_from) {
 		if (v->popped)
-			say(v, "\nfrom %u to %u:", v->prev, v->at);
+			say(v, "\nfrom %u to %u%s:", v->prev, v->at,
+			    v->st->speculative ? " (speculative execution)" : "");
 		else
 			say(v, "%u:", v->at);
 		log_state(v, v->st, v->st->cur, true);
@@ -403,12 +404,26 @@ static int visit(struct verifier *v)
 		return err < 0 || !v->loops ? err : summary_begin(v);
 	if (logging(v)) {
 		if (v->popped)
-			say(v, "\nfrom %u to %u: safe\n", v->prev, v->at);
+			say(v, "\nfrom %u to %u%s: safe\n", v->prev, v->at,
+			    v->st->speculative ? " (speculative execution)" : "");
 		else
 			say(v, "%u: safe\n", v->at);
 	}
 	v->popped = false;
 	return 1;
+}
+
+static int act(struct verifier *v, uint32_t *ret_next, bool *ret_ended)
+{
+	int err;
+
+	if (v->marks[v->at] & AT_BAD_FIELD)
+		return graph_bad_insn(v, v->at);
+	if (v->marks[v->at] & AT_BAD_WRITE)
+		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
+	frame_own(v, v->st, v->st->cur);
+	err = profile_step(v);
+	return err < 0 ? err : step(v, ret_next, ret_ended);
 }
 
 /* The instruction itself; as one(). */
@@ -418,23 +433,18 @@ static int perform(struct verifier *v)
 	bool ended = false;
 	int err;
 
+	if (v->st->speculative && v->aux[v->at].barrier)
+		return 1;
 	if (v->explain)
 		explain_before(v);
-	if (v->marks[v->at] & AT_BAD_FIELD)
-		return graph_bad_insn(v, v->at);
-	if (v->marks[v->at] & AT_BAD_WRITE)
-		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
-	frame_own(v, v->st, v->st->cur);
-	err = profile_step(v);
-	if (err == 0)
-		err = step(v, &next, &ended);
+	err = act(v, &next, &ended);
 	if (err < 0)
-		return err;
+		return speculate_recovers(v, err) ? 1 : err;
 	if (v->explain)
 		explain_after(v);
 	if (v->oom)
 		return -ENOMEM;
-	if (ended)
+	if (ended || (v->st->speculative && v->aux[v->at].barrier_after))
 		return 1;
 	v->prev = v->at;
 	v->at = next;
@@ -479,7 +489,7 @@ static int one(struct verifier *v)
 	v->started = true;
 	if (logging(v))
 		log_before(v);
-	if (v->o->watch && !(v->trial && summary_silent(v)))
+	if (v->o->watch && !v->st->speculative && !(v->trial && summary_silent(v)))
 		watch_state(v);
 	return perform(v);
 }

@@ -264,9 +264,8 @@ static void forget_ref(struct verifier *v, struct reg *r, void *ctx)
 {
 	const struct forget *f = ctx;
 
-	(void)v;
 	if (r->ref == f->ref && r->ref)
-		reg_unknown(r);
+		reg_invalidate(v, r);
 }
 
 int release_ref(struct verifier *v, uint32_t id)

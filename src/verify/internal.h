@@ -193,6 +193,7 @@ struct state {
 	uint32_t hits, misses;
 	bool kept, cleaned, evicted, in_loop, is_head;
 	uint32_t loop_id, journal; /* of the summary in which it was kept; 0: none */
+	bool speculative; /* the CPU may run ahead here, the program does not come */
 };
 
 static inline struct frame *frame_of(struct state *st)
@@ -239,8 +240,11 @@ struct aux {		  /* per slot of the program */
 	bool ptr_set, always, never, arena_seen;
 	const struct verify_map *map; /* of a helper call, when always the same */
 	uint32_t map_uid;
-	uint8_t map_state;    /* 0 none, 1 one, 2 several */
-	uint32_t loop_inline; /* constant flags */
+	uint8_t map_state;	     /* 0 none, 1 one, 2 several */
+	uint32_t loop_inline;	     /* constant flags */
+	bool barrier, barrier_after; /* speculation ends here */
+	uint8_t alu_state;	     /* of masked arithmetic (speculate.c) */
+	uint32_t alu_limit;
 };
 
 struct verifier {
@@ -258,7 +262,8 @@ struct verifier {
 	struct func *funcs;
 	uint32_t nfuncs;
 	bool privileged, allow_leak, strict, any_align, test_state_freq, bpf_capable, perfmon;
-	bool cb_seen; /* the log needs no more than ... */
+	bool strict_numbers; /* masks depend on numbers: states are equal only when these are */
+	bool cb_seen;	     /* the log needs no more than ... */
 	/* the walk */
 	struct state *st;
 	uint32_t at, prev; /* the instruction, the one before it */

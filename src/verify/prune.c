@@ -108,6 +108,9 @@ static bool covers(const struct verifier *v, const struct reg *old, const struct
 		return false;
 	switch ((enum reg_type)old->type) {
 	case T_SCALAR:
+		if (v->strict_numbers)
+			return memcmp(&old->s, &now->s, sizeof(old->s)) == 0 &&
+			       old->off == now->off && same_number_id(m, old->id, now->id);
 		if (mode == COVERS && !precise && !v->o->watch)
 			return true;
 		if ((old->id & ID_ADD) && old->off != now->off)
@@ -291,7 +294,8 @@ static bool state_covers(struct verifier *v, const struct state *old, const stru
 
 	m.n = 0;
 	m.tmp = 0;
-	if (old->cur != now->cur || old->sleepable != now->sleepable)
+	if (old->cur != now->cur || old->sleepable != now->sleepable ||
+	    (old->speculative && !now->speculative))
 		return false;
 	for (uint32_t i = 0; i <= old->cur; i++)
 		if (i && old->frames[i]->callsite != now->frames[i]->callsite)

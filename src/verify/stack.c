@@ -156,6 +156,16 @@ static int store_bytes(struct verifier *v, const struct access *a, struct slot *
 	return zero && r ? precise_reg(v, (unsigned int)a->value) : 0;
 }
 
+/* Would a load that a CPU lets run before this store get what is not the program's to know (Spectre v4)? */
+static bool passes_store(const struct slot *s, const struct reg *r, uint32_t size)
+{
+	bool pointer = r && spillable(r);
+
+	for (uint32_t i = 0; i < size && !pointer; i++)
+		pointer = s->type[i] != SLOT_MISC && s->type[i] != SLOT_ZERO;
+	return pointer;
+}
+
 static int write_fixed(struct verifier *v, const struct access *a, int64_t off)
 {
 	uint32_t frame = pointer(v, a)->frame, i = (uint32_t)((-off - 1) / 8);
@@ -170,6 +180,7 @@ static int write_fixed(struct verifier *v, const struct access *a, int64_t off)
 	if (!v->allow_leak && slot_is_spill(s) && s->spill.type != T_SCALAR && a->size != 8)
 		return reject(v, &ERR_STACK_ACCESS, "attempt to corrupt spilled pointer on stack");
 	touch_slot(v, frame, i);
+	v->aux[v->at].barrier_after |= passes_store(s, r, a->size);
 	mark_written(v, frame, off, off + a->size, true);
 	if (r && r->type == T_SCALAR && off % 8 == 0 && v->bpf_capable) {
 		if (fits(&r->s, a->size) && !scalar_is_const(&r->s))

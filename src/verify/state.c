@@ -282,6 +282,15 @@ void reg_clear(struct reg *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* What it pointed to is no more. */
+void reg_invalidate(const struct verifier *v, struct reg *r)
+{
+	if (v->allow_leak)
+		reg_unknown(r);
+	else
+		reg_clear(r);
+}
+
 void reg_unknown(struct reg *r)
 {
 	reg_clear(r);

@@ -26,6 +26,7 @@ void state_each_reg(struct verifier *v, struct state *st,
 
 void reg_clear(struct reg *r);
 void reg_unknown(struct reg *r);
+void reg_invalidate(const struct verifier *v, struct reg *r);
 void reg_scalar(struct reg *r, struct scalar s);
 void reg_const(struct reg *r, uint64_t value);
 void reg_pointer(struct reg *r, enum reg_type type, unsigned int flags);

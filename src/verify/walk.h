@@ -86,6 +86,22 @@ int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next);
 /* The pointers with this id, which may be null, are, or are not. */
 void null_decide(struct verifier *v, struct state *st, uint32_t id, uint32_t ref, bool null);
 
+/* speculate.c */
+struct alu_mask {
+	bool on, left, off_is_dst;
+	uint8_t state;
+	uint32_t limit;
+};
+bool speculates(const struct verifier *v);
+int speculate_branch(struct verifier *v, uint32_t to, const struct skep_insn *in);
+/* The instruction failed where only speculation comes: no reason to refuse, the path ends. */
+bool speculate_recovers(struct verifier *v, int err);
+int speculate_numbers(struct verifier *v);
+/* Around ptr +- off; the destination register holds what it held, then the result. */
+int speculate_before(struct verifier *v, const struct reg *ptr, const struct reg *off,
+		     bool ptr_is_dst, struct alu_mask *m);
+int speculate_after(struct verifier *v, const struct alu_mask *m);
+
 /* precise.c */
 int precise_reg(struct verifier *v, unsigned int regno);
 int precise_slot(struct verifier *v, uint32_t frame, uint32_t slot);
