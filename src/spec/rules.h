@@ -103,4 +103,9 @@ bool spec_may_sleep(int prog_type, int attach_type);
 /* May a sleepable program use maps of this type? */
 bool spec_map_may_sleep(int map_type);
 
+/* Capabilities, numbered as verify/verify.h's. What a type or a helper asks of the loader (caps.def). */
+enum spec_cap { SPEC_CAP_BPF = 1, SPEC_CAP_PERFMON = 2, SPEC_CAP_NET_ADMIN = 4 };
+uint32_t spec_prog_caps(int prog_type);
+uint32_t spec_helper_caps(int id, int prog_type);
+
 #endif

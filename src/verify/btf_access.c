@@ -214,6 +214,27 @@ static int alloc_write(struct verifier *v, const struct access *a, const struct 
 	return 0;
 }
 
+static const char *map_struct_name(const struct verify_map *map)
+{
+	switch (map->type) {
+	case MAP_ARRAY:
+	case MAP_PERCPU_ARRAY:
+	case MAP_PROG_ARRAY:
+	case MAP_PERF_EVENT_ARRAY:
+	case MAP_ARRAY_OF_MAPS:
+	case MAP_CGROUP_ARRAY:
+		return "bpf_array";
+	case MAP_HASH:
+	case MAP_PERCPU_HASH:
+	case MAP_LRU_HASH:
+	case MAP_LRU_PERCPU_HASH:
+	case MAP_HASH_OF_MAPS:
+		return "bpf_htab";
+	default:
+		return "bpf_map";
+	}
+}
+
 static int map_struct(struct verifier *v, const struct access *a, int64_t off)
 {
 	const struct btf *b = v->o->kernel_btf;
@@ -252,7 +273,11 @@ int btf_object_access(struct verifier *v, const struct access *a)
 	int err;
 
 	if (r->type == T_MAP_PTR)
-		return map_struct(v, a, off);
+		return v->perfmon ?
+			       map_struct(v, a, off) :
+			       reject(v, &ERR_CAPABILITY,
+				      "'struct %s' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN",
+				      map_struct_name(r->map));
 	if (!v->perfmon)
 		return reject(v, &ERR_CAPABILITY,
 			      "'struct %s' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN",

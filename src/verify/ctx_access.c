@@ -4,6 +4,7 @@
  * rules are the rows of spec/ctx_rules.def; contexts of BTF arguments are those of ctx_args.c.
  */
 #include "spec/rules.h"
+#include "verify/loader.h"
 #include "verify/old_kernel.h"
 #include "verify/walk.h"
 
@@ -87,7 +88,8 @@ int ctx_access(struct verifier *v, const struct access *a)
 		return ctx_argument(v, a, (uint32_t)off);
 	rule = spec_ctx_access(v->o->prog_type, v->o->attach_type, (uint32_t)off, a->size,
 			       a->write);
-	if (!rule || (a->sign && rule->yields != YIELD_SCALAR))
+	if (!rule || !loader_may_read(v, (uint32_t)off, a->write) ||
+	    (a->sign && rule->yields != YIELD_SCALAR))
 		return refuse(v, a, off);
 	if (v->o->profile && profile_need(v, spec_need_ctx(rule)) < 0)
 		return -ERR_KERNEL.code;

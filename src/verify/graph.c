@@ -8,6 +8,7 @@
 #include "verify/old_kernel.h"
 
 #include "verify/graph.h"
+#include "verify/loader.h"
 
 #define WIDE_CODE 0x18 /* of all wide loads */
 
@@ -104,13 +105,24 @@ static int by_start(const void *a, const void *b)
 
 static int add_start(struct verifier *v, uint32_t from, int64_t to)
 {
+	int err;
+
 	v->at = from;
+	err = loader_function(v);
+	if (err < 0)
+		return err;
 	if (to < 0 || to >= v->n)
 		return reject(v, &ERR_TARGET, "call to invalid destination");
 	if (v->marks[to] & AT_SECOND)
 		return reject(v, &ERR_TARGET, "call to the middle of an instruction");
 	v->func_of[to] = 1;
 	return 0;
+}
+
+static int kernel_function(struct verifier *v, uint32_t at)
+{
+	v->at = at;
+	return loader_function(v);
 }
 
 static int find_starts(struct verifier *v)
@@ -122,6 +134,8 @@ static int find_starts(struct verifier *v)
 
 		if (op == ISA_CALL_LOCAL || op == ISA_LD_FUNC)
 			r = add_start(v, i, (int64_t)i + 1 + v->insns[i].imm);
+		else if (op == ISA_CALL_KFUNC)
+			r = kernel_function(v, i);
 		if (r < 0)
 			return r;
 	}

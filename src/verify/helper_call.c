@@ -2,6 +2,7 @@
 /* Calls of helpers: who may call, the arguments (helper_args.c), what the call does to the state, what r0 holds then. */
 #include "verify/fields.h"
 #include "verify/helpers.h"
+#include "verify/loader.h"
 #include "verify/old_kernel.h"
 
 #define KEY_SIZE 4 /* of an array */
@@ -12,7 +13,7 @@ static int allowed(struct verifier *v, const struct spec_helper *h, int32_t id)
 		return reject(v, &ERR_HELPER, "invalid func unknown#%d", id);
 	if (profile_need(v, spec_need_helper(id, v->o->prog_type)) < 0)
 		return -ERR_KERNEL.code;
-	if (!spec_helper_allowed(h, v->o->prog_type) ||
+	if (!spec_helper_allowed(h, v->o->prog_type) || !loader_may_call(v, id) ||
 	    (v->o->prog_type == PROG_STRUCT_OPS && !struct_ops_helper(v, id)))
 		return reject(v, &ERR_HELPER, "program of this type cannot use helper bpf_%s#%d",
 			      h->name, id);

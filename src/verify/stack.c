@@ -395,6 +395,10 @@ static int helper_range(struct verifier *v, const struct access *a, int64_t min,
 			return reject(v, &ERR_DYNPTR,
 				      "potential write to dynptr at off=%lld disallowed",
 				      (long long)off);
+		if (raw && fixed && *type == SLOT_SPILL && s->spill.type != T_SCALAR &&
+		    !v->allow_leak)
+			return reject(v, &ERR_STACK_ACCESS,
+				      "attempt to corrupt spilled pointer on stack");
 		if (raw && fixed) {
 			scrub(s);
 			*type = SLOT_MISC;

@@ -10,28 +10,13 @@
 #include "verify/fields.h"
 #include "verify/helpers.h"
 #include "verify/facts.h"
+#include "verify/loader.h"
 #include "verify/old_kernel.h"
 #include "verify/summary.h"
 
 #define MEMORY_LIMIT ((size_t)1 << 30)
 #define FACTS_MEMORY ((size_t)64 << 20)
 #define MAX_STACK 512
-
-static int check_options(struct verifier *v)
-{
-	const struct verify_opts *o = v->o;
-	int err;
-
-	if (!o->n)
-		return reject(v, &ERR_SIZE, "the program has no instructions");
-	if (o->n > MAX_INSNS || (!v->bpf_capable && o->n > 4096))
-		return reject(v, &ERR_SIZE, "%u instructions, at most %u are allowed", o->n,
-			      v->bpf_capable ? MAX_INSNS : 4096);
-	if (!spec_prog_type_name(o->prog_type) || !o->prog_type)
-		return reject(v, &ERR_PROG_TYPE, "no program type %d", o->prog_type);
-	err = profile_prog(v);
-	return err == 0 && o->prog_type == PROG_STRUCT_OPS ? struct_ops_check(v) : err;
-}
 
 static int allocate(struct verifier *v)
 {
@@ -209,7 +194,7 @@ static int run(struct verifier *v)
 		graph_decode,	  profile_insns, graph_functions, exception_find, graph_jumps,
 		check_references, graph_reach,	 graph_cycles,	  live_registers,
 	};
-	int err = check_options(v);
+	int err = loader_check(v);
 
 	if (err == 0)
 		err = allocate(v);
@@ -219,7 +204,7 @@ static int run(struct verifier *v)
 		return err;
 	find_effects(v);
 	if (v->tries->summaries && v->bpf_capable && v->allow_leak)
-		err = speculates(v) ? 0 : loops_find(v); /* masks count rounds */
+		err = loops_find(v);
 	for (uint32_t i = 0; v->loops && i < v->tries->nbad; i++)
 		if (v->loops->of[v->tries->bad[i]])
 			v->loops->of[v->tries->bad[i]]->failures = LOOP_FAILURES;
@@ -231,6 +216,8 @@ static int run(struct verifier *v)
 		uint32_t depth = 0;
 
 		err = exception_callbacks(v);
+		if (err == 0)
+			err = loader_tail_calls(v);
 		for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
 			if (!i || v->funcs[i].global || v->funcs[i].is_async)
 				err = deepest(v, i, 0, 0, &depth);

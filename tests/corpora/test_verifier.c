@@ -211,6 +211,7 @@ static int ask_kernel(const struct tv_test *t, const struct tv_map **list, uint3
 
 	*ret_setup = 0;
 	kernel_log[0] = '\0';
+	set_caps(caps);
 	for (uint32_t i = 0; i < nmaps; i++) {
 		fds[i] = map_make(list[i]);
 		if (fds[i] < 0)
@@ -229,7 +230,6 @@ static int ask_kernel(const struct tv_test *t, const struct tv_map **list, uint3
 		attr.func_info_cnt = t->nfuncs;
 		attr.func_info_rec_size = sizeof(funcs[0]);
 	}
-	set_caps(caps);
 	fd = bpf(BPF_PROG_LOAD, &attr);
 	set_caps(VERIFY_CAPS_ALL);
 	for (uint32_t i = 0; i < nmaps; i++)

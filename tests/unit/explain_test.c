@@ -227,7 +227,7 @@ static void limit(void)
 	o.insns = insns;
 	o.n = (uint32_t)ninsns;
 	o.found_ctx = &n;
-	o.caps = VERIFY_CAP_BPF;
+	o.caps = VERIFY_CAP_BPF | VERIFY_CAP_NET_ADMIN;
 	verify_prog(&o, NULL, NULL);
 	CHECK_EQ_INT(n, 4);
 	n = 0;
