@@ -193,7 +193,7 @@ struct state {
 	uint32_t hits, misses;
 	bool kept, cleaned, evicted, in_loop, is_head;
 	uint32_t loop_id, journal; /* of the summary in which it was kept; 0: none */
-	bool speculative; /* the CPU may run ahead here, the program does not come */
+	bool speculative;	   /* the CPU may run ahead here, the program does not come */
 };
 
 static inline struct frame *frame_of(struct state *st)
