@@ -297,7 +297,7 @@ SEED ?= 1
 KERNEL ?= 0
 difffuzz: ## N random programs on every engine; all must agree (N, SEED, KERNEL=every how many)
 	@$(MAKE) --no-print-directory -j$(JOBS) $(O)/tests/tools/difffuzz
-	@$(O)/tests/tools/difffuzz -n $(N) -s $(SEED) -k $(KERNEL)
+	@$(O)/tests/tools/difffuzz -n $(N) -s $(SEED) -k $(KERNEL) -j $(JOBS)
 verifyfuzz: ## N random programs: what the verifier accepts must stay inside what it foresaw
 	@$(MAKE) --no-print-directory -j$(JOBS) $(O)/tests/tools/verifyfuzz
 	@$(O)/tests/tools/verifyfuzz -n $(N) -s $(SEED) -k $(KERNEL)

@@ -6,16 +6,19 @@
  * through BPF_PROG_TEST_RUN, where it may. Every eighth one has no structure: it may fault or not end, and then
  * only checked code has to agree. A program that differs is made as small as it will go and printed.
  *
- *	difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-a] [-v]
+ *	difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-j PROCESSES] [-a] [-v]
  *
  * Every program is compiled as usual and, in turn, in one other form; with -a in all of them. Without -n and -t:
- * 100,000 programs. Exit status 1 if a program differs, 77 if there is no compiler here.
+ * 100,000 programs. PROCESSES take the seeds in turn, and all end when one finds a difference. Exit status 1 if a
+ * program differs, 77 if there is no compiler here.
  */
 #include "skep/insn.h"
 
 #include <signal.h>
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,7 +63,11 @@ struct outcome {
 static struct exec_run run;
 static struct jit_pool *pool; /* some programs have pages of their own */
 static uint8_t mem[FUZZ_MEM] __attribute__((aligned(16))), input[INPUTS][FUZZ_MEM];
-static uint64_t made, ran, faulted, not_compiled, in_kernel, refused, refused_soup;
+/* What each process counted, and whether it found a difference; in memory that all share. */
+static struct tally {
+	uint64_t made, ran, faulted, not_compiled, in_kernel, refused, refused_soup;
+	bool ended, good;
+} * tally;
 static char why[600];
 static bool all_forms, minimising;
 static bool with_maps, soup; /* the program at hand */
@@ -82,6 +89,7 @@ static void on_signal(int sig)
 	n = snprintf(text, sizeof(text),
 		     "seed %" PRIu64 " differs: %s in the compiler or the engine (%s)\n", now_seed,
 		     sig == SIGALRM ? "no end" : strsignal(sig), now_form);
+	__atomic_store_n(&tally->ended, true, __ATOMIC_RELEASE); /* and not well */
 	if (write(STDOUT_FILENO, text, (size_t)n) < 0)
 		_exit(70);
 	_exit(1);
@@ -272,7 +280,7 @@ static enum verdict compare_form(const struct exec_prog *prog, const struct form
 	now_form = form->name;
 	r = jit_new(prog, &opts, &jit, &err);
 	if (r == -EOPNOTSUPP) {
-		not_compiled++;
+		tally->not_compiled++;
 		skep_error_free(err);
 		return SAME;
 	}
@@ -286,7 +294,7 @@ static enum verdict compare_form(const struct exec_prog *prog, const struct form
 		if (want[i].r == -ELOOP || (want[i].r < 0 && form->opts.mode == JIT_TRUSTED))
 			continue;
 		run_code(jit, input[i], &got);
-		ran++;
+		tally->ran++;
 		if (!same(form->name, &want[i], &got))
 			verdict = DIFFERS;
 	}
@@ -305,7 +313,7 @@ static enum verdict compare(const struct text *t, bool may_fault)
 		return UNUSABLE;
 	for (int i = 0; i < INPUTS; i++) {
 		interpret(prog, input[i], &want[i]);
-		faulted += want[i].r < 0;
+		tally->faulted += want[i].r < 0;
 		if (want[i].r == 0 || soup || (may_fault && want[i].r != -ELOOP))
 			continue;
 		snprintf(why, sizeof(why), "%s at %" PRIu64, want[i].id, want[i].at);
@@ -332,10 +340,10 @@ static enum verdict compare_kernel(const struct fuzz *f)
 	fd = oracle_load(BPF_PROG_TYPE_XDP, (const struct bpf_insn *)(const void *)theirs.in,
 			 theirs.n, NULL, 0);
 	if (fd < 0 || make_prog(&ours, &prog) < 0) {
-		refused++;
+		tally->refused++;
 		return UNUSABLE;
 	}
-	in_kernel++;
+	tally->in_kernel++;
 	interpret(prog, input[0], &want);
 	exec_prog_free(prog);
 	memset(&attr, 0, sizeof(attr));
@@ -414,13 +422,14 @@ struct args {
 	uint64_t programs, seed, kernel;
 	double seconds;
 	bool verbose;
+	uint32_t processes;
 };
 
 static bool one(const struct args *a, uint64_t seed)
 {
 	static struct fuzz f;
 	struct text t;
-	bool kernel = a->kernel && made % a->kernel == 0;
+	bool kernel = a->kernel && tally->made % a->kernel == 0;
 
 	now_seed = seed;
 	now_form = "interpreter";
@@ -434,7 +443,7 @@ static bool one(const struct args *a, uint64_t seed)
 		return true;
 	else
 		fuzz_ours(&f, &t);
-	made++;
+	tally->made++;
 	fill_inputs();
 	if (a->verbose)
 		print_program(&t);
@@ -447,7 +456,7 @@ static bool one(const struct args *a, uint64_t seed)
 		return true;
 	case UNUSABLE:
 		if (soup) {
-			refused_soup++;
+			tally->refused_soup++;
 			return true;
 		}
 		printf("not a program that the generator may make: ");
@@ -464,7 +473,7 @@ static int parse(int argc, char **argv, struct args *a)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:t:s:k:av")) != -1)
+	while ((c = getopt(argc, argv, "n:t:s:k:j:av")) != -1)
 		switch (c) {
 		case 'n':
 			a->programs = strtoull(optarg, NULL, 0);
@@ -477,6 +486,9 @@ static int parse(int argc, char **argv, struct args *a)
 			break;
 		case 'k':
 			a->kernel = strtoull(optarg, NULL, 0);
+			break;
+		case 'j':
+			a->processes = (uint32_t)strtoul(optarg, NULL, 0);
 			break;
 		case 'a':
 			all_forms = true;
@@ -492,47 +504,115 @@ static int parse(int argc, char **argv, struct args *a)
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* Has another process found something? */
+static bool others_good(const struct args *a, const struct tally *all)
 {
-	struct args a = { .seed = 1 };
-	double start, took;
-	uint64_t n = 0;
+	for (uint32_t i = 0; i < a->processes; i++)
+		if (__atomic_load_n(&all[i].ended, __ATOMIC_ACQUIRE) && !all[i].good)
+			return false;
+	return true;
+}
+
+/* Every a->processes'th program from @first on. */
+static bool work(const struct args *a, const struct tally *all, uint32_t first)
+{
+	double start = seconds();
 	bool good = true;
 
-	if (parse(argc, argv, &a)) {
-		fprintf(stderr,
-			"usage: difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-a] [-v]\n");
-		return 2;
-	}
-	if (a.kernel && oracle_missing()) {
-		printf("not in the kernel: %s\n", oracle_missing());
-		a.kernel = 0;
-	}
 	if (exec_run_init(&run, NULL) < 0 || jit_pool_new(&pool, NULL) < 0)
-		return 70;
+		return false;
 	fix_init(&fix);
 	catch_signals();
-	start = seconds();
-	for (; good && (!a.programs || n < a.programs); n++) {
+	for (uint64_t n = 0, i = first; good && (!a->programs || i < a->programs);
+	     n++, i += a->processes) {
 		if (n % 64 == 0) {
-			if (a.seconds > 0 && seconds() - start > a.seconds)
+			if ((a->seconds > 0 && seconds() - start > a->seconds) ||
+			    !others_good(a, all))
 				break;
 			set_alarm(HANG_SECONDS);
 		}
-		good = one(&a, a.seed + n);
+		good = one(a, a->seed + i);
 	}
-	took = seconds() - start;
 	exec_run_done(&run);
 	if (good && jit_pool_used(pool)) {
 		printf("%zu bytes of code are still in use\n", jit_pool_used(pool));
 		good = false;
 	}
 	jit_pool_unref(pool);
+	return good;
+}
+
+static bool fork_all(const struct args *a, struct tally *all)
+{
+	bool good = true;
+
+	fflush(stdout);
+	for (uint32_t i = 0; i < a->processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return false;
+		if (pid)
+			continue;
+		tally = &all[i];
+		tally->good = work(a, all, i);
+		__atomic_store_n(&tally->ended, true, __ATOMIC_RELEASE);
+		fflush(stdout);
+		_exit(0);
+	}
+	while (wait(NULL) > 0)
+		;
+	for (uint32_t i = 0; i < a->processes; i++)
+		good &= all[i].ended && all[i].good; /* who crashed ended nothing */
+	return good;
+}
+
+static struct tally sum(const struct args *a, const struct tally *all)
+{
+	struct tally t = { 0 };
+
+	for (uint32_t i = 0; i < a->processes; i++) {
+		t.made += all[i].made;
+		t.ran += all[i].ran;
+		t.faulted += all[i].faulted;
+		t.not_compiled += all[i].not_compiled;
+		t.in_kernel += all[i].in_kernel;
+		t.refused += all[i].refused;
+		t.refused_soup += all[i].refused_soup;
+	}
+	return t;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = { .seed = 1, .processes = 1 };
+	struct tally *all, t;
+	double start;
+	bool good;
+
+	if (parse(argc, argv, &a) || !a.processes || a.processes > 256) {
+		fprintf(stderr, "usage: difffuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] "
+				"[-j PROCESSES] [-a] [-v]\n");
+		return 2;
+	}
+	if (a.kernel && oracle_missing()) {
+		printf("not in the kernel: %s\n", oracle_missing());
+		a.kernel = 0;
+	}
+	all = mmap(NULL, a.processes * sizeof(*all), PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (all == MAP_FAILED)
+		return 70;
+	start = seconds();
+	tally = all;
+	good = a.processes > 1 ? fork_all(&a, all) : work(&a, all, 0);
+	t = sum(&a, all);
 	printf("%" PRIu64 " programs from seed %" PRIu64 ", %" PRIu64 " compiled runs, %" PRIu64
 	       " ended by a fault, %" PRIu64 " not compiled, %" PRIu64 " in the kernel (%" PRIu64
 	       " refused), %" PRIu64 " of no structure refused, %.0f programs a second: %s\n",
-	       made, a.seed, ran, faulted, not_compiled, in_kernel, refused, refused_soup,
-	       (double)made / took, good ? "no difference" : "a difference");
+	       t.made, a.seed, t.ran, t.faulted, t.not_compiled, t.in_kernel, t.refused,
+	       t.refused_soup, (double)t.made / (seconds() - start),
+	       good ? "no difference" : "a difference");
 	if (good && !jit_available()) {
 		printf("no compiler is built for this CPU\n");
 		return 77;
