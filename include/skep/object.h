@@ -23,6 +23,7 @@ struct skep_obj;
 struct skep_space;
 struct skep_prog;
 struct skep_map;
+struct skep_profile;
 
 /** A value for a .kconfig extern, spelled as in a kernel's .config: "y", "100", "\"text\"". */
 struct skep_kconfig {
@@ -41,6 +42,8 @@ struct skep_obj_opts {
 	bool interpret; /**< programs are not compiled; default: what the compiler takes is */
 	bool perf_map;	/**< perf(1) learns of compiled programs */
 	struct skep_space *space; /**< where declared maps are shared (space.h); default: nowhere */
+	const struct skep_profile *
+		profile; /**< programs are verified as for this kernel (kernel.h), and CO-RE answers as it; outlives the object */
 };
 
 /**

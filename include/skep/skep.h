@@ -11,6 +11,7 @@
 #include "skep/object.h"
 #include "skep/run.h"
 #include "skep/space.h"
+#include "skep/kernel.h"
 #include "skep/verify.h"
 #include "skep/version.h"
 #include "skep/vm.h"

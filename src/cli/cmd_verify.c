@@ -26,7 +26,8 @@ enum {
 	OPT_WATCH,
 	OPT_COUNTER,
 	OPT_TRIES,
-	OPT_REPLAY
+	OPT_REPLAY,
+	OPT_KERNEL
 };
 
 static const struct argp_option options[] = {
@@ -39,6 +40,9 @@ static const struct argp_option options[] = {
 	{ "counterexample", OPT_COUNTER, "FILE", 0,
 	  "write the inputs that fault where the verifier refuses", 0 },
 	{ "json", OPT_JSON, NULL, 0, "one JSON object a program", 0 },
+	{ "kernel", OPT_KERNEL, "K", 0,
+	  "as Linux K: a version (5.10), all (with the minimum), live (this machine's), or a file with a kernel's BTF",
+	  0 },
 	{ "log-level", OPT_LOG, "N", 0,
 	  "the verifier's log: 1 the path that fails, 2 every path, 4 statistics", 0 },
 	{ "max-errors", OPT_ERRORS, "N", 0, "errors of a program that are told (20)", 0 },
@@ -137,6 +141,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_BTF:
 		a->btf = arg;
 		break;
+	case OPT_KERNEL:
+		a->kernel = arg;
+		break;
 	case OPT_LOG:
 		if (arg[0] < '0' || arg[0] > '7' || arg[1])
 			argp_error(state, "no such log level '%s'", arg);
@@ -167,7 +174,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		add_argument(a, arg, state);
 		break;
 	case ARGP_KEY_END:
-		if (!a->npaths || (a->json && a->sarif))
+		if (!a->npaths || (a->json && a->sarif) ||
+		    (a->kernel && (a->sarif || a->watch || a->runs)))
 			argp_usage(state);
 		break;
 	default:
@@ -187,7 +195,9 @@ static const struct argp argp = {
 	"  skep verify --sarif -o verify.sarif *.bpf.o\n"
 	"  skep verify --stats big.bpf.o entry\n"
 	"  skep verify --counterexample bad.txt xdp_stats.bpf.o; skep verify --replay bad.txt xdp_stats.bpf.o\n"
-	"  skep verify --watch xdp_stats.bpf.o\n\n"
+	"  skep verify --watch xdp_stats.bpf.o\n"
+	"  skep verify --kernel 5.10 xdp_stats.bpf.o\n"
+	"  skep verify --kernel all *.bpf.o\n\n"
 	"Exit codes: 0 all accepted, 1 one is rejected or cannot be read, 2 usage, 3 environment.",
 	NULL,
 	NULL,
@@ -215,7 +225,10 @@ int cmd_verify(int argc, char **argv)
 		return EXIT_ENV;
 	argv[0] = (char *)"skep verify";
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	code = a.replay ? verify_replay(&a) : a.watch ? verify_watch(&a, once) : once(&a);
+	if (a.kernel)
+		code = verify_kernels(&a);
+	else
+		code = a.replay ? verify_replay(&a) : a.watch ? verify_watch(&a, once) : once(&a);
 	free(a.paths);
 	return code;
 }

@@ -11,7 +11,7 @@
 struct verify_args {
 	const char **paths; /* objects */
 	size_t npaths;
-	const char *prog, *btf, *output, *counter, *replay;
+	const char *prog, *btf, *output, *counter, *replay, *kernel;
 	int log_level;
 	bool json, sarif, stats, model, all, watch;
 	uint32_t caps, flags, max_errors;
@@ -64,6 +64,9 @@ int verify_replay(const struct verify_args *a);
 int verify_show(struct verify_work *w);
 void verify_sarif(struct out *o, const struct verify_work *w);
 const char *verify_word(const struct verdict *d); /* "accepted" ... */
+
+/* verify_kernel.c: the verdicts of another kernel, or of all; an exit code. */
+int verify_kernels(const struct verify_args *a);
 
 /* verify_watch.c: again and again, whenever a file of @a changes, until SIGINT. */
 int verify_watch(const struct verify_args *a, int (*once)(const struct verify_args *a));

@@ -116,6 +116,11 @@ static struct load_kconfig *kconfig_of(struct skep_obj *obj, const struct skep_k
 	for (size_t i = 0; i < n; i++)
 		all[i] = (struct load_kconfig){ own[i].name, own[i].value };
 	sscanf(u.release, "%u.%u.%u", &a, &b, &c);
+	if (obj->profiled) {
+		a = obj->profile.version >> 16;
+		b = obj->profile.version >> 8 & 0xff;
+		c = 0;
+	}
 	all[n].name = "LINUX_KERNEL_VERSION";
 	all[n++].value = arena_printf(&obj->arena, "%u", a << 16 | b << 8 | (c > 255 ? 255 : c));
 	all[n++] = (struct load_kconfig){ "LINUX_HAS_BPF_COOKIE", "0" };
@@ -123,12 +128,33 @@ static struct load_kconfig *kconfig_of(struct skep_obj *obj, const struct skep_k
 	return all[n - 3].value ? all : NULL;
 }
 
+/* What reads the kernel's version is another program for each. */
+static void narrow(struct skep_obj *obj)
+{
+	for (uint32_t i = 0; obj->profiled && i < obj->spec->nexterns; i++)
+		if (strcmp(obj->spec->externs[i].name, "LINUX_KERNEL_VERSION") == 0) {
+			obj->profile.from = obj->profile.version;
+			obj->profile.until = obj->profile.version + SPEC_VERSION(0, 1);
+		}
+}
+
 static int fill(struct skep_obj *obj, const void *data, size_t size, const char *name,
 		const struct skep_obj_opts *opts, struct skep_error **reterr)
 {
 	const char *path = OPT(opts, btf, NULL);
 	struct load_opts lo = { .target_name = path ? path : "the model kernel" };
-	int r = open_target(path, &obj->target, reterr);
+	const struct skep_profile *profile = OPT(opts, profile, NULL);
+	int r = 0;
+
+	if (profile) {
+		obj->profile = profile->profile;
+		obj->profiled = true;
+		lo.profile = &obj->profile;
+	}
+	if (profile && profile->btf && !path)
+		obj->target = btf_ref(profile->btf);
+	else
+		r = open_target(path, &obj->target, reterr);
 
 	if (r < 0)
 		return r;
@@ -137,7 +163,10 @@ static int fill(struct skep_obj *obj, const void *data, size_t size, const char 
 	if (!lo.kconfig)
 		return skep_fail_nomem(reterr);
 	r = load_open(data, size, name, &lo, &obj->spec, reterr);
-	return r < 0 ? r : index_parts(obj, reterr);
+	if (r < 0)
+		return r;
+	narrow(obj);
+	return index_parts(obj, reterr);
 }
 
 int skep_obj_open_mem(const void *data, size_t size, const struct skep_obj_opts *opts,

@@ -19,6 +19,7 @@ struct job {
 	struct verify_map *maps;
 	struct verify_func *funcs;
 	struct verify_line *lines;
+	struct spec_profile profile; /* when the object has one */
 };
 
 static bool is_gpl(const char *license)
@@ -49,6 +50,9 @@ static bool fill_map(struct job *j, const struct load_map *m, struct verify_map 
 				    .btf = j->obj->spec->btf,
 				    .key_type = m->key_type,
 				    .value_type = m->value_type };
+	/* libbpf does without where the kernel cannot */
+	if (j->obj->profiled && m->kind != LOAD_MAP_USER)
+		out->flags &= ~MAP_F_MMAPABLE;
 	if (m->type == MAP_PERF_EVENT_ARRAY && !m->max_entries)
 		out->max_entries = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
 	if (constant) {
@@ -87,6 +91,17 @@ static void poison(struct job *j, uint32_t at)
 		j->insns[at + i] = call;
 }
 
+/* Is it a kernel function that the kernel of the profile has not? */
+static bool lacks(struct job *j, const struct load_extern *e)
+{
+	struct spec_need need;
+
+	if (!j->obj->profiled || e->kind != LOAD_EXTERN_KFUNC || !j->obj->target)
+		return false;
+	need = spec_need_kfunc(btf_name(j->obj->target, (uint32_t)e->value), -1);
+	return !spec_profile_has(&j->profile, &need);
+}
+
 /* References to externs become type ids of the kernel. */
 static bool fill_insns(struct job *j)
 {
@@ -103,9 +118,11 @@ static bool fill_insns(struct job *j)
 		if ((kfunc || ksym) && (uint32_t)in->imm < spec->nexterns) {
 			const struct load_extern *e = &spec->externs[in->imm];
 
-			in->imm = e->resolved ? (int32_t)e->value : 0;
+			bool there = e->resolved && !(e->weak && lacks(j, e));
+
+			in->imm = there ? (int32_t)e->value : 0;
 			in->off = 0;
-			if (ksym && !e->resolved) {
+			if (ksym && !there) {
 				in->regs = insn_regs(insn_dst(in), 0);
 				in[1].imm = 0;
 			}
@@ -256,11 +273,14 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 				 SKEP_AT_INSN(j.obj->spec->name, j.prog->name, 0), "%s",
 				 j.prog->unusable ? j.prog->unusable : "unknown section name");
 	arena_init(&j.arena, 0);
+	j.profile = j.obj->profile;
 	if (!fill_maps(&j) || !fill_insns(&j) || !fill_debug(&j)) {
 		arena_done(&j.arena);
 		return skep_fail_nomem(reterr);
 	}
 	options(&j, opts, &o);
+	if (j.obj->profiled)
+		o.profile = &j.profile;
 	if (watch && watch->found) {
 		o.found = watch->found;
 		o.found_ctx = watch->ctx;

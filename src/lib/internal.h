@@ -25,6 +25,13 @@ struct skep_map {
 	uint32_t index;
 };
 
+struct skep_profile {
+	struct spec_profile profile;
+	struct spec_kernel_has has;
+	struct btf *btf; /* NULL: a version alone */
+	size_t probed;
+};
+
 struct lib_reloc {
 	const char *section, *symbol, *type;
 	uint64_t offset;
@@ -40,6 +47,8 @@ struct skep_obj {
 	size_t nrelocs;
 	uint8_t **own_data; /* by map: bytes of a data section that was changed, in the arena */
 	struct core_opts core_opts;
+	struct spec_profile profile; /* the kernel that programs are verified for, when `profiled` */
+	bool profiled;
 	struct arena arena;
 	/* of the last run */
 	struct hook_verdicts *verdicts;

@@ -320,6 +320,10 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 	}
 	ret->stats = v->stats;
 	ret->obstacle = v->obstacle;
+	if (v->o->profile) {
+		ret->from = v->o->profile->from;
+		ret->until = v->o->profile->until;
+	}
 	ret->has_obstacle = v->has_obstacle;
 	ret->stack_depth = v->stack_depth;
 	if (err == 0 && v->o->want_facts)

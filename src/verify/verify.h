@@ -198,6 +198,7 @@ struct verify_result {
 	struct verify_cost *costs; /* n of them when wanted, else NULL */
 	uint32_t *hits; /* how often each slot was walked, n of them when facts are wanted; else NULL */
 	char *log;	/* the log as text; NULL when log_level is 0 */
+	uint32_t from, until;	   /* of the profile: versions in [from, until) have this verdict */
 	bool has_obstacle;	   /* it was rejected because the profile's kernel lacks ... */
 	struct spec_need obstacle; /* ... this */
 };
