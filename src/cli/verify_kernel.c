@@ -40,8 +40,6 @@ static void reason(struct buf *b, const struct skep_kernel_verdict *v)
 	const char *base = at && at->src ? strrchr(at->src, '/') : NULL;
 
 	buf_adds(b, v->obstacle ? v->obstacle : v->error ? skep_error_message(v->error) : "");
-	if (v->attach)
-		buf_adds(b, " to attach");
 	if (at && at->src && at->line)
 		buf_printf(b, " at %s:%u", base ? base + 1 : at->src, at->line);
 	else if (at && at->kind == SKEP_PLACE_INSN && v->obstacle)

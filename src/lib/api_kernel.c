@@ -84,6 +84,26 @@ static struct run *add_run(struct prog *p)
 	return &p->runs[p->nruns++];
 }
 
+static bool same_place(const struct skep_error *a, const struct skep_error *b)
+{
+	return !a == !b && (!a || (skep_error_place(a)->at == skep_error_place(b)->at &&
+				   strcmp(skep_error_id(a), skep_error_id(b)) == 0 &&
+				   strcmp(skep_error_message(a), skep_error_message(b)) == 0));
+}
+
+/* The last answer is that of the version above it, found anew. */
+static void merge(struct prog *p)
+{
+	struct run *last = &p->runs[p->nruns - 1], *above = last - 1;
+
+	if (p->nruns < 2 || above->v.code != last->v.code || above->v.attach != last->v.attach ||
+	    strcmp(above->obstacle, last->obstacle) != 0 || !same_place(above->error, last->error))
+		return;
+	above->v.first = last->v.first;
+	skep_error_free(last->error);
+	p->nruns--;
+}
+
 /* The verdict of @version, and for which versions it holds. */
 static int ask(struct job *j, struct prog *p, uint32_t version)
 {
@@ -116,6 +136,7 @@ static int ask(struct job *j, struct prog *p, uint32_t version)
 	verify_done(&result);
 	run->v.first = run->v.last = version;
 	p->down_to = profile.from > j->from ? profile.from : j->from;
+	merge(p);
 	return run->v.code == -ENOMEM ? -ENOMEM : 0;
 }
 

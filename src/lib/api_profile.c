@@ -37,7 +37,6 @@ static int answer(int r)
 /* Types that can be loaded without anything to attach to. */
 static int probe_prog(int type)
 {
-	static const struct skep_insn insns[] = { { .code = 0xb7 }, { .code = 0x95 } };
 	static const int attach[PROG_TYPE_COUNT] = {
 		[PROG_CGROUP_SOCK] = ATTACH_CGROUP_INET_SOCK_CREATE,
 		[PROG_CGROUP_SOCK_ADDR] = ATTACH_CGROUP_INET4_CONNECT,
@@ -46,18 +45,26 @@ static int probe_prog(int type)
 		[PROG_SK_REUSEPORT] = ATTACH_SK_REUSEPORT_SELECT,
 		[PROG_NETFILTER] = ATTACH_NETFILTER,
 	};
+	struct skep_insn *insns;
 	union bpf_attr attr;
+	size_t n;
+	int r;
 
 	if (type == PROG_TRACING || type == PROG_EXT || type == PROG_LSM || type == PROG_STRUCT_OPS)
 		return -EOPNOTSUPP;
+	r = skep_insn_assemble("mov r0, 0\nexit\n", &insns, &n, NULL);
+	if (r < 0)
+		return r;
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = (uint32_t)type;
 	attr.expected_attach_type = (uint32_t)attach[type];
 	attr.insns = (uintptr_t)insns;
-	attr.insn_cnt = 2;
+	attr.insn_cnt = (uint32_t)n;
 	attr.license = (uintptr_t) "GPL";
 	attr.prog_flags = type == PROG_SYSCALL ? BPF_F_SLEEPABLE : 0;
-	return answer(sys_bpf(BPF_PROG_LOAD, &attr));
+	r = answer(sys_bpf(BPF_PROG_LOAD, &attr));
+	free(insns);
+	return r;
 }
 
 static int probe_map(int type)
