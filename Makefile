@@ -89,7 +89,7 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check check-arm64 arm64-programs check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz verifyfuzz docs \
+.PHONY: all demo check check-arm64 arm64-programs check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz verifyfuzz docs docs-kernel-versions \
 	install install-files uninstall clean help FORCE
 
 all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) ## library, command and examples
@@ -301,6 +301,9 @@ difffuzz: ## N random programs on every engine; all must agree (N, SEED, KERNEL=
 verifyfuzz: ## N random programs: what the verifier accepts must stay inside what it foresaw
 	@$(MAKE) --no-print-directory -j$(JOBS) $(O)/tests/tools/verifyfuzz
 	@$(O)/tests/tools/verifyfuzz -n $(N) -s $(SEED) -k $(KERNEL)
+
+docs-kernel-versions: $(O)/tests/tools/kernel_docs ## docs/kernel-versions.md, from the tables of kernel versions
+	$(Q)$< >docs/kernel-versions.md
 
 docs: ## man pages as text and the list of errors, in build/docs
 	@tools/docs $(O)/docs $(MAN)
