@@ -203,7 +203,8 @@ static int run(struct verifier *v)
 	if (err < 0)
 		return err;
 	find_effects(v);
-	if (v->tries->summaries && v->bpf_capable && v->allow_leak)
+	/* the kernel of a profile walks each round */
+	if (v->tries->summaries && v->bpf_capable && v->allow_leak && !v->o->profile)
 		err = loops_find(v);
 	for (uint32_t i = 0; v->loops && i < v->tries->nbad; i++)
 		if (v->loops->of[v->tries->bad[i]])
