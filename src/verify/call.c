@@ -5,6 +5,7 @@
  * it, any number of times: it returns to the call instruction, which is then met again.
  */
 #include "verify/contract.h"
+#include "verify/old_kernel.h"
 #include "verify/helpers.h"
 
 void clobber_caller_regs(struct verifier *v)
@@ -87,6 +88,8 @@ int call_local(struct verifier *v)
 	if (v->funcs[func].global)
 		return call_global(v, func);
 	err = too_deep(v);
+	if (err == 0 && v->st->locks)
+		err = profile_feature(v, FEATURE_LOCKED_CALLS);
 	if (err < 0)
 		return err;
 	v->funcs[func].is_static_called = true;
@@ -129,6 +132,8 @@ int call_return(struct verifier *v)
 	uint32_t site = callee->callsite;
 	int err = 0;
 
+	if (st->locks && profile_feature(v, FEATURE_LOCKED_CALLS) < 0)
+		return -ERR_KERNEL.code;
 	if (callee->regs[0].type == T_STACK)
 		return reject(v, &ERR_RETURN, "cannot return stack pointer to the caller");
 	if (in_callback) {

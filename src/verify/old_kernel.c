@@ -181,7 +181,6 @@ static int by_tag(struct verifier *v, const char *tag)
 		const char *tag;
 		enum spec_feature feature;
 	} rows[] = {
-		{ "arg:ctx", FEATURE_GLOBAL_TAGS },
 		{ "arg:nonnull", FEATURE_GLOBAL_TAGS },
 		{ "arg:trusted", FEATURE_GLOBAL_TRUSTED },
 		{ "arg:nullable", FEATURE_GLOBAL_TRUSTED },
