@@ -89,7 +89,11 @@ static int deepest(struct verifier *v, uint32_t func, uint32_t depth, uint32_t f
 {
 	uint32_t own = v->funcs[func].depth;
 
-	depth += (uint32_t)num_align(own, 16);
+	if (num_align(own ? own : 1, 32) != num_align(own, 16) &&
+	    !profile_knows(v, FEATURE_STACK_ROUND_16))
+		depth += (uint32_t)num_align(own ? own : 1, 32);
+	else
+		depth += (uint32_t)num_align(own, 16);
 	if (depth > MAX_STACK)
 		return reject(v, &ERR_STACK_DEPTH,
 			      "combined stack size of %u calls is %u. Too large", frames + 1,
