@@ -66,7 +66,7 @@ static const struct {
 	    .text = "a\rb",
 	    .line = 1,
 	    .col = 2 },
-	  "  --> a.o, program 'go', instruction 0 (\\x7f.c:1:2)\n    1 | a\\rb\n" },
+	  "  --> a.o, program 'go', instruction 0 (\\x7f.c:1:2)\n    1 | a\\rb\n      |  ^\n" },
 };
 
 static void renders_places(void)
