@@ -82,7 +82,7 @@ static void put_causes(struct verifier *v)
 
 		buf_init(&out);
 		log_insn_text(v, c->insn, &out);
-		c->code = arena_strdup(&v->arena, buf_str(&out) + 5);
+		c->code = arena_strdup(&v->arena, out.len > 5 ? buf_str(&out) + 5 : "");
 		buf_clear(&out);
 		if (c->branch)
 			buf_printf(&out, "%staken", c->taken ? "" : "not ");
