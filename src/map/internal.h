@@ -29,9 +29,6 @@
 #define MAP_ARENA_FLAGS (MAP_F_MMAPABLE | MAP_F_SEGV_ON_FAULT | MAP_F_NO_USER_CONV)
 #define MAP_ACCESS_FLAGS (MAP_F_RDONLY | MAP_F_WRONLY | MAP_F_RDONLY_PROG | MAP_F_WRONLY_PROG)
 
-/* The kernel's ENOTSUPP, which libc does not know. */
-#define MAP_ENOTSUPP 524
-
 /* A type of map. Members that may be NULL say what the map then answers. */
 struct map_ops {
 	size_t size; /* of the family's struct, which starts with struct map */

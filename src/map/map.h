@@ -21,6 +21,7 @@
 
 struct map;
 struct map_space;
+struct map_world; /* object.h */
 
 struct map_attr {
 	const char *name; /* copied */
@@ -34,6 +35,7 @@ struct map_attr {
 	uint64_t memory_limit; /* bytes; 0: the default of 1 GiB. More gets -E2BIG / -ENOMEM and an error that says so */
 	struct map_space *space; /* where others find the map, or NULL */
 	bool keep;		 /* in its space: it stays when nobody has it open */
+	struct map_world *world; /* whose objects it holds; referenced. NULL: its own */
 };
 
 struct map_stats {
@@ -97,8 +99,81 @@ uint32_t map_user_value_size(const struct map *map);
 int map_user_lookup(struct map *map, const void *key, void *value);
 int map_user_update(struct map *map, const void *key, const void *value, uint64_t flags);
 int map_user_delete(struct map *map, const void *key);
+/* @flags: MAP_LOCK, or 0: -EINVAL for others. Types without it: -MAP_ENOTSUPP. */
+int map_user_lookup_flags(struct map *map, const void *key, void *value, uint64_t flags);
+int map_user_lookup_and_delete(struct map *map, const void *key, void *value, uint64_t flags);
 /* @key NULL: the first. -ENOENT at the end. @next of key_size bytes may be @key. */
 int map_next_key(struct map *map, const void *key, void *next);
+
+/*
+ * Batches, as bpf(2)'s: @count entries of keys and of values side by side. *count becomes how many were done, also when
+ * a later one fails. Look-ups go on at @in, the @out of the one before, NULL to begin; both of map_batch_size() bytes.
+ * -ENOENT: that was the last. -ENOSPC: not even one bucket's entries fit. Types without batches: -MAP_ENOTSUPP.
+ */
+#define MAP_ENOTSUPP 524 /* the kernel's ENOTSUPP, which libc does not know */
+enum map_batch_op {
+	MAP_BATCH_LOOKUP,
+	MAP_BATCH_LOOKUP_AND_DELETE,
+	MAP_BATCH_UPDATE,
+	MAP_BATCH_DELETE,
+};
+struct map_batch {
+	const void *in;
+	void *out, *keys, *values;
+	uint32_t count;
+	uint64_t elem_flags, flags;
+};
+int map_user_batch(struct map *map, enum map_batch_op op, struct map_batch *b);
+uint32_t map_batch_size(const struct map *map);
+
+/*
+ * bpf_for_each_map_elem: every entry and this CPU's value, until @fn returns non-zero. Entries may be deleted and updated
+ * meanwhile. Number of entries seen, or -EOPNOTSUPP: the type has none.
+ */
+int64_t map_each(struct map *map, uint32_t cpu,
+		 int64_t (*fn)(void *ctx, const void *key, void *value), void *ctx);
+
+/*
+ * Special fields of values, found by the declared BTF type. User space never sees nor writes them: look-ups give zeroes there,
+ * updates leave them alone or, in a new entry, zero. What they hold is given to the release function when an entry
+ * goes, is deleted, or its map goes.
+ */
+enum map_field_kind {
+	MAP_FIELD_SPIN_LOCK = 1,
+	MAP_FIELD_RES_SPIN_LOCK = 2,
+	MAP_FIELD_TIMER = 4,
+	MAP_FIELD_WORKQUEUE = 8,
+	MAP_FIELD_TASK_WORK = 16,
+	MAP_FIELD_KPTR = 32, /* __kptr_untrusted, __kptr, __percpu_kptr, __uptr */
+	MAP_FIELD_KPTR_REF = 64,
+	MAP_FIELD_KPTR_PERCPU = 128,
+	MAP_FIELD_UPTR = 256,
+	MAP_FIELD_LIST_HEAD = 512,
+	MAP_FIELD_LIST_NODE = 1024,
+	MAP_FIELD_RB_ROOT = 2048,
+	MAP_FIELD_RB_NODE = 4096,
+	MAP_FIELD_REFCOUNT = 8192,
+};
+struct map_field {
+	uint32_t kind, off, size;
+	uint32_t type; /* in map_attr.btf: what a kptr points to, what a list or tree contains; 0: unknown */
+	uint32_t node_off; /* of the member that links it */
+};
+#define MAP_MAX_FIELDS 11
+struct map_fields {
+	uint32_t n, kinds;
+	struct map_field list[MAP_MAX_FIELDS]; /* by offset */
+};
+const struct map_fields *map_fields(const struct map *map); /* NULL: none */
+/* The special fields of any type, e.g. of what bpf_obj_new() makes. False: more than MAP_MAX_FIELDS. */
+bool map_fields_find(const struct btf *btf, uint32_t type, struct map_fields *ret);
+/* @at: the field. Called with no lock of the map held; must leave the field zero. Set before the map is used. */
+typedef void (*map_release_fn)(void *ctx, struct map *map, const struct map_field *field, void *at);
+void map_on_release(struct map *map, map_release_fn fn, void *ctx);
+
+/* struct bpf_spin_lock in a value: programs and BPF_F_LOCK. */
+void map_spin_lock(uint32_t *lock);
+void map_spin_unlock(uint32_t *lock);
 
 /* Value memory for exec: range of addresses, and the one value that holds an address. */
 void map_value_range(const struct map *map, uint64_t *ret_base, uint64_t *ret_size);
