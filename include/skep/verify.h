@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "skep/insn.h"
 #include "skep/object.h"
 
 #ifdef __cplusplus
@@ -34,6 +35,22 @@ struct skep_verify_opts {
 	uint32_t insn_limit; /**< instructions to walk; 0: the kernel's 1,000,000 */
 	uint32_t max_errors; /**< of skep_prog_explain(); 0: 20 */
 	bool want_lines;     /**< skep_verify_result.lines; slower */
+	bool want_rewritten; /**< skep_verify_result.rewritten */
+};
+
+/** Marks of skep_verify_rewritten. */
+enum skep_verify_mark {
+	SKEP_VERIFY_ZEXT = 1,	 /**< 32 bits that are read as 64 later */
+	SKEP_VERIFY_INLINE = 2,	 /**< a call that code may take the place of */
+	SKEP_VERIFY_BARRIER = 4, /**< a store that speculation must not pass */
+	SKEP_VERIFY_CONTEXT = 8, /**< was an access to the context */
+};
+
+/** A slot of the program as it is to be run: without dead code, branches decided, contexts converted. */
+struct skep_verify_rewritten {
+	struct skep_insn insn;
+	uint32_t from;	/**< the slot of the program */
+	uint32_t marks; /**< enum skep_verify_mark */
 };
 
 /** What a line of the source cost the verifier; without line information an instruction. */
@@ -56,6 +73,8 @@ struct skep_verify_result {
 	char *log;			/**< NULL without a log level */
 	struct skep_verify_line *lines; /**< the dearest first; NULL when they are not wanted */
 	size_t nlines;
+	struct skep_verify_rewritten *rewritten; /**< NULL when it is not wanted, or rejected */
+	size_t nrewritten;
 };
 
 /**

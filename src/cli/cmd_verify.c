@@ -27,7 +27,8 @@ enum {
 	OPT_COUNTER,
 	OPT_TRIES,
 	OPT_REPLAY,
-	OPT_KERNEL
+	OPT_KERNEL,
+	OPT_REWRITTEN
 };
 
 static const struct argp_option options[] = {
@@ -50,6 +51,8 @@ static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "write there, not to standard output", 0 },
 	{ "replay", OPT_REPLAY, "FILE", 0, "run the inputs of such a file, and tell the faults",
 	  0 },
+	{ "rewritten", OPT_REWRITTEN, NULL, 0,
+	  "the program as it is to be run: without dead code, contexts converted, with marks", 0 },
 	{ "sarif", OPT_SARIF, NULL, 0, "one SARIF 2.1.0 document", 0 },
 	{ "seed", OPT_SEED, "N", 0, "of the inputs of --check (1)", 0 },
 	{ "state-freq", OPT_FREQ, NULL, 0,
@@ -96,6 +99,9 @@ static bool set_flag(int key, struct verify_args *a)
 		break;
 	case OPT_JSON:
 		a->json = true;
+		break;
+	case OPT_REWRITTEN:
+		a->rewritten = true;
 		break;
 	case OPT_SARIF:
 		a->sarif = true;

@@ -13,7 +13,7 @@ struct verify_args {
 	size_t npaths;
 	const char *prog, *btf, *output, *counter, *replay, *kernel;
 	int log_level;
-	bool json, sarif, stats, model, all, watch;
+	bool rewritten, json, sarif, stats, model, all, watch;
 	uint32_t caps, flags, max_errors;
 	uint64_t runs, seed; /* of --check; 0: none */
 	uint64_t tries;	     /* of the search for counterexamples; 0: none */

@@ -35,6 +35,39 @@ static json_t *check_json(const struct verdict *d)
 	return j;
 }
 
+static const char *mark_words(uint32_t marks, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s%s%s%s", marks & SKEP_VERIFY_CONTEXT ? "  ; context" : "",
+		 marks & SKEP_VERIFY_ZEXT ? "  ; zero-extended" : "",
+		 marks & SKEP_VERIFY_INLINE ? "  ; inline" : "",
+		 marks & SKEP_VERIFY_BARRIER ? "  ; barrier" : "");
+	return buf;
+}
+
+/* As `bpftool prog dump xlated` has it, with the old slot before each and marks behind. */
+static json_t *rewritten(const struct out *o, const struct verdict *d)
+{
+	const struct skep_verify_rewritten *r = d->v.rewritten;
+	json_t *list = json_array();
+	char text[160], marks[64];
+	int slots;
+
+	for (size_t i = 0; i < d->v.nrewritten; i += (size_t)(slots < 1 ? 1 : slots)) {
+		const struct skep_insn in[] = { r[i].insn,
+						r[i + 1 < d->v.nrewritten ? i + 1 : i].insn };
+
+		slots = skep_insn_print(in, i + 1 < d->v.nrewritten ? 2 : 1, SKEP_INSN_KERNEL, text,
+					sizeof(text));
+		if (!o->json)
+			fprintf(o->f, "%5zu: (%02x) %s%s\n", i, in[0].code, text,
+				mark_words(r[i].marks, marks, sizeof(marks)));
+		json_array_append_new(list, json_pack("{s:I, s:I, s:s, s:I}", "at", (json_int_t)i,
+						      "from", (json_int_t)r[i].from, "text", text,
+						      "marks", (json_int_t)r[i].marks));
+	}
+	return list;
+}
+
 static json_t *lines_json(const struct verdict *d)
 {
 	json_t *list = json_array();
@@ -85,6 +118,8 @@ static void print_json(struct out *o, const struct verdict *d, const struct veri
 		json_object_set_new(j, "log", text_json(d->v.log));
 	if (d->v.lines)
 		json_object_set_new(j, "lines", lines_json(d));
+	if (d->v.rewritten)
+		json_object_set_new(j, "rewritten", rewritten(o, d));
 	if (a->runs && d->code == 0 && !d->skipped)
 		json_object_set_new(j, "check", check_json(d));
 	out_json(o, j);
@@ -255,6 +290,7 @@ static void print_text(struct out *o, const struct verdict *d, const struct veri
 	fputc('\n', o->f);
 	if (d->v.lines)
 		lines_text(o, d);
+	json_decref(rewritten(o, d));
 	findings_text(o, d);
 	if (d->v.log)
 		print_log(o, d->v.log);

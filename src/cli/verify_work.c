@@ -88,7 +88,8 @@ static void one(const struct verify_args *a, struct verdict *d)
 					       .caps = a->caps,
 					       .prog_flags = a->flags,
 					       .log_level = (uint32_t)a->log_level,
-					       .want_lines = a->stats };
+					       .want_lines = a->stats,
+					       .want_rewritten = a->rewritten };
 
 	d->v.size = sizeof(d->v);
 	if (d->skipped)

@@ -232,6 +232,7 @@ static void options(const struct job *j, const struct skep_verify_opts *opts, st
 		.log_level = OPT(opts, log_level, 0),
 		.insn_limit = OPT(opts, insn_limit, 0),
 		.want_costs = OPT(opts, want_lines, false),
+		.want_rewrite = OPT(opts, want_rewritten, false),
 	};
 	if (p->def->prog_type == PROG_STRUCT_OPS)
 		o->attach_btf_id = ops_id(j, &o->attach_member);
@@ -239,6 +240,17 @@ static void options(const struct job *j, const struct skep_verify_opts *opts, st
 		o->prog_flags |= VERIFY_F_SLEEPABLE;
 	if (p->def->flags & SECTION_FRAGS)
 		o->prog_flags |= VERIFY_F_XDP_HAS_FRAGS;
+}
+
+static struct skep_verify_rewritten *give_rewritten(const struct verify_rewrite *r, size_t *ret_n)
+{
+	struct skep_verify_rewritten *out = calloc(r->n, sizeof(*out));
+
+	for (uint32_t i = 0; out && i < r->n; i++)
+		out[i] = (struct skep_verify_rewritten){ r->insns[i], r->from[i],
+							 r->marks ? r->marks[i] : 0 };
+	*ret_n = out ? r->n : 0;
+	return out;
 }
 
 static void give(const struct load_prog *p, struct verify_result *r, struct skep_verify_result *ret)
@@ -257,6 +269,8 @@ static void give(const struct load_prog *p, struct verify_result *r, struct skep
 	r->log = NULL;
 	if (r->costs && size >= sizeof(v))
 		v.lines = lib_lines(p, r->costs, &v.nlines);
+	if (r->rewrite.n && size >= sizeof(v))
+		v.rewritten = give_rewritten(&r->rewrite, &v.nrewritten);
 	memcpy(ret, &v, size && size < sizeof(v) ? size : sizeof(v));
 }
 
@@ -322,4 +336,6 @@ void skep_verify_result_done(struct skep_verify_result *verdict)
 		return;
 	free(verdict->lines);
 	verdict->lines = NULL;
+	free(verdict->rewritten);
+	verdict->rewritten = NULL;
 }

@@ -333,6 +333,8 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 	ret->stack_depth = v->stack_depth;
 	if (err == 0 && v->o->want_facts)
 		facts(v, ret);
+	if (err == 0 && v->o->want_rewrite)
+		(void)rewrite_make(v, &ret->rewrite);
 	if (v->costs) {
 		costs_end(v);
 		ret->costs = calloc(v->n, sizeof(*ret->costs));
@@ -497,6 +499,9 @@ void verify_done(struct verify_result *result)
 	free(result->facts);
 	free(result->hits);
 	free(result->costs);
+	free(result->rewrite.insns);
+	free(result->rewrite.from);
+	free(result->rewrite.marks);
 	free(result->log);
 	memset(result, 0, sizeof(*result));
 }

@@ -161,6 +161,7 @@ struct verify_opts {
 	bool every_round;
 	size_t memory_limit; /* bytes; 0: 1 GiB */
 	bool want_facts;
+	bool want_rewrite;
 	bool want_costs; /* slower: the clock is read at each instruction */
 	/*
 	 * Gets every state before it is walked on. Then nothing is left out: a path ends early only where all registers, slots
@@ -191,11 +192,29 @@ struct verify_stats {
 	size_t memory; /* peak, bytes */
 };
 
+enum verify_mark {
+	VERIFY_MARK_ZEXT = 1, /* its result of 32 bits has to be extended: the upper half is read */
+	VERIFY_MARK_INLINE =
+		2, /* a call that code may take the place of: the map is known, or no map is needed */
+	VERIFY_MARK_BARRIER =
+		4, /* a store that speculation must not pass (loaders without CAP_PERFMON) */
+	VERIFY_MARK_CONTEXT = 8, /* was an access to the context; now to the struct behind it */
+};
+
+/* The program as it is to be run: see rewrite.c. */
+struct verify_rewrite {
+	struct skep_insn *insns;
+	uint32_t *from; /* the slot that each was made from */
+	uint8_t *marks; /* enum verify_mark */
+	uint32_t n;
+};
+
 struct verify_result {
 	struct verify_stats stats;
-	struct spec_fact *facts;   /* n of them when wanted and accepted, else NULL */
-	uint32_t stack_depth;	   /* bytes, of the deepest chain of calls */
-	struct verify_cost *costs; /* n of them when wanted, else NULL */
+	struct spec_fact *facts;       /* n of them when wanted and accepted, else NULL */
+	uint32_t stack_depth;	       /* bytes, of the deepest chain of calls */
+	struct verify_rewrite rewrite; /* when wanted and accepted; n 0: none */
+	struct verify_cost *costs;     /* n of them when wanted, else NULL */
 	uint32_t *hits; /* how often each slot was walked, n of them when facts are wanted; else NULL */
 	char *log;	/* the log as text; NULL when log_level is 0 */
 	uint32_t from, until;	   /* of the profile: versions in [from, until) have this verdict */

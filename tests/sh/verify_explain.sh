@@ -65,6 +65,7 @@ golden replay_program "$SKEP" verify --model --replay "$work/inputs" "$rejected"
 golden replay_none "$SKEP" verify --model --replay "$work/none" "$rejected"
 check 'no tries' "$("$SKEP" verify --model --tries 0 "$rejected" | grep -c counterexample)" 0
 
+golden verify_rewritten "$SKEP" verify --model --rewritten "$rejected" fine
 "$SKEP" verify --model --stats --json -o "$work/json" "$examples/xdp_stats.bpf.o"
 check '--stats: by line' "$("$json_lines" - lines.0.line lines.0.walked lines.0.kept lines.0.ns lines.0.source <"$work/json" |
 	grep -cE '^[0-9]+ [0-9]+ [0-9]+ [0-9]+ "')" 1
