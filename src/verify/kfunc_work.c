@@ -26,7 +26,8 @@ int work_argument(struct verifier *v, struct kcall *k, uint32_t i, const char *t
 int work_map(struct verifier *v, const struct kcall *k, uint32_t i)
 {
 	const struct reg *r = reg_at(v, i + 1), *w = k->work;
-	bool task = strncmp(k->name, "bpf_task_work_", 14) == 0;
+	const struct fields *f = w ? fields_of_map(v, w->map) : NULL;
+	bool task = f && f->kinds & FK_TASK_WORK;
 
 	if (!w || (r->map == w->map && r->uid == w->uid))
 		return 0;
