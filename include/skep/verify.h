@@ -44,6 +44,7 @@ enum skep_verify_mark {
 	SKEP_VERIFY_INLINE = 2,	 /**< a call that code may take the place of */
 	SKEP_VERIFY_BARRIER = 4, /**< a store that speculation must not pass */
 	SKEP_VERIFY_CONTEXT = 8, /**< was an access to the context */
+	SKEP_VERIFY_FOLDED = 16, /**< was an operation whose result is known */
 };
 
 /** A slot of the program as it is to be run: without dead code, branches decided, contexts converted. */

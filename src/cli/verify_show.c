@@ -37,7 +37,8 @@ static json_t *check_json(const struct verdict *d)
 
 static const char *mark_words(uint32_t marks, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s%s%s%s", marks & SKEP_VERIFY_CONTEXT ? "  ; context" : "",
+	snprintf(buf, size, "%s%s%s%s%s", marks & SKEP_VERIFY_CONTEXT ? "  ; context" : "",
+		 marks & SKEP_VERIFY_FOLDED ? "  ; folded" : "",
 		 marks & SKEP_VERIFY_ZEXT ? "  ; zero-extended" : "",
 		 marks & SKEP_VERIFY_INLINE ? "  ; inline" : "",
 		 marks & SKEP_VERIFY_BARRIER ? "  ; barrier" : "");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The program as it is to be run (struct verify_rewrite): what no path comes to is gone, and so are jumps to the next instruction;
- * a conditional jump whose one way no path takes is decided; accesses to a context with fields go to the struct behind it
- * (spec.h), field by field; maps are addresses where the options give them. Marks say which numbers of 32 bits must be
+ * a conditional jump whose one way no path takes is decided; what leaves a known number is a move of it; accesses to a context
+ * with fields go to the struct behind it (spec.h), field by field; maps are addresses where the options give them. Marks say which numbers of 32 bits must be
  * extended, which calls have a known map or need no call, and behind which stores an unprivileged program needs a barrier.
  * What the walk saw decides, as in the kernel, so the number of instructions without contexts is the kernel's.
  */
@@ -11,16 +11,19 @@
 #include "verify/walk.h"
 
 #define JA 0x05
-#define NO_TARGET UINT32_MAX
+#define MOV64 0xb7
+#define MOV32 0xb4
+#define SIZE_BITS 0x18
 
 struct rewriter {
 	struct verifier *v;
-	struct skep_insn *out; /* before it is squeezed: up to MOST for each slot */
+	const struct spec_fact *facts; /* NULL: none */
+	struct skep_insn *out;	       /* before it is squeezed */
 	uint32_t *from;
 	uint32_t *at; /* where each old slot begins in out; n + 1 of them */
 	uint8_t *marks;
 	uint16_t *need; /* before each old slot: registers whose upper half is read */
-	uint32_t n, cap;
+	uint32_t n;
 };
 
 static bool seen(const struct verifier *v, uint32_t at)
@@ -54,10 +57,10 @@ static uint16_t regs_of(const struct skep_insn *in, unsigned int uses)
 	return r;
 }
 
-/* Of what it reads, only the lower halves count. */
-static bool reads_low(const struct skep_insn *in)
+/* Works on 32 bits; swaps of 64 are of that class, too. */
+static bool is_low(enum isa_op op, const struct skep_insn *in)
 {
-	return (in->code & 7) == 4 || (in->code & 7) == 6;
+	return ((in->code & 7) == 4 || (in->code & 7) == 6) && op != ISA_LE64 && op != ISA_BE64;
 }
 
 /* Leaves 32 bits or fewer, with the upper half to be cleared. */
@@ -67,7 +70,7 @@ static bool leaves_low(const struct verifier *v, uint32_t at)
 	enum isa_kind kind = isa_kind(v->ops[at]);
 
 	if (kind == ISA_KIND_ALU)
-		return reads_low(in);
+		return is_low(v->ops[at], in);
 	if (kind == ISA_KIND_LOAD)
 		return isa_access_size(v->ops[at]) < 8 && in->code >> 5 != 4;
 	return kind == ISA_KIND_ATOMIC && isa_access_size(v->ops[at]) == 4;
@@ -79,7 +82,7 @@ static uint16_t before(const struct verifier *v, uint32_t at, uint16_t after)
 	uint16_t reads = regs_of(in, isa_reads(v->ops[at]));
 	uint16_t writes = regs_of(in, isa_writes(v->ops[at]));
 
-	if (reads_low(in))
+	if (is_low(v->ops[at], in))
 		reads = 0;
 	if (isa_kind(v->ops[at]) == ISA_KIND_STORE && (in->code & 7) == 3 &&
 	    isa_access_size(v->ops[at]) < 8)
@@ -170,12 +173,13 @@ static void put_ctx(struct rewriter *w, uint32_t at, const struct spec_field *f,
 	if (f->kind == FIELD_ARRAY || f->kind != FIELD_SCALAR || !load || size == f->size) {
 		bool part = f->kind == FIELD_ARRAY;
 
-		out.code = (uint8_t)((in->code & ~0x18) | size_code(part ? size : f->back_size));
+		out.code =
+			(uint8_t)((in->code & ~SIZE_BITS) | size_code(part ? size : f->back_size));
 		out.off = (int16_t)(f->back_off + (part ? off - f->off : 0));
 		put(w, at, out);
 		return;
 	}
-	out.code = (uint8_t)((in->code & ~0x18) | size_code(f->back_size));
+	out.code = (uint8_t)((in->code & ~SIZE_BITS) | size_code(f->back_size));
 	out.off = (int16_t)f->back_off;
 	put(w, at, out);
 	if (off != f->off)
@@ -245,6 +249,29 @@ static bool put_decided(struct rewriter *w, uint32_t at)
 	return !seen(v, to);
 }
 
+/* What leaves a known number: a move of it, when that has a form of one slot. */
+static bool put_folded(struct rewriter *w, uint32_t at)
+{
+	const struct verifier *v = w->v;
+	const struct spec_fact *fact = w->facts ? &w->facts[at] : NULL;
+	enum isa_kind kind = isa_kind(v->ops[at]);
+	struct skep_insn mov = { MOV64, insn_regs(insn_dst(&v->insns[at]), 0), 0, 0 };
+	bool low = leaves_low(v, at);
+
+	if (!fact || !(fact->flags & FACT_CONST) || isa_reads(v->ops[at]) == ISA_USE_NONE ||
+	    (kind != ISA_KIND_ALU && (kind != ISA_KIND_LOAD || v->aux[at].ptr_type != T_STACK)))
+		return false;
+	mov.imm = (int32_t)fact->value;
+	if ((uint64_t)(int64_t)mov.imm != fact->value) {
+		if (!low)
+			return false;
+		mov.code = MOV32;
+	}
+	w->marks[at] |= VERIFY_MARK_FOLDED;
+	put(w, at, mov);
+	return true;
+}
+
 static void put_one(struct rewriter *w, uint32_t at)
 {
 	const struct verifier *v = w->v;
@@ -252,7 +279,7 @@ static void put_one(struct rewriter *w, uint32_t at)
 	uint32_t off;
 
 	if (v->marks[at] & AT_SECOND || !seen(v, at) || is_jump_to_next(v, at) ||
-	    put_decided(w, at))
+	    put_decided(w, at) || put_folded(w, at))
 		return;
 	f = field_of(v, at, &off);
 	if (f)
@@ -339,10 +366,12 @@ static void give(struct rewriter *w, struct verify_rewrite *ret)
 	for (uint32_t i = 0; marks && i < w->n; i++) {
 		uint32_t off;
 
+		if (marks[i] & VERIFY_MARK_FOLDED && w->out[i].code == MOV64)
+			marks[i] &= (uint8_t)~VERIFY_MARK_ZEXT;
 		if (!field_of(w->v, w->from[i], &off))
 			continue;
 		marks[i] |= VERIFY_MARK_CONTEXT;
-		if ((w->out[i].code & 0x18) == 0x18) /* a whole pointer */
+		if ((w->out[i].code & SIZE_BITS) == size_code(8)) /* a whole pointer */
 			marks[i] &= (uint8_t)~VERIFY_MARK_ZEXT;
 	}
 	*ret = (struct verify_rewrite){ w->out, w->from, marks, w->n };
@@ -350,9 +379,9 @@ static void give(struct rewriter *w, struct verify_rewrite *ret)
 	w->from = NULL;
 }
 
-int rewrite_make(struct verifier *v, struct verify_rewrite *ret)
+int rewrite_make(struct verifier *v, const struct spec_fact *facts, struct verify_rewrite *ret)
 {
-	struct rewriter w = { .v = v };
+	struct rewriter w = { .v = v, .facts = facts };
 	size_t cap = (size_t)v->n * 3 + 1;
 	bool ok;
 

@@ -331,10 +331,14 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 	}
 	ret->has_obstacle = v->has_obstacle;
 	ret->stack_depth = v->stack_depth;
-	if (err == 0 && v->o->want_facts)
+	if (err == 0 && (v->o->want_facts || v->o->want_rewrite))
 		facts(v, ret);
 	if (err == 0 && v->o->want_rewrite)
-		(void)rewrite_make(v, &ret->rewrite);
+		(void)rewrite_make(v, ret->facts, &ret->rewrite);
+	if (!v->o->want_facts) {
+		free(ret->facts);
+		ret->facts = NULL;
+	}
 	if (v->costs) {
 		costs_end(v);
 		ret->costs = calloc(v->n, sizeof(*ret->costs));

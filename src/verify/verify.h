@@ -199,6 +199,8 @@ enum verify_mark {
 	VERIFY_MARK_BARRIER =
 		4, /* a store that speculation must not pass (loaders without CAP_PERFMON) */
 	VERIFY_MARK_CONTEXT = 8, /* was an access to the context; now to the struct behind it */
+	VERIFY_MARK_FOLDED =
+		16, /* was an operation, or a load from the stack; now a move of what it gives */
 };
 
 /* The program as it is to be run: see rewrite.c. */

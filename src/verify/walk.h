@@ -121,8 +121,8 @@ bool prune_slot_within(struct verifier *v, const struct slot *old, const struct 
 /* watch.c */
 void watch_state(struct verifier *v);
 
-/* rewrite.c: 0, also when there is none because a jump would be too long, or -ENOMEM */
-int rewrite_make(struct verifier *v, struct verify_rewrite *ret);
+/* rewrite.c: 0, also when there is none because a jump would be too long, or -ENOMEM. @facts may be NULL. */
+int rewrite_make(struct verifier *v, const struct spec_fact *facts, struct verify_rewrite *ret);
 
 /* costs.c: what v->costs wants. The walk comes to an instruction; it ends. */
 void costs_note(struct verifier *v);

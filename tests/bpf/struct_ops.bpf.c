@@ -79,26 +79,30 @@ REJECT("no write support to tcp_sock at off") int undo_cwnd_writes(unsigned long
 	return 0;
 }
 
-REJECT("attach to unsupported member get_info of struct tcp_congestion_ops") int
-get_info(unsigned long long *ctx)
+REJECT("attach to unsupported member get_info of struct tcp_congestion_ops")
+int get_info(unsigned long long *ctx)
 {
 	return 0;
 }
 
-SEC(".struct_ops") struct bpf_dummy_ops good = {
+SEC(".struct_ops")
+struct bpf_dummy_ops good = {
 	.test_1 = (void *)test_1_accept,
 	.test_2 = (void *)test_2_accept,
 };
-SEC(".struct_ops") struct bpf_dummy_ops bad = {
+SEC(".struct_ops")
+struct bpf_dummy_ops bad = {
 	.test_1 = (void *)test_1_unchecked,
 	.test_2 = (void *)test_2_outside,
 };
-SEC(".struct_ops") struct tcp_congestion_ops tcp = {
+SEC(".struct_ops")
+struct tcp_congestion_ops tcp = {
 	.ssthresh = (void *)ssthresh_accept,
 	.undo_cwnd = (void *)undo_cwnd_writes,
 	.name = "skep",
 };
-SEC(".struct_ops") struct tcp_congestion_ops tcp_bad = {
+SEC(".struct_ops")
+struct tcp_congestion_ops tcp_bad = {
 	.get_info = (void *)get_info,
 	.name = "skep_bad",
 };

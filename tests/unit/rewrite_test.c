@@ -180,7 +180,7 @@ static void fresh_input(void)
 
 static void twins(void)
 {
-	uint32_t shorter = 0, contexts = 0;
+	uint32_t shorter = 0, contexts = 0, folded = 0;
 
 	for (uint32_t i = 0; i < PROGRAMS; i++) {
 		struct verify_result ret;
@@ -190,8 +190,10 @@ static void twins(void)
 		CHECK_CASE("program %u", i);
 		if (rewrite(&p, PROG_SCHED_CLS, &ret)) {
 			shorter += ret.rewrite.n < p.n;
-			for (uint32_t k = 0; k < ret.rewrite.n; k++)
+			for (uint32_t k = 0; k < ret.rewrite.n; k++) {
 				contexts += ret.rewrite.marks[k] & VERIFY_MARK_CONTEXT ? 1 : 0;
+				folded += ret.rewrite.marks[k] & VERIFY_MARK_FOLDED ? 1 : 0;
+			}
 			for (uint32_t k = 0; k < RUNS; k++) {
 				uint64_t theirs;
 				struct ctx_skb was;
@@ -206,9 +208,10 @@ static void twins(void)
 		}
 		verify_done(&ret);
 	}
-	CHECK_CASE("dead code and contexts occur");
+	CHECK_CASE("dead code, contexts and known numbers occur");
 	CHECK(shorter > PROGRAMS / 4);
 	CHECK(contexts > PROGRAMS);
+	CHECK(folded > PROGRAMS);
 }
 
 static uint32_t kernel_length(const struct program *p)
@@ -283,4 +286,84 @@ static void marks(void)
 	verify_done(&ret);
 }
 
-CHECK_MAIN({ "twins", twins }, { "lengths", lengths }, { "marks", marks })
+/* Swaps of 64 bits read the upper half, though they are of the class of 32. */
+static void swaps(void)
+{
+	struct skep_insn in[] = {
+		{ 0x61, 0x10, 0, 0 }, /* r0 = *(u32 *)(r1 + 0) */
+		{ 0xdc, 0, 0, 64 },   /* r0 = be64 r0 */
+		{ 0x67, 0, 0, 32 },   /* r0 <<= 32 */
+		{ 0x77, 0, 0, 32 },   { 0x95, 0, 0, 0 },
+	};
+	const struct verify_opts o = { .insns = in,
+				       .n = 5,
+				       .prog_type = PROG_SOCKET_FILTER,
+				       .attach_type = ATTACH_NONE,
+				       .want_rewrite = true,
+				       .caps = VERIFY_CAPS_ALL };
+	struct verify_result ret;
+
+	for (int bits = 16; bits <= 64; bits *= 2) {
+		in[1].imm = bits;
+		CHECK_CASE("be%d", bits);
+		if (CHECK_EQ_INT(verify_prog(&o, &ret, NULL), 0) && CHECK(ret.rewrite.n >= 5))
+			CHECK_EQ_INT(ret.rewrite.marks[0] & VERIFY_MARK_ZEXT,
+				     bits == 64 ? VERIFY_MARK_ZEXT : 0);
+		verify_done(&ret);
+	}
+}
+
+/* Maps are addresses; known results are moves, of 64 bits and of 32. */
+static void constants(void)
+{
+	static const struct skep_insn in[] = {
+		{ 0x18, 1 | ISA_PSEUDO_MAP_IDX << 4, 0, 0 },
+		{ 0, 0, 0, 0 },
+		{ 0xb7, 6, 0, 7 },
+		{ 0xbf, 0x67, 0, 0 }, /* r7 = r6 */
+		{ 0x0f, 0x67, 0, 0 }, /* r7 += r6 */
+		{ 0xb4, 8, 0, 2 },
+		{ 0x14, 8, 0, 7 },     /* w8 -= 7 */
+		{ 0x7b, 0x7a, -8, 0 }, /* *(u64 *)(r10 - 8) = r7 */
+		{ 0x79, 0xa0, -8, 0 }, /* r0 = *(u64 *)(r10 - 8) */
+		{ 0x0f, 0x80, 0, 0 },  /* r0 += r8 */
+		{ 0x95, 0, 0, 0 },
+	};
+	const struct verify_map map = { .name = "m",
+					.type = MAP_ARRAY,
+					.key_size = 4,
+					.value_size = 8,
+					.max_entries = 1,
+					.address = 0x123456789abcull };
+	const struct verify_opts o = { .insns = in,
+				       .n = 11,
+				       .prog_type = PROG_XDP,
+				       .attach_type = ATTACH_NONE,
+				       .maps = &map,
+				       .nmaps = 1,
+				       .want_rewrite = true,
+				       .caps = VERIFY_CAPS_ALL };
+	const struct skep_insn *out;
+	struct verify_result ret;
+
+	if (!CHECK_EQ_INT(verify_prog(&o, &ret, NULL), 0) || !CHECK_EQ_INT(ret.rewrite.n, 11))
+		return;
+	out = ret.rewrite.insns;
+	CHECK_EQ_INT(out[0].regs, 1);
+	CHECK_EQ_INT(out[0].imm, 0x56789abc);
+	CHECK_EQ_INT(out[1].imm, 0x1234);
+	for (uint32_t i = 3; i < 9; i++)
+		CHECK_EQ_INT(ret.rewrite.marks[i] & VERIFY_MARK_FOLDED,
+			     i == 5 || i == 7 ? 0 : VERIFY_MARK_FOLDED);
+	CHECK_EQ_INT(out[4].code, 0xb7);
+	CHECK_EQ_INT(out[4].imm, 14);
+	CHECK_EQ_INT(out[6].code, 0xb4);
+	CHECK_EQ_INT(out[6].imm, -5);
+	CHECK_EQ_INT(out[8].imm, 14);
+	CHECK_EQ_INT(out[9].code, 0x0f); /* 0x100000009 has no form of one slot */
+	CHECK_EQ_INT(run_one(out, ret.rewrite.n, false), 0x100000009);
+	verify_done(&ret);
+}
+
+CHECK_MAIN({ "twins", twins }, { "lengths", lengths }, { "marks", marks }, { "swaps", swaps },
+	   { "constants", constants })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The verifier's rules for objects: the programs of tests/bpf/objects.bpf.c and struct_ops.bpf.c, by what their tags say. By the kernel's types
- * of this machine; the same programs are loaded into its kernel, each alone, where that looks at them.
+ * The verifier's rules for objects: the programs of tests/bpf/objects.bpf.c and struct_ops.bpf.c, by what their
+ * tags say, with the types of this machine's kernel. That kernel is asked about the same programs, each alone.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
