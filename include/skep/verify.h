@@ -40,11 +40,13 @@ struct skep_verify_opts {
 
 /** Marks of skep_verify_rewritten. */
 enum skep_verify_mark {
-	SKEP_VERIFY_ZEXT = 1,	 /**< 32 bits that are read as 64 later */
-	SKEP_VERIFY_INLINE = 2,	 /**< a call that code may take the place of */
-	SKEP_VERIFY_BARRIER = 4, /**< a store that speculation must not pass */
-	SKEP_VERIFY_CONTEXT = 8, /**< was an access to the context */
-	SKEP_VERIFY_FOLDED = 16, /**< was an operation whose result is known */
+	SKEP_VERIFY_ZEXT = 1,		/**< 32 bits that are read as 64 later */
+	SKEP_VERIFY_INLINE = 2,		/**< a call that code may take the place of */
+	SKEP_VERIFY_BARRIER = 4,	/**< before it speculation has to end */
+	SKEP_VERIFY_CONTEXT = 8,	/**< was an access to the context */
+	SKEP_VERIFY_FOLDED = 16,	/**< was an operation whose result is known */
+	SKEP_VERIFY_BARRIER_AFTER = 32, /**< a store that speculation must not pass */
+	SKEP_VERIFY_MASKED = 64, /**< arithmetic on a pointer, to be masked against speculation */
 };
 
 /** A slot of the program as it is to be run: without dead code, branches decided, contexts converted. */

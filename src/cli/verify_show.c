@@ -37,11 +37,13 @@ static json_t *check_json(const struct verdict *d)
 
 static const char *mark_words(uint32_t marks, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s%s%s%s%s", marks & SKEP_VERIFY_CONTEXT ? "  ; context" : "",
+	snprintf(buf, size, "%s%s%s%s%s%s%s", marks & SKEP_VERIFY_CONTEXT ? "  ; context" : "",
 		 marks & SKEP_VERIFY_FOLDED ? "  ; folded" : "",
 		 marks & SKEP_VERIFY_ZEXT ? "  ; zero-extended" : "",
 		 marks & SKEP_VERIFY_INLINE ? "  ; inline" : "",
-		 marks & SKEP_VERIFY_BARRIER ? "  ; barrier" : "");
+		 marks & SKEP_VERIFY_BARRIER ? "  ; barrier before" : "",
+		 marks & SKEP_VERIFY_BARRIER_AFTER ? "  ; barrier after" : "",
+		 marks & SKEP_VERIFY_MASKED ? "  ; masked" : "");
 	return buf;
 }
 
@@ -50,7 +52,7 @@ static json_t *rewritten(const struct out *o, const struct verdict *d)
 {
 	const struct skep_verify_rewritten *r = d->v.rewritten;
 	json_t *list = json_array();
-	char text[160], marks[64];
+	char text[160], marks[128];
 	int slots;
 
 	for (size_t i = 0; i < d->v.nrewritten; i += (size_t)(slots < 1 ? 1 : slots)) {

@@ -3,7 +3,7 @@
  * The program as it is to be run (struct verify_rewrite): what no path comes to is gone, and so are jumps to the next instruction;
  * a conditional jump whose one way no path takes is decided; what leaves a known number is a move of it; accesses to a context
  * with fields go to the struct behind it (spec.h), field by field; maps are addresses where the options give them. Marks say which numbers of 32 bits must be
- * extended, which calls have a known map or need no call, and behind which stores an unprivileged program needs a barrier.
+ * extended, which calls have a known map or need no call, and where a program without CAP_PERFMON needs barriers and masks.
  * What the walk saw decides, as in the kernel, so the number of instructions without contexts is the kernel's.
  */
 #include <stdlib.h>
@@ -143,9 +143,12 @@ static void find_marks(struct rewriter *w)
 			continue;
 		if (is_inline(v, i))
 			w->marks[i] |= VERIFY_MARK_INLINE;
-		if (!v->allow_leak && isa_kind(v->ops[i]) == ISA_KIND_STORE &&
-		    v->aux[i].ptr_type == T_STACK)
+		if (v->aux[i].barrier)
 			w->marks[i] |= VERIFY_MARK_BARRIER;
+		if (speculates(v) && v->aux[i].barrier_after)
+			w->marks[i] |= VERIFY_MARK_BARRIER_AFTER;
+		if (v->aux[i].alu_state)
+			w->marks[i] |= VERIFY_MARK_MASKED;
 	}
 }
 

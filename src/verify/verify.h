@@ -196,8 +196,11 @@ enum verify_mark {
 	VERIFY_MARK_ZEXT = 1, /* its result of 32 bits has to be extended: the upper half is read */
 	VERIFY_MARK_INLINE =
 		2, /* a call that code may take the place of: the map is known, or no map is needed */
-	VERIFY_MARK_BARRIER =
-		4, /* a store that speculation must not pass (loaders without CAP_PERFMON) */
+	/* for loaders without CAP_PERFMON (speculate.c): */
+	VERIFY_MARK_BARRIER = 4,	/* before it speculation has to end */
+	VERIFY_MARK_BARRIER_AFTER = 32, /* a store that speculation must not pass */
+	VERIFY_MARK_MASKED =
+		64, /* arithmetic on a pointer that must stay inside also in speculation */
 	VERIFY_MARK_CONTEXT = 8, /* was an access to the context; now to the struct behind it */
 	VERIFY_MARK_FOLDED =
 		16, /* was an operation, or a load from the stack; now a move of what it gives */

@@ -276,7 +276,7 @@ static void marks(void)
 
 	if (CHECK_EQ_INT(verify_prog(&o, &ret, NULL), 0) && CHECK_EQ_INT(ret.rewrite.n, 4)) {
 		CHECK_EQ_INT(ret.rewrite.marks[0], 0);
-		CHECK_EQ_INT(ret.rewrite.marks[1], VERIFY_MARK_BARRIER);
+		CHECK_EQ_INT(ret.rewrite.marks[1], VERIFY_MARK_BARRIER_AFTER);
 		CHECK_EQ_INT(ret.rewrite.marks[2], VERIFY_MARK_ZEXT);
 	}
 	verify_done(&ret);
