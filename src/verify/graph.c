@@ -266,9 +266,10 @@ static void mark_points(struct verifier *v, uint32_t at)
 	}
 	if (op == ISA_MAY_GOTO)
 		v->marks[at] |= AT_TARGET | AT_FORCE;
-	if (op == ISA_CALL_LOCAL) {
+	if (op == ISA_CALL_LOCAL || op == ISA_LD_FUNC) {
 		v->marks[at] |= AT_TARGET;
-		v->marks[at + 1] |= AT_TARGET;
+		v->marks[at + isa_slots(op)] |= AT_TARGET;
+		v->marks[at + 1 + v->insns[at].imm] |= AT_TARGET;
 	}
 	if (op == ISA_CALL_KFUNC && graph_is_iter_next(v, at)) {
 		v->marks[at] |= AT_TARGET | AT_FORCE | AT_ITER;

@@ -531,7 +531,7 @@ int prune_visit(struct verifier *v, bool *ret_known)
 		if (!old->branches)
 			state_free(v, old);
 	}
-	if (n + 1 > v->stats.max_states_per_insn && keep)
+	if (n > v->stats.max_states_per_insn)
 		v->stats.max_states_per_insn = n;
 	if (keep)
 		prune_keep(v);

@@ -3,8 +3,8 @@
  * The kernel's verdict on programs of one object, each loaded by itself: kernel_verdict OBJECT <LINES. A line names a
  * program, and behind tabs the flags of BPF_PROG_LOAD, the log level, how to run it (0 not, 1 with a packet, 2 without), the
  * programs that are loaded with it (`,` between them, or -), a BTF file (or -), what to prepare ("mtu" drops CAP_PERFMON;
- * a map's name: its element 0 becomes what prog_tests/verifier.c writes; or -). One JSON object a line comes out. Links with
- * the libbpf of the kernel's source, for that of Debian is older than the objects.
+ * "sizes" gives maps that have none a size; a map's name: its element 0 becomes what prog_tests/verifier.c writes; or -). One JSON
+ * object a line comes out. Links with the libbpf of the kernel's source, for that of Debian is older than the objects.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -20,6 +20,8 @@
 
 #define LOG_SIZE (16u << 20)
 #define DATA_SIZE 64
+#define MAP_ENTRIES 64
+#define STACK_DEPTH 127
 #define MAX_FIELD 1024
 
 static char *verifier_log;
@@ -103,6 +105,23 @@ static int run(int fd, bool empty, uint32_t *ret)
 	return r;
 }
 
+/* What the tools that objects come from set before they load: the sizes of maps that have none. */
+static void size_maps(struct bpf_object *obj)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj)
+	{
+		bool stacks = bpf_map__type(map) == BPF_MAP_TYPE_STACK_TRACE;
+
+		if (!bpf_map__max_entries(map) &&
+		    bpf_map__type(map) != BPF_MAP_TYPE_PERF_EVENT_ARRAY)
+			bpf_map__set_max_entries(map, MAP_ENTRIES);
+		if (stacks && !bpf_map__value_size(map))
+			bpf_map__set_value_size(map, STACK_DEPTH * 8);
+	}
+}
+
 static void load(const char *path, const struct job *job)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
@@ -136,6 +155,8 @@ static void load(const char *path, const struct job *job)
 		bpf_program__set_log_level(wanted, job->level);
 		bpf_program__set_flags(wanted, bpf_program__flags(wanted) | job->flags);
 	}
+	if (strcmp(job->prepare, "sizes") == 0)
+		size_maps(obj);
 	set_caps(strcmp(job->prepare, "mtu") != 0);
 	r = wanted ? bpf_object__load(obj) : -ENOENT;
 	printf("{\"program\": \"%s\", \"opened\": true, \"found\": %s, \"errno\": %d, \"type\": %d, "

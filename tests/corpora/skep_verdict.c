@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * skep's verdict on programs of one object: skep_verdict OBJECT BTF <LINES. Lines and answers are those of kernel_verdict.c; of
- * a line the program, the flags, the log level, and in the last field "mtu" are read. A program may take SECONDS, then the
- * process ends by SIGALRM, and whoever reads goes on with the next.
+ * skep's verdict on programs of one object: skep_verdict OBJECT BTF <LINES. Lines and answers are those of kernel_verdict.c, but of
+ * a line the programs to load together are not needed. An accepted program that is to be run is run in the checking interpreter. A program
+ * may take SECONDS, then the process ends by SIGALRM, and whoever reads goes on with the next.
  */
+#include <skep/map.h>
 #include <skep/verify.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +14,10 @@
 
 #define SECONDS 20
 #define MAX_FIELD 1024
+#define PACKET_SIZE 64
+#define ETHERNET_SIZE 14
+#define BUDGET 100000000
+#define LOOPBACK 1
 
 static void put_json(const char *key, const char *text, bool last)
 {
@@ -71,15 +76,85 @@ static struct told explain(const struct skep_obj *obj, struct skep_obj *loaded, 
 	return t;
 }
 
-static void verify(const struct skep_obj *obj, struct skep_obj *loaded, const char *name,
-		   unsigned int flags, unsigned int level, bool perfmon)
+struct job {
+	char program[MAX_FIELD], with[MAX_FIELD], btf[MAX_FIELD], prepare[MAX_FIELD];
+	unsigned int flags, level, run;
+};
+
+static bool is(const char *type, const char *const *names)
 {
+	while (*names && strcmp(type, *names) != 0)
+		names++;
+	return *names;
+}
+
+/*
+ * What BPF_PROG_TEST_RUN gives a program that gets a frame of PACKET_SIZE zeros: some types see it behind the Ethernet header. It came by
+ * the loopback interface.
+ */
+static void frame(const struct skep_prog *prog, struct skep_input *in, uint32_t context[48])
+{
+	static const char *const none[] = { "syscall", "netfilter", NULL };
+	static const char *const xdp[] = { "xdp", NULL };
+	static const char *const tc[] = { "sched_cls", "sched_act", NULL };
+	enum { XDP_IFINDEX = 3, SKB_IFINDEX = 10 };
+	struct skep_prog_info info;
+
+	skep_prog_info(prog, &info);
+	if (!info.type || is(info.type, none))
+		return;
+	in->packet_size = PACKET_SIZE;
+	in->context = context;
+	if (is(info.type, xdp)) {
+		in->context_size = (XDP_IFINDEX + 1) * sizeof(*context);
+		context[XDP_IFINDEX] = LOOPBACK;
+		return;
+	}
+	if (!is(info.type, tc))
+		in->packet_size -= ETHERNET_SIZE;
+	in->context_size = (SKB_IFINDEX + 1) * sizeof(*context);
+	context[SKB_IFINDEX] = LOOPBACK;
+}
+
+/* Runs it, and says what came out. The map's value is struct test_val of prog_tests/verifier.c, as in kernel_verdict.c. */
+static void run(struct skep_obj *loaded, const struct job *job)
+{
+	static const uint8_t packet[PACKET_SIZE];
+	static const uint32_t value[12] = { [0] = 7 * sizeof(int), [7] = 0xabcdef12 };
+	static const uint32_t key;
+	const struct skep_prog *prog = loaded ? skep_obj_find_prog(loaded, job->program) : NULL;
+	const struct skep_input_element element = { job->prepare, &key, value, sizeof(key),
+						    sizeof(value) };
+	struct skep_input in = { .size = sizeof(in), .prandom = 1, .packet = packet };
+	struct skep_error *err = NULL;
+	uint32_t context[48] = { 0 };
+	uint64_t r0 = 0;
+	int r = -1;
+
+	if (strncmp(job->prepare, "map_", 4) == 0) {
+		in.elements = &element;
+		in.nelements = 1;
+	}
+	if (prog) {
+		frame(prog, &in, context);
+		r = skep_prog_replay(prog, &in, BUDGET, &r0, &err);
+	}
+	printf("\"run_errno\": %d, \"retval\": %u, ", -r, (uint32_t)r0);
+	put_json("fault", err ? skep_error_message(err) : "", false);
+	skep_error_free(err);
+}
+
+static void verify(const struct skep_obj *obj, struct skep_obj *loaded, const struct job *job)
+{
+	const char *name = job->program;
 	const struct skep_prog *prog = skep_obj_find_prog(obj, name);
 	const uint32_t caps = SKEP_VERIFY_BPF | SKEP_VERIFY_NET_ADMIN;
 	const struct skep_verify_opts opts = { .size = sizeof(opts),
-					       .caps = perfmon ? caps | SKEP_VERIFY_PERFMON : caps,
-					       .prog_flags = flags,
-					       .log_level = level };
+					       .caps = strcmp(job->prepare, "mtu") == 0 ?
+							       caps :
+							       caps | SKEP_VERIFY_PERFMON,
+					       .prog_flags = job->flags,
+					       .log_level = job->level };
 	struct skep_verify_result v = { .size = sizeof(v) };
 	struct skep_error *err = NULL;
 	struct told told = { .counter = "" };
@@ -102,6 +177,11 @@ static void verify(const struct skep_obj *obj, struct skep_obj *loaded, const ch
 	       told.whole ? "true" : "false", told.value ? "true" : "false",
 	       told.path ? "true" : "false");
 	put_json("counterexample", told.counter, false);
+	if (r == 0 && job->run) {
+		alarm(SECONDS);
+		run(loaded, job);
+		alarm(0);
+	}
 	put_json("id", err ? skep_error_id(err) : "", false);
 	put_json("at", at, false);
 	put_json("message", err ? skep_error_message(err) : "", false);
@@ -121,12 +201,33 @@ static struct skep_obj *open_with(const char *path, const char *btf, struct skep
 	return skep_obj_open(path, &opts, &obj, reterr) < 0 ? NULL : obj;
 }
 
+static struct skep_obj *load_with(const char *path, const char *btf)
+{
+	struct skep_obj *obj = open_with(path, btf, NULL);
+
+	if (obj && skep_obj_load(obj, NULL) == 0)
+		return obj;
+	skep_obj_close(obj);
+	return NULL;
+}
+
+/* Against other types than the kernel's. */
+static void verify_with(const char *path, const struct job *job)
+{
+	struct skep_obj *obj = open_with(path, job->btf, NULL), *loaded = load_with(path, job->btf);
+
+	if (obj)
+		verify(obj, loaded, job);
+	skep_obj_close(loaded);
+	skep_obj_close(obj);
+}
+
 int main(int argc, char **argv)
 {
-	char line[8192], program[MAX_FIELD], with[MAX_FIELD], btf[MAX_FIELD], prepare[MAX_FIELD];
-	struct skep_obj *obj, *other, *loaded;
+	struct skep_obj *obj, *loaded;
 	struct skep_error *err = NULL;
-	unsigned int flags, level, run;
+	struct job job;
+	char line[8192];
 
 	if (argc != 3)
 		return 2;
@@ -138,19 +239,16 @@ int main(int argc, char **argv)
 		skep_error_free(err);
 		return 0;
 	}
-	loaded = open_with(argv[1], argv[2], NULL);
-	if (loaded && skep_obj_load(loaded, NULL) < 0) {
-		skep_obj_close(loaded);
-		loaded = NULL;
-	}
+	loaded = load_with(argv[1], argv[2]);
 	while (fgets(line, sizeof(line), stdin)) {
 		if (sscanf(line, "%1023[^\t]\t%u\t%u\t%u\t%1023[^\t]\t%1023[^\t]\t%1023[^\t\n]",
-			   program, &flags, &level, &run, with, btf, prepare) != 7)
+			   job.program, &job.flags, &job.level, &job.run, job.with, job.btf,
+			   job.prepare) != 7)
 			continue;
-		other = strcmp(btf, "-") != 0 ? open_with(argv[1], btf, NULL) : NULL;
-		verify(other ? other : obj, loaded, program, flags, level,
-		       strcmp(prepare, "mtu") != 0);
-		skep_obj_close(other);
+		if (strcmp(job.btf, "-") != 0)
+			verify_with(argv[1], &job);
+		else
+			verify(obj, loaded, &job);
 	}
 	skep_obj_close(loaded);
 	skep_obj_close(obj);
