@@ -66,6 +66,7 @@ struct jit_call_fix {
 	uint64_t address;
 };
 #define FIX_ADDRESS UINT32_MAX
+#define FIX_PLACE (UINT32_MAX - 2) /* an offset in the code, `address` */
 #define FIX_THUNK (UINT32_MAX - 1) /* the target's: calls what a register holds */
 
 /* What debuggers are told of the code from `at` on; for those that ask (jit_code_buf.noting). */
@@ -156,6 +157,21 @@ struct jit_count {
 bool jit_counter(const struct ir_fn *f, uint32_t phi, struct jit_count *ret);
 /* charges.c: charges of loops go behind them, once the function is rebuilt; false: there are none such. */
 bool jit_put_off(struct ir_fn *f, struct arena *arena);
+/*
+ * jump_table.c: the tree of comparisons that starts with the branch of block @root, as a table: value `first` + i leads to
+ * to[i], others to `other`; blocks inner[] are not needed then. @forward: by block, where jumps to it end up. False:
+ * there is none, or it is too small.
+ */
+#define JIT_TABLE_NODES 7
+struct jit_table {
+	uint32_t root, value, n, *to, other, *inner, ninner;
+	uint64_t first;
+	uint8_t w;    /* of the comparisons */
+	bool all;     /* there are no others */
+	uint32_t fix; /* the back end's */
+};
+bool jit_table(const struct jit_alloc *a, const uint32_t *forward, uint32_t root,
+	       struct jit_table *ret);
 /* layout.c: splits edges, orders blocks, folds addresses. */
 int jit_layout(struct jit_alloc *a);
 /* live.c */

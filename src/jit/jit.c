@@ -225,6 +225,7 @@ static void link_calls(const struct jit_unit *u, struct jit_code_buf *out, uint6
 		const struct jit_call_fix *fix = &out->fixes[i];
 		uint64_t to = fix->to == FIX_ADDRESS ? fix->address :
 			      fix->to == FIX_THUNK   ? start + out->thunk :
+			      fix->to == FIX_PLACE   ? start + fix->address :
 						       start + u->funcs[fix->to].code;
 
 		target_of(u->opts)->link(out, fix->at, start, to);
@@ -349,7 +350,7 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	if (u->ctx && (r = jit_contexts(u)) < 0)
 		return r;
 	r = live_ins(u);
-	/* callx has two; hardened checks up to four a function, the entry's guards four; a twin has as many again */
+	/* callx has two; hardened checks or jump tables up to four a function, the entry's guards four; a twin has as many again */
 	out.fixes_room = 2 * (2 * u->calls_out + 4 * u->nfuncs + 4);
 	out.fixes = ARENA_ARRAY(u->arena, struct jit_call_fix, out.fixes_room);
 	out.room = 256;

@@ -239,6 +239,7 @@ static void write_all(struct x86_emit *e)
 		for (uint32_t n = i + 1; n < a->nlayout && e->next == NO_BLOCK; n++)
 			if (e->forward[a->layout[n]] == a->layout[n])
 				e->next = a->layout[n];
+		e->after_call = 0;
 		block_code(e, k);
 	}
 }
@@ -253,16 +254,18 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	e.first_gap = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.forward = ARENA_ARRAY(a->arena, uint32_t, a->f->nblocks);
 	e.heads = ARENA_ARRAY(a->arena, bool, a->f->nblocks);
-	e.gaps = ARENA_RAW(a->arena, struct x86_gap, 3 * (size_t)a->nlayout + 1);
+	e.gaps = ARENA_RAW(a->arena, struct x86_gap, 3 * (size_t)a->nlayout + a->nfixed + 1);
 	out->failed |= !e.offset || !e.first_gap || !e.forward || !e.heads || !e.gaps;
 	out->failed |= !x86_check_init(&e);
 	if (out->failed)
 		return;
 	find_forwards(&e);
+	x86_find_tables(&e);
 	find_heads(&e);
 	write_all(&e);
 	if (e.ngaps && !out->failed)
 		x86_relax(&e, start, (struct x86_records){ fixes, probes, notes, 0 });
+	x86_write_tables(&e);
 	x86_check_end(&e);
 }
 

@@ -13,7 +13,8 @@
 
 void x86_gap(struct x86_emit *e, int cc, uint32_t block, uint32_t room)
 {
-	x86_skip(e->out, room);
+	x86_skip(e->out, room / 2);
+	x86_skip(e->out, room - room / 2);
 	e->gaps[e->ngaps++] = (struct x86_gap){
 		.at = (uint32_t)e->out->len, .block = block, .room = (uint8_t)room, .cc = (int8_t)cc
 	};
@@ -59,7 +60,7 @@ static uint32_t write_gap(struct x86_emit *e, const struct x86_gap *g, uint32_t 
 	uint8_t *p = &e->out->bytes[to];
 
 	if (g->block == NO_BLOCK) {
-		uint32_t n = -to % LOOP_ALIGN;
+		uint32_t n = g->cc ? -(to + (uint32_t)g->cc) % CALL_ALIGN : -to % LOOP_ALIGN;
 
 		x86_nop_at(p, n);
 		return n;

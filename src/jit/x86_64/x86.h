@@ -116,8 +116,10 @@ struct x86_slow {
 
 /* A function being written. */
 #define LOOP_ALIGN 16
+/* Calls closer together than this end at a multiple of it: each return then enters a fetch window of its own, at its start */
+#define CALL_ALIGN 32
 
-/* Bytes [at - room, at) that a jump to a block takes, or padding (NO_BLOCK). */
+/* Bytes [at - room, at) that a jump to a block takes, or padding (NO_BLOCK; cc: bytes behind it that are to end aligned, 0: it is itself). */
 struct x86_gap {
 	uint32_t at, block, saved;
 	uint8_t room;
@@ -136,6 +138,9 @@ struct x86_emit {
 	uint32_t ngaps;
 	uint32_t next; /* block that follows in the code */
 	uint32_t frame;
+	uint32_t after_call; /* end of the last one in this block; 0: none yet */
+	struct jit_table *tables;
+	uint32_t ntables;
 	struct x86_slow *slow;
 	uint32_t nslow, slow_room;
 };
@@ -189,7 +194,13 @@ bool x86_check_init(struct x86_emit *e);
 void x86_check_enter(struct x86_emit *e); /* before the prologue */
 void x86_check(struct x86_emit *e, uint32_t v);
 void x86_check_end(struct x86_emit *e); /* after the function's code */
+/* x86_table.c: which trees of comparisons become tables; the jump at the end of such a block, false: it has none; behind the code */
+void x86_find_tables(struct x86_emit *e);
+bool x86_jump_table(struct x86_emit *e, uint32_t block);
+void x86_write_tables(struct x86_emit *e);
 /* x86_flow.c */
+/* An instruction that ends with the distance to what is known when the code has its place. */
+void x86_fix_later(struct x86_emit *e, uint8_t opcode, uint32_t to, uint64_t address);
 void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y,
 		 enum x86_cond *ret);
 void x86_control(struct x86_emit *e, uint32_t v, uint32_t block);

@@ -244,7 +244,7 @@ void x86_control(struct x86_emit *e, uint32_t v, uint32_t block)
 		write_moves(e, &m);
 		if (e->forward[b->succ[0]] != e->next)
 			jump(e, -1, b->succ[0]);
-	} else {
+	} else if (!e->ntables || !x86_jump_table(e, block)) {
 		x86_compare(e, (enum ir_cc)in->x, in->w, in->a, in->b, &cc);
 		if (e->forward[b->succ[0]] == e->next) {
 			if (e->forward[b->succ[1]] != e->next)
@@ -257,7 +257,7 @@ void x86_control(struct x86_emit *e, uint32_t v, uint32_t block)
 	}
 }
 
-static void fix_later(struct x86_emit *e, uint8_t opcode, uint32_t to, uint64_t address)
+void x86_fix_later(struct x86_emit *e, uint8_t opcode, uint32_t to, uint64_t address)
 {
 	struct jit_code_buf *out = e->out;
 
@@ -284,17 +284,31 @@ void x86_through_rax(struct x86_emit *e, bool call)
 	if (!e->out->harden)
 		x86_rr(e->out, 0, 0xff, call ? 2 : 4, RAX);
 	else
-		fix_later(e, call ? 0xe8 : 0xe9, FIX_THUNK, 0);
+		x86_fix_later(e, call ? 0xe8 : 0xe9, FIX_THUNK, 0);
+}
+
+/* Padding before a call of so many bytes that follows closely on another one. */
+static void space_calls(struct x86_emit *e, int bytes)
+{
+	if (e->after_call && e->out->len + (size_t)bytes - e->after_call < CALL_ALIGN)
+		x86_gap(e, bytes, NO_BLOCK, CALL_ALIGN - 1);
+}
+
+static void call_through(struct x86_emit *e)
+{
+	space_calls(e, e->out->harden ? 5 : 2);
+	x86_through_rax(e, true);
 }
 
 static void call_helper(struct x86_emit *e, uint64_t fn)
 {
 	if (is_near(e->out, fn)) {
-		fix_later(e, 0xe8, FIX_ADDRESS, fn);
+		space_calls(e, 5);
+		x86_fix_later(e, 0xe8, FIX_ADDRESS, fn);
 		return;
 	}
 	x86_mov_imm(e->out, RAX, fn);
-	x86_through_rax(e, true);
+	call_through(e);
 }
 
 /* Results: rax, and rdx of a call whose second result is taken. */
@@ -334,11 +348,14 @@ void x86_call(struct x86_emit *e, uint32_t v)
 		jit_note(e->out, NOTE_BACK, 0, 0);
 		return;
 	}
-	if (in->op == IR_CALL_LOCAL)
-		fix_later(e, 0xe8, (uint32_t)in->imm, 0);
-	else if (in->c)
-		x86_through_rax(e, true);
-	else
+	if (in->op == IR_CALL_LOCAL) {
+		space_calls(e, 5);
+		x86_fix_later(e, 0xe8, (uint32_t)in->imm, 0);
+	} else if (in->c) {
+		call_through(e);
+	} else {
 		call_helper(e, in->imm);
+	}
+	e->after_call = (uint32_t)e->out->len;
 	results(e, v);
 }
