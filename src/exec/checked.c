@@ -38,14 +38,15 @@ static bool permit(struct exec_run *run, uint64_t addr, uint64_t size, bool writ
 	return true;
 }
 
-/* May the function in stack frame @frame do the access? Else 0 and the interpreter's fault. */
+/* May the function in the place's stack frame do the access? Else 0 and the interpreter's fault. */
 uint64_t exec_check_access(struct exec_run *run, uint64_t addr, uint32_t place, uint32_t frame)
 {
-	uint32_t size = place >> EXEC_PLACE_BYTES & 0xff;
+	uint32_t size = place >> EXEC_PLACE_BYTES & 0x1f;
 	bool write = place & EXEC_PLACE_WRITE, atomic = place & EXEC_PLACE_ATOMIC;
 	uint32_t depth = run->depth;
 
-	run->depth = frame;
+	(void)frame; /* of the function that the access was spliced into */
+	run->depth = place >> EXEC_PLACE_FRAME & (ISA_MAX_FRAMES - 1);
 	if (!(atomic && addr % size) &&
 	    permit(run, addr, size, write, place >> EXEC_PLACE_WINDOW)) {
 		run->depth = depth;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What compiled code that checks needs of a run, and calls (checked.c): accesses that its windows do not decide, the
- * next piece of the budget, helpers whose arguments are looked at. A place is insn | bytes << EXEC_PLACE_BYTES | flags.
+ * next piece of the budget, helpers whose arguments are looked at. A place is insn | bytes << EXEC_PLACE_BYTES | flags;
+ * that of a plain access also says which stack frame its function has.
  */
 #ifndef EXEC_CHECKED_H
 #define EXEC_CHECKED_H
@@ -32,6 +33,7 @@ struct exec_checks {
 
 #define EXEC_PLACE_INSN 0xfffffu
 #define EXEC_PLACE_BYTES 20
+#define EXEC_PLACE_FRAME 25
 #define EXEC_PLACE_WRITE (1u << 28)
 #define EXEC_PLACE_ATOMIC (1u << 29)
 #define EXEC_PLACE_WINDOW 30

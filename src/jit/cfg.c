@@ -270,12 +270,29 @@ static void claim_calls(const struct build *b, struct bytes *t)
 	}
 }
 
+/*
+ * Checked code's memory is what others may find there: only the entry's frame, when no function of the program
+ * lets an address of a frame go, is nobody else's. Whoever guesses its address finds zeros.
+ */
+static bool keeps_frame(const struct jit_unit *u, const struct jit_func *fn)
+{
+	if (!u->checked || u->vouched)
+		return fn->known ? !fn->escaped : !fn->names_frame;
+	if (fn != u->funcs || fn->callback || u->has_tails)
+		return false;
+	for (uint32_t f = 0; f < u->nfuncs; f++) {
+		const struct jit_func *other = &u->funcs[f];
+
+		if (other->reached && (other->known ? other->escaped : other->names_frame))
+			return false;
+	}
+	return true;
+}
+
 static bool may_have_slots(const struct build *b)
 {
-	if (!b->fn->uses_stack || b->u->opts->no_optimise || b->u->opts->mode == JIT_CHECKED ||
-	    b->nspans > 20000)
-		return false;
-	return b->fn->known ? !b->fn->escaped : !b->fn->names_frame;
+	return b->fn->uses_stack && !b->u->opts->no_optimise && b->nspans <= 20000 &&
+	       keeps_frame(b->u, b->fn);
 }
 
 void build_find_slots(struct build *b)
@@ -299,7 +316,7 @@ void build_find_slots(struct build *b)
 		if (!whole(&t, at))
 			continue;
 		b->tile[at] = t.size[at];
-		if (b->nvars == MAX_VARS)
+		if (b->nvars == MAX_VARS - 1) /* one for the budget */
 			continue;
 		b->slots[b->nslots] = (struct slot){ at - ISA_STACK_SIZE, t.size[at] };
 		b->slot_at[at] = (int8_t)b->nslots++;
@@ -387,16 +404,15 @@ static inline void effects(const struct build *b, uint32_t i, var_set *reads, va
 }
 _Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effects() shifts them");
 
-int build_liveness(struct build *b)
+static void find_effects(struct build *b)
 {
-	bool changed = true, back = false;
 	var_set reads, writes;
 
 	for (uint32_t k = 1; k < b->nspans; k++) {
 		struct span *s = &b->spans[k];
 
-		if (b->left >= 0) /* every span reads the budget, and changes it */
-			s->reads = s->writes = VAR(b->left);
+		/* every span reads the budget, and changes it */
+		s->reads = s->writes = b->left >= 0 ? VAR(b->left) : 0;
 		for (uint32_t i = s->start; i < s->end; i++) {
 			if (!b->u->view[i].reached)
 				continue;
@@ -412,6 +428,14 @@ int build_liveness(struct build *b)
 			b->spans[k].reads = VAR(1);
 			b->spans[k].writes = 3;
 		}
+}
+
+static int spread_liveness(struct build *b)
+{
+	bool changed = true, back = false;
+
+	for (uint32_t k = 0; k < b->nspans; k++)
+		b->spans[k].live = 0;
 	for (uint32_t round = 0; changed; round++) {
 		changed = false;
 		if (round > 1000)
@@ -432,4 +456,31 @@ int build_liveness(struct build *b)
 		changed &= back; /* else once is enough */
 	}
 	return 0;
+}
+
+/* Slots that are read before they are written stay in memory, whose contents are others'. */
+static bool drop_open_slots(struct build *b)
+{
+	bool any = false;
+
+	for (uint32_t k = 0; k < b->nslots; k++) {
+		int8_t *at = &b->slot_at[b->slots[k].off + ISA_STACK_SIZE];
+
+		if (*at < 0 || !(b->spans[0].live & VAR(FIRST_SLOT + k)))
+			continue;
+		*at = -1;
+		any = true;
+	}
+	return any;
+}
+
+int build_liveness(struct build *b)
+{
+	int r;
+
+	do {
+		find_effects(b);
+		r = spread_liveness(b);
+	} while (r == 0 && b->u->checked && !b->u->vouched && drop_open_slots(b));
+	return r;
 }

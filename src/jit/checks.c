@@ -216,7 +216,8 @@ uint32_t ir_check_add(struct ir_fn *f, struct ir_ins in)
 void build_check(struct build *b, const struct ir_ins *access, int32_t off)
 {
 	struct ir_ins in = { .op = IR_CHECK, .x = access->x, .a = access->a, .b = b->run };
-	uint32_t place = b->at | (uint32_t)access->x << EXEC_PLACE_BYTES;
+	uint32_t place = b->at | (uint32_t)access->x << EXEC_PLACE_BYTES |
+			 b->fn->frame << EXEC_PLACE_FRAME;
 	int64_t at = (int64_t)off + ISA_STACK_SIZE;
 
 	if (jit_fact(b->u, b->at, FACT_SAFE | FACT_PROBE))

@@ -267,6 +267,7 @@ struct jit_unit {
 	const struct exec_native *native;
 	bool has_callbacks, has_tails, has_locals;
 	bool checked, moves; /* moves: a helper may take regions away */
+	bool vouched;	     /* facts cover all accesses */
 	bool keeps_args;     /* r1 to r5 survive helper calls */
 	const char *why;     /* it cannot be compiled */
 	uint32_t why_insn, frames, ir_insns;

@@ -283,7 +283,7 @@ static int compile_functions(struct jit_unit *u, struct jit_code_buf *out)
 static int place(struct jit_unit *u, struct jit_code_buf *out, struct jit_prog *jit)
 {
 	/* bytes an instruction becomes at most, with its share of prologues: only address space */
-	bool splices = !u->checked && (u->has_locals || u->has_callbacks);
+	bool splices = u->has_locals || u->has_callbacks;
 	size_t insns = u->n + (splices ? (size_t)u->nfuncs * JIT_MOST_GROWTH + u->n : 0);
 	size_t most = insns * (u->opts->blind || u->checked ? 480 : 240) + 4096;
 	int r = code_mem_alloc(u->opts->pool, most, &jit->mem);

@@ -115,19 +115,21 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 	}
 }
 
-/* Is r10 only the base of a plain access? */
+/* Is r10 only the base of a plain access in its frame? */
 static bool is_plain_use(const struct exec_view *v)
 {
 	unsigned int reads = jit_ops[v->op].reads, kind = jit_ops[v->op].kind;
 	bool src = v->src == ISA_REG_FP && reads & ISA_USE_SRC;
 	bool dst = v->dst == ISA_REG_FP && reads & ISA_USE_DST;
 
+	if (v->off < -ISA_STACK_SIZE || v->off + jit_ops[v->op].bytes > 0)
+		return false;
 	if (src && (kind != ISA_KIND_LOAD || jit_ops[v->op].newer))
 		return false;
 	return !dst || (kind == ISA_KIND_STORE && !jit_ops[v->op].newer);
 }
 
-static inline void note_stack(const struct jit_unit *u, struct jit_func *fn, uint32_t i)
+static inline void note_stack(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 {
 	const struct exec_view *v = &u->view[i];
 	unsigned int reads = jit_ops[v->op].reads;
@@ -138,6 +140,7 @@ static inline void note_stack(const struct jit_unit *u, struct jit_func *fn, uin
 		fn->names_frame |= !is_plain_use(v);
 	}
 	fn->uses_run |= u->checked && jit_ops[v->op].bytes;
+	u->vouched &= !jit_ops[v->op].bytes || jit_fact(u, i, FACT_SAFE | FACT_PROBE);
 	fn->targets += v->target;
 }
 
@@ -263,6 +266,7 @@ int jit_scan(struct jit_unit *u)
 	exec_view_read(u->prog, u->view);
 	for (uint32_t i = 0; u->opts->facts && i < u->n; i++)
 		u->view[i].probe |= u->opts->facts[i].flags & FACT_PROBE;
+	u->vouched = true;
 	r = find_functions(u);
 	if (r < 0)
 		return r;

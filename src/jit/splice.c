@@ -5,8 +5,8 @@
  * the halves of the caller's block, or only its values when it has no branches. Arguments are the values that were passed; a RET is
  * a jump to the second half, whose PHI is the result. Blocks keep the order in which their code lies. opt.c does the rest.
  *
- * Not in checked code: its callees leave through the caller's check of run->fault, and count for themselves. Nor for
- * debuggers, which show frames as they were written.
+ * What leaves checked code through a fault leaves the caller, too, which need not ask then. Not for debuggers, which
+ * show frames as they were written.
  */
 #include <errno.h>
 #include <string.h>
@@ -325,9 +325,10 @@ static void copy_caller_block(struct splice *s, uint32_t k)
 	for (uint32_t v = b->start; v < b->end; v++) {
 		const struct site *site = site_of(s, v);
 
-		if (site)
+		if (site) {
 			s->map[v] = copy_callee(s, site);
-		else
+			v += ir_is(f, v + 1, IR_FAULTED);
+		} else
 			copy(s, f, s->map, v);
 	}
 	end_block(s, b->succ[0] == NO_BLOCK ? NO_BLOCK : s->first[b->succ[0]],
@@ -386,7 +387,7 @@ int jit_splice(struct jit_unit *u, struct jit_func *fn, struct arena *arena, str
 	uint32_t growth = 0;
 
 	fn->deepest = fn->frame;
-	if (u->checked || u->opts->debugger || !f->fold || !(u->has_locals || u->has_callbacks))
+	if (u->opts->debugger || !f->fold || !(u->has_locals || u->has_callbacks))
 		return 0;
 	return splice(u, fn, arena, f, &growth, true);
 }

@@ -587,5 +587,149 @@ static void loops(void)
 	free(w);
 }
 
+enum meeting {
+	MEET_ARGUMENT, /* the callee accesses what it is given: an element of the list */
+	MEET_CALLER,   /* and what lies around the caller's frame */
+	MEET_OWN,      /* and around its own */
+	MEET_LATER,    /* the caller accesses the callee's frame, which is gone */
+	MEET_DEEPER,   /* the callee's callee accesses the caller's frame */
+	MEET_BRANCHES, /* one of two ways through the callee does */
+	MEET_COUNT,
+};
+
+/* A small callee, called twice, and what its frame has to do with an access; @off goes to the pointer. */
+static void put_meeting(struct text *t, size_t a, enum meeting how, int off)
+{
+	uint32_t calls[2];
+
+	t->n = 0;
+	put(t, 0xb7, 8, 0, 0, 0x1234);
+	put(t, 0x7b, 10, 8, -8, 0);
+	put(t, 0x79, 6, 1, 0, 0);
+	for (int site = 0; site < 2; site++) {
+		put(t, 0xbf, 1, how == MEET_ARGUMENT ? 6 : 10, 0, 0);
+		put(t, 0x07, 1, 0, 0, off);
+		put(t, 0xb7, 2, 0, 0, site);
+		calls[site] = t->n;
+		put(t, 0x85, 0, 1, 0, 0);
+		if (!site) {
+			put(t, how == MEET_LATER ? 0x71 : 0xb7, 5, 0, 0, 0);
+			put(t, 0x0f, 8, 5, 0, 0);
+		}
+	}
+	put(t, 0x0f, 0, 8, 0, 0);
+	put(t, 0x79, 1, 10, -8, 0);
+	put(t, 0x0f, 0, 1, 0, 0);
+	put(t, 0x95, 0, 0, 0, 0);
+	for (int site = 0; site < 2; site++)
+		t->in[calls[site]].imm = (int32_t)(t->n - calls[site] - 1);
+	if (how == MEET_DEEPER) {
+		put(t, 0x7b, 10, 1, -16, 0);
+		put(t, 0x85, 0, 1, 0, 2);
+		put(t, 0x0f, 0, 0, 0, 0);
+		put(t, 0x95, 0, 0, 0, 0);
+	}
+	put(t, 0xb7, 8, 0, 0, 0x77);
+	put(t, 0xbf, 6, how == MEET_OWN ? 10 : 1, 0, 0);
+	if (how == MEET_OWN)
+		put(t, 0x07, 6, 0, 0, off);
+	if (how == MEET_BRANCHES)
+		put(t, 0x15, 2, 0, 1, 0);
+	if (how != MEET_LATER)
+		put_one(t, a, 6, 0);
+	put(t, 0xbf, 0, 8, 0, 0);
+	if (how == MEET_LATER) {
+		put(t, 0xbf, 0, 10, 0, 0);
+		put(t, 0x07, 0, 0, 0, off);
+	}
+	put(t, 0x95, 0, 0, 0, 0);
+}
+
+/* Callees that are written where they are called fault as they would have, and each knows its own frame. */
+static void spliced(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	int faults[MEET_COUNT] = { 0 }, runs = 0;
+
+	if (none())
+		CHECK_SKIP("no checked mode for this machine");
+	if (!w || exec_run_init(&w->run, NULL) < 0)
+		abort();
+	w->budget = 1000;
+	for (size_t a = 0; a < ARRAY_SIZE(accesses); a++)
+		for (int how = 0; how < MEET_COUNT; how++)
+			for (int off = -520; off <= 9; off += off < -503 || off > -18 ? 1 : 97) {
+				struct text t;
+				struct pair p;
+
+				CHECK_CASE("%s at %d, form %d", accesses[a].name, off, how);
+				w->list[0] = (uintptr_t)w->bytes + 576;
+				put_meeting(&t, a, (enum meeting)how, off);
+				if (!open_pair(&p, &t))
+					abort();
+				faults[how] += agree(w, &p, true);
+				runs++;
+				close_pair(&p);
+			}
+	for (int how = 0; how < MEET_COUNT; how++)
+		CHECK(faults[how] > 50 && faults[how] < runs / MEET_COUNT + (how == MEET_LATER));
+	exec_run_done(&w->run);
+	free(w);
+}
+
+/* Words of the entry's frame that are variables, but where some are read unwritten, or a callee has their address. */
+static void words(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (none())
+		CHECK_SKIP("no checked mode for this machine");
+	if (!w || exec_run_init(&w->run, NULL) < 0)
+		abort();
+	w->budget = 1000;
+	for (int how = 0; how < 16; how++) {
+		struct text t = { .n = 0 };
+		uint32_t call;
+		struct pair p;
+
+		CHECK_CASE("form %d", how);
+		put(&t, 0x79, 7, 1, 0, 0);
+		put(&t, 0xb7, 8, 0, 0, 21);
+		for (int i = 1; i <= 40; i++) {
+			put(&t, 0x07, 8, 0, 0, i);
+			put(&t, 0x7b, 10, 8, -8 * i, 0);
+		}
+		if (how & 1)
+			put(&t, 0x15, 7, 0, 1, 0);
+		put(&t, 0x7b, 10, 8, -8 * 41, 0);
+		put(&t, 0xbf, 1, how & 2 ? 10 : 8, 0, 0);
+		call = t.n;
+		put(&t, 0x85, 0, 1, 0, 0);
+		for (int i = 1; i <= (how & 8 ? 42 : 41); i++) { /* the last is never written */
+			put(&t, 0x79, 9, 10, -8 * i, 0);
+			put(&t, 0xaf, 0, 9, 0, 0);
+		}
+		if (how & 4) /* a part of a word */
+			put(&t, 0x71, 3, 10, -8 * 3 + 2, 0);
+		if (how & 4)
+			put(&t, 0x0f, 0, 3, 0, 0);
+		put(&t, 0x95, 0, 0, 0, 0);
+		t.in[call].imm = (int32_t)(t.n - call - 1);
+		put(&t, 0xbf, 0, 1, 0, 0);
+		if (how & 2)
+			put(&t, 0x7a, 1, 0, -16, 99);
+		put(&t, 0x95, 0, 0, 0, 0);
+		for (w->list[0] = 0; w->list[0] < 2; w->list[0]++) {
+			if (!open_pair(&p, &t))
+				abort();
+			CHECK(!agree(w, &p, true));
+			close_pair(&p);
+		}
+	}
+	exec_run_done(&w->run);
+	free(w);
+}
+
 CHECK_MAIN({ "edges", edges }, { "stack_and_wild", stack_and_wild }, { "wandering", wandering },
-	   { "calls", calls }, { "budgets", budgets }, { "loops", loops })
+	   { "calls", calls }, { "budgets", budgets }, { "loops", loops }, { "spliced", spliced },
+	   { "words", words })

@@ -299,10 +299,11 @@ static void branches(void)
 	};
 	struct exec_prog *prog = assemble(text, customs, 1);
 
-	for (int i = 0; prog && i < 8; i++) {
+	for (int i = 0; prog && i < 16; i++) {
 		struct jit_opts opts = { .mode = i & 4 ? JIT_CHECKED : JIT_TRUSTED,
 					 .harden = i & 1,
-					 .blind = i >> 1 & 1 };
+					 .blind = i >> 1 & 1,
+					 .no_optimise = i >> 3 & 1 };
 		struct jit_prog *jit = NULL;
 		struct exec_run run;
 		uint64_t r0 = 0, word = 5;
@@ -311,8 +312,8 @@ static void branches(void)
 					      .kind = REGION_MEM };
 		int landings, found;
 
-		CHECK_CASE("%s%s%s", i & 4 ? "checked, " : "", opts.harden ? "hardened" : "plain",
-			   opts.blind ? ", blinded" : "");
+		CHECK_CASE("%s%s%s%s", i & 8 ? "straight, " : "", i & 4 ? "checked, " : "",
+			   opts.harden ? "hardened" : "plain", opts.blind ? ", blinded" : "");
 		CHECK_EQ_INT(exec_run_init(&run, NULL), 0);
 		exec_run_start(&run, 0);
 		exec_region_add(&run, &region);
@@ -321,8 +322,8 @@ static void branches(void)
 			break;
 		found = unprotected(jit, &landings);
 		CHECK_MSG(opts.harden ? found == 0 : found > 0, "%d unprotected branches", found);
-		/* trusted, f is written where it is called */
-		CHECK_EQ_INT(landings, !opts.harden ? 0 : i & 4 ? 2 : 1);
+		/* optimised, f is written where it is called */
+		CHECK_EQ_INT(landings, !opts.harden ? 0 : i & 8 ? 2 : 1);
 		CHECK_EQ_INT(jit_run(jit, &run, (uintptr_t)&word, &r0, NULL), 0);
 		CHECK_EQ_INT(r0, 42042);
 		jit_free(jit);
