@@ -79,6 +79,16 @@ enum isa_use {
 	ISA_USE_CALLER = 32,
 };
 
+/* What is asked of an op at every turn; one row of isa.def in four bytes. */
+enum isa_more { ISA_MORE_WIDE = 1, ISA_MORE_JUMP = 2, ISA_MORE_IN_IMM = 4, ISA_MORE_SIZE = 240 };
+
+struct isa_fact {
+	uint8_t kind, reads, writes;
+	uint8_t more; /* enum isa_more; ISA_MORE_SIZE: the size of the access, times 16 */
+};
+
+extern const struct isa_fact isa_facts[256];
+
 static inline unsigned int insn_dst(const struct skep_insn *in)
 {
 	return in->regs & 15;
@@ -103,20 +113,59 @@ enum isa_op isa_nearest(const struct skep_insn *in);
 void isa_why_invalid(const struct skep_insn *in, size_t n, char *buf, size_t size);
 const char *isa_name(enum isa_op op); /* "ADD64_REG" */
 enum isa_group isa_group(enum isa_op op);
-enum isa_kind isa_kind(enum isa_op op);
-const char *isa_since(enum isa_op op);	/* kernel version that first took it, "3.18"; or "none" */
-unsigned int isa_slots(enum isa_op op); /* 1 or 2 */
-bool isa_is_jump(enum isa_op op);	/* has a target in this program (not call, not exit) */
-/* Target of a jump, local call or function pointer (LD_FUNC), relative to the next slot: off or imm as
- * the op says; 0 for others. */
-int32_t isa_jump_delta(enum isa_op op, const struct skep_insn *in);
+const char *isa_since(enum isa_op op); /* kernel version that first took it, "3.18"; or "none" */
 bool isa_is_local_call(enum isa_op op);
 bool isa_is_helper_call(enum isa_op op);
 bool isa_is_wide_load(enum isa_op op);
 bool isa_writes_dst(enum isa_op op);
-unsigned int isa_reads(enum isa_op op); /* enum isa_use */
-unsigned int isa_writes(enum isa_op op);
-unsigned int isa_access_size(enum isa_op op); /* bytes of memory touched: 1, 2, 4, 8; 0: none */
+
+static inline const struct isa_fact *isa_fact(enum isa_op op)
+{
+	return &isa_facts[(uint8_t)op];
+}
+
+static inline enum isa_kind isa_kind(enum isa_op op)
+{
+	return (enum isa_kind)isa_fact(op)->kind;
+}
+
+/* 1 or 2 */
+static inline unsigned int isa_slots(enum isa_op op)
+{
+	return 1 + (isa_fact(op)->more & ISA_MORE_WIDE);
+}
+
+/* Has a target in this program (not call, not exit). */
+static inline bool isa_is_jump(enum isa_op op)
+{
+	return isa_fact(op)->more & ISA_MORE_JUMP;
+}
+
+/* Target of a jump, local call or function pointer (LD_FUNC), relative to the next slot: off or imm as
+ * the op says; 0 for others. */
+static inline int32_t isa_jump_delta(enum isa_op op, const struct skep_insn *in)
+{
+	if (isa_fact(op)->more & ISA_MORE_IN_IMM)
+		return in->imm;
+	return isa_is_jump(op) ? in->off : 0;
+}
+
+/* enum isa_use */
+static inline unsigned int isa_reads(enum isa_op op)
+{
+	return isa_fact(op)->reads;
+}
+
+static inline unsigned int isa_writes(enum isa_op op)
+{
+	return isa_fact(op)->writes;
+}
+
+/* Bytes of memory touched: 1, 2, 4, 8; 0: none. */
+static inline unsigned int isa_access_size(enum isa_op op)
+{
+	return isa_fact(op)->more >> 4;
+}
 
 /* Text; all styles of insn.h. @names may be NULL, and so may its members: turn helper and kfunc ids, functions and
  * map references into names (kernel style only), and targets into labels (all styles). */

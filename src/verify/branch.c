@@ -367,8 +367,7 @@ static void record(struct verifier *v)
 
 static void fact(struct verifier *v, bool taken)
 {
-	v->aux[v->at].always |= taken;
-	v->aux[v->at].never |= !taken;
+	v->marks[v->at] |= taken ? AT_ALWAYS : AT_NEVER;
 }
 
 int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next)

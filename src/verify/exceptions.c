@@ -74,14 +74,14 @@ int exception_throw(struct verifier *v)
 /* A function that is called by a callback runs in one. */
 static void spread(const struct verifier *v, uint8_t *in)
 {
-	bool more = true;
+	bool more = v->has[ISA_CALL_LOCAL];
 
 	while (more) {
 		more = false;
 		for (uint32_t i = 0; i < v->n; i++) {
 			uint32_t to;
 
-			if (v->ops[i] != ISA_CALL_LOCAL || !in[v->func_of[i]])
+			if (v->ops[i] != ISA_CALL_LOCAL || !in[func_at(v, i)])
 				continue;
 			to = graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm);
 			if (to != UINT32_MAX && !in[to])
@@ -92,8 +92,11 @@ static void spread(const struct verifier *v, uint8_t *in)
 
 int exception_callbacks(struct verifier *v)
 {
-	uint8_t *in = arena_alloc(&v->arena, v->nfuncs + 1, 1);
+	uint8_t *in;
 
+	if (!v->has[ISA_CALL_KFUNC])
+		return 0;
+	in = arena_alloc(&v->arena, v->nfuncs + 1, 1);
 	if (!in)
 		return out_of_memory(v);
 	memset(in, 0, v->nfuncs + 1);
@@ -101,12 +104,12 @@ int exception_callbacks(struct verifier *v)
 		in[i] = v->funcs[i].is_callback || v->funcs[i].is_async || v->funcs[i].is_exception;
 	spread(v, in);
 	for (uint32_t i = 0; i < v->n; i++)
-		if (graph_is_kfunc(v, i, "bpf_throw") && in[v->func_of[i]]) {
+		if (graph_is_kfunc(v, i, "bpf_throw") && in[func_at(v, i)]) {
 			v->at = i;
 			return reject(
 				v, &ERR_CALLBACK,
 				"bpf_throw kfunc (insn %u) cannot be called from callback subprog %u",
-				i, v->func_of[i]);
+				i, func_at(v, i));
 		}
 	return 0;
 }

@@ -114,25 +114,20 @@ void invalidate_packets(struct verifier *v)
 
 /* Instructions ------------------------------------------------------------------------------------ */
 
+/* Its accesses are converted, or fault otherwise than others. */
+static bool is_special(unsigned int type)
+{
+	return type == T_CTX || type == T_SOCKET || type == T_SOCK_COMMON || type == T_TCP_SOCK ||
+	       type == T_XDP_SOCK || type == T_BTF || type == T_ARENA;
+}
+
 static int same_pointers(struct verifier *v, unsigned int regno)
 {
-	struct aux *aux = &v->aux[v->at];
-	const struct reg *r = reg_at(v, regno);
-	bool ctx_like = r->type == T_CTX || r->type == T_SOCKET || r->type == T_SOCK_COMMON ||
-			r->type == T_TCP_SOCK || r->type == T_XDP_SOCK || r->type == T_BTF ||
-			r->type == T_ARENA;
-	bool was = aux->ptr_type == T_CTX || aux->ptr_type == T_SOCKET ||
-		   aux->ptr_type == T_SOCK_COMMON || aux->ptr_type == T_TCP_SOCK ||
-		   aux->ptr_type == T_XDP_SOCK || aux->ptr_type == T_BTF ||
-		   aux->ptr_type == T_ARENA;
+	uint8_t *was = &v->ptr_types[v->at], type = reg_at(v, regno)->type;
 
-	if (!aux->ptr_set) {
-		aux->ptr_set = true;
-		aux->ptr_type = r->type;
-		aux->ptr_flags = r->flags;
-		return 0;
-	}
-	if (aux->ptr_type == r->type || (!ctx_like && !was))
+	if (!*was)
+		*was = type;
+	if (*was == type || (!is_special(type) && !is_special(*was)))
 		return 0;
 	return reject(v, &ERR_ACCESS, "same insn cannot be used with different pointers");
 }
@@ -433,7 +428,7 @@ static int perform(struct verifier *v)
 	bool ended = false;
 	int err;
 
-	if (v->st->speculative && v->aux[v->at].barrier)
+	if (v->st->speculative && v->marks[v->at] & AT_BARRIER)
 		return 1;
 	if (v->explain)
 		explain_before(v);
@@ -444,7 +439,7 @@ static int perform(struct verifier *v)
 		explain_after(v);
 	if (v->oom)
 		return -ENOMEM;
-	if (ended || (v->st->speculative && v->aux[v->at].barrier_after))
+	if (ended || (v->st->speculative && v->marks[v->at] & AT_BARRIER_AFTER))
 		return 1;
 	v->prev = v->at;
 	v->at = next;
@@ -553,7 +548,9 @@ int explore(struct verifier *v, uint32_t func)
 	reg_pointer(&f->regs[FP], T_STACK, 0);
 	v->at = v->prev = v->funcs[func].start;
 	st->first_insn = v->at;
-	memset(v->kept, 0, v->n * sizeof(*v->kept));
+	if (v->explored)
+		memset(v->kept, 0, v->n * sizeof(*v->kept));
+	v->explored = true;
 	if (v->oom)
 		return -ENOMEM;
 	r = contract_enter(v, func, f);

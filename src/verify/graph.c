@@ -88,6 +88,7 @@ int graph_decode(struct verifier *v)
 		if (op == ISA_INVALID || op == ISA_CALLX || op == ISA_MOV64_PERCPU)
 			return graph_bad_insn(v, i);
 		v->ops[i] = (uint8_t)op;
+		v->has[op] = true;
 		if (isa_slots(op) == 2)
 			v->marks[++i] |= AT_SECOND;
 	}
@@ -125,10 +126,15 @@ static int kernel_function(struct verifier *v, uint32_t at)
 	return loader_function(v);
 }
 
+static bool calls_functions(const struct verifier *v)
+{
+	return v->has[ISA_CALL_LOCAL] || v->has[ISA_LD_FUNC] || v->has[ISA_CALL_KFUNC];
+}
+
 static int find_starts(struct verifier *v)
 {
 	v->func_of[0] = 1;
-	for (uint32_t i = 0; i < v->n; i++) {
+	for (uint32_t i = 0; i < v->n && calls_functions(v); i++) {
 		enum isa_op op = v->ops[i];
 		int r = 0;
 
@@ -149,11 +155,20 @@ static int find_starts(struct verifier *v)
 	return 0;
 }
 
-int graph_functions(struct verifier *v)
+/* Numbers the functions in v->func_of; without calls there is but one, and no need to tell. */
+static int lay_out(struct verifier *v)
 {
 	uint32_t n = 0;
-	int r = find_starts(v);
+	int r;
 
+	if (!calls_functions(v) &&
+	    (!v->o->nfuncs || (v->o->nfuncs == 1 && !v->o->funcs[0].start))) {
+		v->nfuncs = 1;
+		v->funcs = ARENA_ARRAY(&v->arena, struct func, 1);
+		return v->funcs ? 0 : out_of_memory(v);
+	}
+	v->func_of = ARENA_ARRAY(&v->arena, uint32_t, v->n);
+	r = v->func_of ? find_starts(v) : out_of_memory(v);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < v->n; i++)
@@ -166,6 +181,15 @@ int graph_functions(struct verifier *v)
 			v->funcs[v->nfuncs++].start = i;
 		v->func_of[i] = v->nfuncs - 1;
 	}
+	return 0;
+}
+
+int graph_functions(struct verifier *v)
+{
+	int r = lay_out(v);
+
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < v->nfuncs; i++)
 		v->funcs[i].end = i + 1 < v->nfuncs ? v->funcs[i + 1].start : v->n;
 	for (uint32_t i = 0; i < v->o->nfuncs; i++) {
@@ -184,9 +208,12 @@ int graph_functions(struct verifier *v)
 
 uint32_t graph_func_at(const struct verifier *v, int64_t start)
 {
-	return start >= 0 && start < v->n && v->funcs[v->func_of[start]].start == start ?
-		       v->func_of[start] :
-		       UINT32_MAX;
+	uint32_t f;
+
+	if (start < 0 || start >= v->n)
+		return UINT32_MAX;
+	f = func_at(v, (uint32_t)start);
+	return v->funcs[f].start == start ? f : UINT32_MAX;
 }
 
 static bool ends(enum isa_op op)
@@ -194,47 +221,43 @@ static bool ends(enum isa_op op)
 	return op == ISA_EXIT || op == ISA_JA || op == ISA_JA32;
 }
 
-int graph_jumps(struct verifier *v)
+static int check_jump(struct verifier *v, const struct func *f, uint32_t i)
 {
-	for (uint32_t i = 0; i < v->n; i++) {
-		const struct func *f = &v->funcs[v->func_of[i]];
-		enum isa_op op = v->ops[i];
-		int64_t to;
+	int64_t to = (int64_t)i + 1 + isa_jump_delta(v->ops[i], &v->insns[i]);
 
-		v->at = i;
-		if (op == ISA_INVALID)
-			continue;
-		if (isa_is_jump(op) && isa_kind(op) != ISA_KIND_JUMP_REG) {
-			to = (int64_t)i + 1 + isa_jump_delta(op, &v->insns[i]);
-			if (to < f->start || to >= f->end)
-				return reject(v, &ERR_TARGET,
-					      "jump out of range from insn %u to %lld", i,
-					      (long long)to);
-			if (v->marks[to] & AT_SECOND)
-				return reject(v, &ERR_TARGET,
-					      "jump into the middle of ldimm64 insn %lld",
-					      (long long)to - 1);
-		}
-		if (i + isa_slots(op) == f->end && !ends(op))
-			return reject(v, &ERR_FALL_OFF, "last insn is not an exit or jmp");
-	}
+	v->at = i;
+	if (to < f->start || to >= f->end)
+		return reject(v, &ERR_TARGET, "jump out of range from insn %u to %lld", i,
+			      (long long)to);
+	if (v->marks[to] & AT_SECOND)
+		return reject(v, &ERR_TARGET, "jump into the middle of ldimm64 insn %lld",
+			      (long long)to - 1);
+	v->backward |= to <= i;
 	return 0;
 }
 
-/* Successors -------------------------------------------------------------------------------------- */
-
-unsigned int graph_next(const struct verifier *v, uint32_t at, uint32_t next[2])
+static int check_func(struct verifier *v, const struct func *f)
 {
-	enum isa_op op = v->ops[at];
-	unsigned int n = 0;
+	uint32_t last = f->end - 1;
+	int r = 0;
 
-	if (op == ISA_EXIT)
-		return 0;
-	if (isa_is_jump(op))
-		next[n++] = (uint32_t)((int64_t)at + 1 + isa_jump_delta(op, &v->insns[at]));
-	if (op != ISA_JA && op != ISA_JA32)
-		next[n++] = at + isa_slots(op);
-	return n;
+	for (uint32_t i = f->start; r == 0 && i < f->end; i++)
+		if (isa_is_jump(v->ops[i]))
+			r = check_jump(v, f, i);
+	if (r < 0)
+		return r;
+	v->at = v->marks[last] & AT_SECOND ? last - 1 : last;
+	return ends(v->ops[v->at]) ? 0 :
+				     reject(v, &ERR_FALL_OFF, "last insn is not an exit or jmp");
+}
+
+int graph_jumps(struct verifier *v)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < v->nfuncs; i++)
+		r = check_func(v, &v->funcs[i]);
+	return r;
 }
 
 bool graph_calls_back(const struct verifier *v, uint32_t at)
@@ -253,7 +276,7 @@ bool graph_calls_back(const struct verifier *v, uint32_t at)
 static void mark_points(struct verifier *v, uint32_t at)
 {
 	enum isa_op op = v->ops[at];
-	uint32_t next[2];
+	uint32_t next[2] = { 0, 0 };
 
 	if (isa_kind(op) == ISA_KIND_BRANCH) {
 		graph_next(v, at, next);
@@ -278,22 +301,75 @@ static void mark_points(struct verifier *v, uint32_t at)
 	if (graph_calls_back(v, at)) {
 		v->marks[at] |= AT_TARGET | AT_FORCE | AT_CALLBACK;
 		v->marks[at + 1] |= AT_TARGET;
+		v->cyclic = true;
 	}
 	if (op == ISA_CALL_HELPER && v->insns[at].imm == HELPER_timer_set_callback)
 		v->marks[at] |= AT_TARGET;
 }
 
-/* Depth first from a function's start; colours: 0 new, 1 open, 2 done. */
-static int walk_func(struct verifier *v, uint8_t *colour, uint32_t *stack, uint32_t start)
-{
-	uint32_t depth = 0;
+/* Depth first, colours of instructions: 0 new, 1 open, 2 done. What lies in a row is walked as one. */
+struct run {
+	uint32_t first, last;
+};
 
-	if (colour[start])
+struct dfs {
+	uint8_t *colour;
+	struct run *stack;
+	uint32_t depth;
+};
+
+static bool is_plain(enum isa_op op)
+{
+	const unsigned int others = 1u << ISA_KIND_JUMP | 1u << ISA_KIND_JUMP_REG |
+				    1u << ISA_KIND_BRANCH | 1u << ISA_KIND_CALL |
+				    1u << ISA_KIND_EXIT;
+
+	return !(others >> isa_kind(op) & 1) && op != ISA_LD_FUNC;
+}
+
+static void open_run(const struct verifier *v, struct dfs *d, uint32_t at)
+{
+	struct run *r = &d->stack[d->depth++];
+
+	r->first = at;
+	for (;;) {
+		uint32_t next = at + isa_slots(v->ops[at]);
+
+		d->colour[at] = 1;
+		if (!is_plain(v->ops[at]) || d->colour[next])
+			break;
+		at = next;
+	}
+	r->last = at;
+}
+
+static void close_run(struct verifier *v, struct dfs *d)
+{
+	const struct run *r = &d->stack[--d->depth];
+
+	memset(d->colour + r->first, 2, r->last - r->first + isa_slots(v->ops[r->last]));
+	mark_points(v, r->last);
+}
+
+/* A jump to an open instruction. */
+static int back_edge(struct verifier *v, uint32_t at, uint32_t to)
+{
+	v->cyclic = true;
+	if (v->ops[at] == ISA_CALL_LOCAL || v->ops[at] == ISA_LD_FUNC)
 		return 0;
-	stack[depth++] = start;
-	colour[start] = 1;
-	while (depth) {
-		uint32_t at = stack[depth - 1], next[3];
+	v->at = at;
+	if (!v->bpf_capable)
+		return reject(v, &ERR_LOOP, "back-edge from insn %u to %u", at, to);
+	return profile_feature(v, FEATURE_LOOPS) < 0 ? -ERR_KERNEL.code : 0;
+}
+
+static int walk_func(struct verifier *v, struct dfs *d, uint32_t start)
+{
+	if (d->colour[start])
+		return 0;
+	open_run(v, d, start);
+	while (d->depth) {
+		uint32_t at = d->stack[d->depth - 1].last, next[3] = { 0, 0, 0 };
 		unsigned int n = graph_next(v, at, next);
 		bool pushed = false;
 
@@ -302,46 +378,36 @@ static int walk_func(struct verifier *v, uint8_t *colour, uint32_t *stack, uint3
 		/* what falls through first, so that messages name the same instruction as the kernel's */
 		for (unsigned int k = n; k-- && !pushed;) {
 			uint32_t to = next[k];
+			int r = d->colour[to] == 1 ? back_edge(v, at, to) : 0;
 
-			if (!colour[to]) {
-				colour[to] = 1;
-				stack[depth++] = to;
-				pushed = true;
-			} else if (colour[to] == 1 && v->ops[at] != ISA_CALL_LOCAL &&
-				   v->ops[at] != ISA_LD_FUNC) {
-				v->at = at;
-				if (!v->bpf_capable)
-					return reject(v, &ERR_LOOP, "back-edge from insn %u to %u",
-						      at, to);
-				if (profile_feature(v, FEATURE_LOOPS) < 0)
-					return -ERR_KERNEL.code;
-			}
+			if (r < 0)
+				return r;
+			pushed = !d->colour[to];
+			if (pushed)
+				open_run(v, d, to);
 		}
-		if (!pushed) {
-			colour[at] = 2;
-			mark_points(v, at);
-			depth--;
-		}
+		if (!pushed)
+			close_run(v, d);
 	}
 	return 0;
 }
 
 int graph_reach(struct verifier *v)
 {
-	uint8_t *colour = calloc(v->n, 1);
-	uint32_t *stack = calloc(v->n, sizeof(*stack));
-	int r = colour && stack ? walk_func(v, colour, stack, 0) : out_of_memory(v);
+	struct dfs d = { .colour = calloc(v->n, 1), .stack = malloc(v->n * sizeof(*d.stack)) };
+	int r = d.colour && d.stack ? walk_func(v, &d, 0) : out_of_memory(v);
+	const uint8_t *never;
 
 	for (uint32_t i = 0; r == 0 && i < v->nfuncs; i++)
 		if (v->funcs[i].is_exception)
-			r = walk_func(v, colour, stack, v->funcs[i].start);
-	for (uint32_t i = 0; r == 0 && i < v->n; i++) {
-		v->at = i;
-		if (v->ops[i] != ISA_INVALID && !colour[i])
-			r = reject(v, &ERR_UNREACHABLE, "unreachable insn %u", i);
+			r = walk_func(v, &d, v->funcs[i].start);
+	never = r == 0 ? memchr(d.colour, 0, v->n) : NULL;
+	if (never) {
+		v->at = (uint32_t)(never - d.colour);
+		r = reject(v, &ERR_UNREACHABLE, "unreachable insn %u", v->at);
 	}
-	free(stack);
-	free(colour);
+	free(d.stack);
+	free(d.colour);
 	return r;
 }
 
@@ -416,10 +482,15 @@ static void tarjan(struct tarjan *t, uint32_t start)
 int graph_cycles(struct verifier *v)
 {
 	struct tarjan t = { .v = v };
-	uint32_t *words = calloc(v->n, 4 * sizeof(*words));
-	uint8_t *bytes = calloc(v->n, 2);
+	uint32_t *words;
+	uint8_t *bytes;
 
-	if (words && bytes) {
+	if (!v->cyclic)
+		return 0;
+	words = calloc(v->n, 4 * sizeof(*words));
+	bytes = calloc(v->n, 2);
+	v->scc = ARENA_ARRAY(&v->arena, uint32_t, v->n);
+	if (words && bytes && v->scc) {
 		t.index = words;
 		t.low = words + v->n;
 		t.stack = words + 2 * (size_t)v->n;

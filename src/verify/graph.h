@@ -12,8 +12,26 @@ int graph_functions(struct verifier *v);
 int graph_jumps(struct verifier *v);
 int graph_reach(struct verifier *v);
 int graph_cycles(struct verifier *v);
+static inline uint32_t func_at(const struct verifier *v, uint32_t at)
+{
+	return v->func_of ? v->func_of[at] : 0;
+}
+
 /* The instructions after @at in the same function; their number. A call's is what it returns to. */
-unsigned int graph_next(const struct verifier *v, uint32_t at, uint32_t next[2]);
+static inline unsigned int graph_next(const struct verifier *v, uint32_t at, uint32_t next[2])
+{
+	enum isa_op op = v->ops[at];
+	unsigned int n = 0;
+
+	if (op == ISA_EXIT)
+		return 0;
+	if (isa_is_jump(op))
+		next[n++] = (uint32_t)((int64_t)at + 1 + isa_jump_delta(op, &v->insns[at]));
+	if (op != ISA_JA && op != ISA_JA32)
+		next[n++] = at + isa_slots(op);
+	return n;
+}
+
 /* The function that starts at a slot, or UINT32_MAX. */
 uint32_t graph_func_at(const struct verifier *v, int64_t start);
 bool graph_calls_back(const struct verifier *v, uint32_t at); /* before it returns */
@@ -22,8 +40,16 @@ const char *graph_called(const struct verifier *v, uint32_t at);
 bool graph_is_kfunc(const struct verifier *v, uint32_t at, const char *name);
 bool graph_is_iter_next(const struct verifier *v, uint32_t at);
 
-/* Registers that are read from each instruction on, before it is overwritten. */
-int live_registers(struct verifier *v);
+/* Fills v->live, when it is first asked; all are live when memory is out. */
+void live_registers(struct verifier *v);
+/* Registers that are read from an instruction on, before they are overwritten. */
+static inline uint16_t live_regs(struct verifier *v, uint32_t at)
+{
+	if (!v->live)
+		live_registers(v);
+	return v->live ? v->live[at] : 0x3ff;
+}
+int live_log(struct verifier *v);
 /* Stack slots: one set of tables for each chain of calls that leads to a function. */
 uint32_t live_instance(struct verifier *v, uint32_t parent, uint32_t callsite, uint32_t func);
 /* The instruction at @at of the instance reads, or has written as a whole, these slots. */

@@ -133,16 +133,12 @@ static bool known_key(struct verifier *v, const struct call *c)
 
 static void remember_map(struct verifier *v, const struct call *c)
 {
-	struct aux *aux = &v->aux[v->at];
+	struct call_map *m = v->call_maps ? &v->call_maps[v->at] : NULL;
 
-	if (!c->map)
+	if (!m || !c->map)
 		return;
-	if (!aux->map_state) {
-		aux->map_state = 1;
-		aux->map = c->map;
-	} else if (aux->map != c->map) {
-		aux->map_state = 2;
-	}
+	m->several |= m->map && m->map != c->map;
+	m->map = c->map;
 }
 
 static void make_ref(struct verifier *v, struct reg *r)

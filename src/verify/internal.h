@@ -219,6 +219,10 @@ enum insn_mark {
 	AT_SECOND = 128,    /* second half of a wide one */
 	AT_BAD_WRITE = 256, /* writes r10 */
 	AT_BAD_FIELD = 512, /* a reserved field is not 0 */
+	AT_ALWAYS = 1024,   /* a branch that was taken */
+	AT_NEVER = 2048,    /* ... that was not */
+	AT_BARRIER = 4096,  /* speculation ends here */
+	AT_BARRIER_AFTER = 8192,
 };
 
 struct func {
@@ -234,17 +238,14 @@ struct func {
 	bool ret_void, ret_int;
 };
 
-struct aux {		  /* per slot of the program */
-	uint8_t ptr_type; /* of loads and stores: the base register's, must not change */
-	uint16_t ptr_flags;
-	bool ptr_set, always, never, arena_seen;
-	const struct verify_map *map; /* of a helper call, when always the same */
-	uint32_t map_uid;
-	uint8_t map_state;	     /* 0 none, 1 one, 2 several */
-	uint32_t loop_inline;	     /* constant flags */
-	bool barrier, barrier_after; /* speculation ends here */
-	uint8_t alu_state;	     /* of masked arithmetic (speculate.c) */
-	uint32_t alu_limit;
+struct call_map { /* of a helper call */
+	const struct verify_map *map;
+	bool several;
+};
+
+struct masked { /* arithmetic (speculate.c) */
+	uint32_t limit;
+	uint8_t state;
 };
 
 struct verifier {
@@ -253,12 +254,16 @@ struct verifier {
 	struct arena arena;
 	const struct skep_insn *insns;
 	uint32_t n;
-	uint8_t *ops;	 /* enum isa_op per slot; ISA_INVALID in second halves */
-	uint16_t *marks; /* enum insn_mark */
-	uint16_t *live;	 /* registers that are read from here on */
-	uint32_t *func_of;
-	uint32_t *scc; /* cycle number, 0: in none */
-	struct aux *aux;
+	uint8_t *ops;	   /* enum isa_op per slot; ISA_INVALID in second halves */
+	uint16_t *marks;   /* enum insn_mark */
+	uint16_t *live;	   /* registers that are read from here on; live_regs() */
+	uint32_t *func_of; /* NULL: all is one function */
+	uint32_t *scc;	   /* cycle number, 0: in none; NULL: there is no cycle */
+	uint8_t *ptr_types; /* of loads and stores: the base register's, must not change; 0: not known yet */
+	struct call_map *call_maps; /* when facts are wanted, or a tail call is to be masked */
+	struct masked *masked;	    /* when the CPU may speculate */
+	bool has[256];		    /* ops that there are */
+	bool cyclic, backward;	    /* there may be a cycle; a jump goes back */
 	struct func *funcs;
 	uint32_t nfuncs;
 	bool privileged, allow_leak, strict, any_align, test_state_freq, bpf_capable, perfmon;
@@ -273,7 +278,7 @@ struct verifier {
 	uint32_t ids, async_entries;
 	uint32_t func; /* which is walked */
 	uint32_t jumps, kept_jumps, kept_insns;
-	bool walking;
+	bool explored; /* a function was walked */
 	uint32_t next; /* instruction, where a call or exit leads */
 	uint32_t insn_limit, stack_depth;
 	bool popped, log_from, started;

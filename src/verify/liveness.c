@@ -13,26 +13,26 @@
 #define ARG_REGS 0x3e
 #define CALLER_REGS 0x3f
 
-static uint16_t use_set(unsigned int uses, const struct skep_insn *in)
+static unsigned int use_set(unsigned int uses, const struct skep_insn *in)
 {
-	unsigned int set = 0;
+	/* by the sets that are the same for all */
+	static const uint16_t fixed[16] = {
+#define SET(i) ((i)&1) | ((i)&2 ? 1u << 6 : 0) | ((i)&4 ? ARG_REGS : 0) | ((i)&8 ? CALLER_REGS : 0)
+		SET(0), SET(1), SET(2),	 SET(3),  SET(4),  SET(5),  SET(6),  SET(7),
+		SET(8), SET(9), SET(10), SET(11), SET(12), SET(13), SET(14), SET(15),
+#undef SET
+	};
 
-	if (uses & ISA_USE_DST)
-		set |= 1u << insn_dst(in);
-	if (uses & ISA_USE_SRC)
-		set |= 1u << insn_src(in);
-	if (uses & ISA_USE_R0)
-		set |= 1;
-	if (uses & ISA_USE_R6)
-		set |= 1u << 6;
-	if (uses & ISA_USE_ARGS)
-		set |= ARG_REGS;
-	if (uses & ISA_USE_CALLER)
-		set |= CALLER_REGS;
-	return (uint16_t)(set & 0x3ff);
+	return ((uses & ISA_USE_DST) << insn_dst(in) | (uses >> 1 & 1) << insn_src(in) |
+		fixed[uses >> 2 & 15]) &
+	       0x3ff;
 }
 
-static uint16_t reads_of(const struct verifier *v, uint32_t at)
+_Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4 && ISA_USE_R6 == 8 &&
+		       ISA_USE_ARGS == 16 && ISA_USE_CALLER == 32,
+	       "the bits that use_set() counts on");
+
+static unsigned int reads_of(const struct verifier *v, uint32_t at)
 {
 	const struct skep_insn *in = &v->insns[at];
 	const struct spec_helper *h;
@@ -42,48 +42,62 @@ static uint16_t reads_of(const struct verifier *v, uint32_t at)
 		h = spec_helper(in->imm);
 		while (h && n < 5 && h->args[n] != ARG_NONE)
 			n++;
-		return h ? (uint16_t)(((1u << n) - 1) << 1) : ARG_REGS;
+		return h ? ((1u << n) - 1) << 1 : ARG_REGS;
 	}
 	return use_set(isa_reads(v->ops[at]), in);
 }
 
-int live_registers(struct verifier *v)
+/* Backwards over all instructions; true: something changed that one before it has gone by. */
+static bool live_round(const struct verifier *v, uint16_t *live)
 {
-	bool changed = true;
+	bool changed = false;
 
-	while (changed) {
-		changed = false;
-		for (uint32_t i = v->n; i--;) {
-			uint32_t next[2];
-			uint16_t live = 0;
-			unsigned int n;
+	for (uint32_t i = v->n; i--;) {
+		enum isa_op op = v->ops[i];
+		unsigned int set = 0;
 
-			if (v->ops[i] == ISA_INVALID)
-				continue;
-			n = graph_next(v, i, next);
-			for (unsigned int k = 0; k < n; k++)
-				live |= v->live[next[k]];
-			live &= (uint16_t)~use_set(isa_writes(v->ops[i]), &v->insns[i]);
-			live |= reads_of(v, i);
-			if (live != v->live[i]) {
-				v->live[i] = live;
-				changed = true;
-			}
-		}
+		if (op == ISA_INVALID)
+			continue;
+		if (op != ISA_EXIT && op != ISA_JA && op != ISA_JA32)
+			set = live[i + isa_slots(op)];
+		if (isa_is_jump(op))
+			set |= live[(int64_t)i + 1 + isa_jump_delta(op, &v->insns[i])];
+		set &= ~use_set(isa_writes(op), &v->insns[i]);
+		set |= reads_of(v, i);
+		changed |= set != live[i];
+		live[i] = (uint16_t)set;
 	}
+	return changed && v->backward;
+}
+
+void live_registers(struct verifier *v)
+{
+	uint16_t *live = ARENA_ARRAY(&v->arena, uint16_t, (size_t)v->n + 1);
+
+	if (!live) {
+		v->oom = true;
+		return;
+	}
+	while (live_round(v, live))
+		;
+	v->live = live;
+}
+
+int live_log(struct verifier *v)
+{
 	if (!(v->log_level & VERIFY_LOG_ALL))
 		return 0;
 	say(v, "Live regs before insn:\n");
 	for (uint32_t i = 0; i < v->n; i++) {
 		if (v->ops[i] == ISA_INVALID)
 			continue;
-		if (v->scc[i])
+		if (v->scc && v->scc[i])
 			say(v, "%3u ", v->scc[i]);
 		else
 			say(v, "    ");
 		say(v, "%3u: ", i);
 		for (unsigned int r = 0; r < 10; r++)
-			say(v, "%c", v->live[i] & 1u << r ? (int)('0' + r) : '.');
+			say(v, "%c", live_regs(v, i) & 1u << r ? (int)('0' + r) : '.');
 		say(v, " ");
 		log_insn_text(v, i, &v->log);
 		say(v, "\n");
@@ -144,9 +158,7 @@ static struct instance *instance_new(struct verifier *v, struct live_data *d, ui
 	in->func = func;
 	in->start = f->start;
 	in->n = f->end - f->start;
-	in->entries = ARENA_ARRAY(&v->arena, struct entry, in->n);
-	in->queue = ARENA_ARRAY(&v->arena, uint32_t, in->n);
-	return in->entries && in->queue ? in : NULL;
+	return in;
 }
 
 uint32_t live_instance(struct verifier *v, uint32_t parent, uint32_t callsite, uint32_t func)
@@ -176,6 +188,7 @@ uint32_t live_instance(struct verifier *v, uint32_t parent, uint32_t callsite, u
 	return in->index;
 }
 
+/* The tables come with the first access to a stack. */
 static struct entry *entry_of(struct verifier *v, uint32_t instance, uint32_t at,
 			      struct instance **ret)
 {
@@ -188,6 +201,14 @@ static struct entry *entry_of(struct verifier *v, uint32_t instance, uint32_t at
 	if (at < in->start || at - in->start >= in->n)
 		return NULL;
 	*ret = in;
+	if (!in->entries) {
+		in->queue = ARENA_ARRAY(&v->arena, uint32_t, in->n);
+		in->entries = in->queue ? ARENA_ARRAY(&v->arena, struct entry, in->n) : NULL;
+	}
+	if (!in->entries) {
+		v->oom = true;
+		return NULL;
+	}
 	return &in->entries[at - in->start];
 }
 

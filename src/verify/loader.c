@@ -125,7 +125,7 @@ int loader_tail_calls(struct verifier *v)
 		return 0;
 	for (uint32_t i = 0; i < v->n; i++) {
 		if (v->ops[i] != ISA_CALL_HELPER || v->insns[i].imm != HELPER_tail_call ||
-		    v->aux[i].map_state != 2)
+		    !v->call_maps[i].several)
 			continue;
 		v->at = i;
 		return reject(v, &ERR_TAIL_CALL, "tail_call abusing map_ptr");

@@ -84,7 +84,7 @@ static bool is_entry(const struct finder *f, uint32_t at, uint32_t part)
 	for (uint32_t p = v->first_pred[at]; p < v->first_pred[at + 1]; p++)
 		if (f->part[v->preds[p]] != part)
 			return true;
-	return v->funcs[v->func_of[at]].start == at;
+	return v->funcs[func_at(v, at)].start == at;
 }
 
 static bool goes_to(const struct verifier *v, uint32_t from, uint32_t to)
@@ -213,7 +213,7 @@ int loops_find(struct verifier *v)
 	struct finder f = { .v = v };
 	bool any = false;
 
-	for (uint32_t i = 0; i < v->n && !any; i++)
+	for (uint32_t i = 0; v->scc && i < v->n && !any; i++)
 		any = v->scc[i];
 	if (!any)
 		return 0;

@@ -275,7 +275,7 @@ static bool frame_covers(struct verifier *v, const struct state *old, const stru
 			 uint32_t frame, struct idmap *m, enum mode mode)
 {
 	const struct frame *a = old->frames[frame], *b = now->frames[frame];
-	uint16_t live = v->live[place(old, frame, v->at)];
+	uint16_t live = live_regs(v, place(old, frame, v->at));
 
 	if (a->callback_depth > b->callback_depth || a->func != b->func)
 		return false;

@@ -45,12 +45,10 @@ int speculate_branch(struct verifier *v, uint32_t to, const struct skep_insn *in
 
 bool speculate_recovers(struct verifier *v, int err)
 {
-	struct aux *aux = &v->aux[v->at];
-
 	if (!v->st->speculative || v->oom || (err != -EPERM && err != -EACCES && err != -EINVAL))
 		return false;
-	aux->barrier = true;
-	aux->alu_state = 0;
+	v->marks[v->at] |= AT_BARRIER;
+	v->masked[v->at].state = 0;
 	skep_error_free(v->error);
 	v->error = NULL;
 	return true;
@@ -73,20 +71,21 @@ static bool masked(const struct verifier *v)
 {
 	const struct skep_insn *in = &v->insns[v->at];
 
-	return speculates(v) && in->code >> 4 <= 1 && in->code & 8 && !v->aux[v->at].barrier;
+	return speculates(v) && in->code >> 4 <= 1 && in->code & 8 &&
+	       !(v->marks[v->at] & AT_BARRIER);
 }
 
 static int note(struct verifier *v, uint8_t state, uint32_t limit)
 {
-	struct aux *aux = &v->aux[v->at];
+	struct masked *m = &v->masked[v->at];
 
-	if (aux->alu_state && (aux->alu_state != state || aux->alu_limit != limit))
+	if (m->state && (m->state != state || m->limit != limit))
 		return refuse(v,
 			      verb(v, "tried to add from different maps, paths or scalars",
 				   "tried to sub from different maps, paths or scalars"),
 			      insn_dst(&v->insns[v->at]));
-	aux->alu_state = state;
-	aux->alu_limit = limit;
+	m->state = state;
+	m->limit = limit;
 	return 0;
 }
 

@@ -180,7 +180,8 @@ static int write_fixed(struct verifier *v, const struct access *a, int64_t off)
 	if (!v->allow_leak && slot_is_spill(s) && s->spill.type != T_SCALAR && a->size != 8)
 		return reject(v, &ERR_STACK_ACCESS, "attempt to corrupt spilled pointer on stack");
 	touch_slot(v, frame, i);
-	v->aux[v->at].barrier_after |= passes_store(s, r, a->size);
+	if (passes_store(s, r, a->size))
+		v->marks[v->at] |= AT_BARRIER_AFTER;
 	mark_written(v, frame, off, off + a->size, true);
 	if (r && r->type == T_SCALAR && off % 8 == 0 && v->bpf_capable) {
 		if (fits(&r->s, a->size) && !scalar_is_const(&r->s))

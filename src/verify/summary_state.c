@@ -16,9 +16,9 @@ static struct place *place_of(const struct trial *t, uint32_t origin)
 		       NULL;
 }
 
-static bool is_live(const struct verifier *v, const struct trial *t, unsigned int regno)
+static bool is_live(struct verifier *v, const struct trial *t, unsigned int regno)
 {
-	return v->live[t->loop->head] & 1u << regno;
+	return live_regs(v, t->loop->head) & 1u << regno;
 }
 
 /* May such a pointer move through its object? */
@@ -532,7 +532,7 @@ bool summary_same_origins(struct verifier *v, const struct state *old, const str
 		uint32_t n = a->stack && b->stack ? a->stack->n : 0;
 
 		for (unsigned int r = 0; r < FP; r++)
-			if (a->regs[r].origin && (i < old->cur || v->live[v->at] & 1u << r) &&
+			if (a->regs[r].origin && (i < old->cur || live_regs(v, v->at) & 1u << r) &&
 			    (a->regs[r].origin != b->regs[r].origin ||
 			     a->regs[r].delta != b->regs[r].delta))
 				return false;

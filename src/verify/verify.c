@@ -24,15 +24,18 @@ static int allocate(struct verifier *v)
 
 	v->ops = ARENA_ARRAY(&v->arena, uint8_t, n);
 	v->marks = ARENA_ARRAY(&v->arena, uint16_t, (size_t)n + 1);
-	v->live = ARENA_ARRAY(&v->arena, uint16_t, (size_t)n + 1);
-	v->func_of = ARENA_ARRAY(&v->arena, uint32_t, n);
-	v->scc = ARENA_ARRAY(&v->arena, uint32_t, n);
-	v->aux = ARENA_ARRAY(&v->arena, struct aux, n);
+	v->ptr_types = ARENA_ARRAY(&v->arena, uint8_t, n);
 	v->kept = ARENA_ARRAY(&v->arena, struct state *, n);
 	if (v->o->want_costs)
 		v->costs = ARENA_ARRAY(&v->arena, struct verify_cost, n);
-	return v->ops && v->marks && v->live && v->func_of && v->scc && v->aux && v->kept &&
-			       (v->costs || !v->o->want_costs) && state_spares(v) ?
+	if (v->o->want_facts || !v->perfmon)
+		v->call_maps = ARENA_ARRAY(&v->arena, struct call_map, n);
+	if (!v->perfmon)
+		v->masked = ARENA_ARRAY(&v->arena, struct masked, n);
+	return v->ops && v->marks && v->ptr_types && v->kept && (v->masked || v->perfmon) &&
+			       (v->costs || !v->o->want_costs) &&
+			       (v->call_maps || (v->perfmon && !v->o->want_facts)) &&
+			       state_spares(v) ?
 		       0 :
 		       out_of_memory(v);
 }
@@ -74,6 +77,9 @@ static int check_wide(struct verifier *v, uint32_t i)
 
 static int check_references(struct verifier *v)
 {
+	if (!v->has[ISA_LD_MAP_FD] && !v->has[ISA_LD_MAP_VALUE] && !v->has[ISA_LD_MAP_IDX] &&
+	    !v->has[ISA_LD_MAP_IDX_VALUE])
+		return 0;
 	for (uint32_t i = 0; i < v->n; i++) {
 		int err = isa_kind(v->ops[i]) == ISA_KIND_WIDE_LOAD ? check_wide(v, i) : 0;
 
@@ -148,7 +154,7 @@ static int walk_all(struct verifier *v)
 /* What an instruction does by itself, of which its function's callers must know. */
 static void one_effect(struct verifier *v, uint32_t at)
 {
-	struct func *f = &v->funcs[v->func_of[at]];
+	struct func *f = &v->funcs[func_at(v, at)];
 	const struct spec_kfunc_rule *k;
 	const struct spec_helper *h;
 
@@ -168,10 +174,11 @@ static void one_effect(struct verifier *v, uint32_t at)
 /* May a function move the packet? Then its callers' packet pointers are void. May it sleep? */
 static void find_effects(struct verifier *v)
 {
-	bool changed = true;
+	bool changed = v->has[ISA_CALL_LOCAL];
 
 	for (uint32_t i = 0; i < v->n; i++)
-		one_effect(v, i);
+		if (isa_kind(v->ops[i]) == ISA_KIND_CALL)
+			one_effect(v, i);
 	while (changed) {
 		changed = false;
 		for (uint32_t i = 0; i < v->n; i++) {
@@ -179,7 +186,7 @@ static void find_effects(struct verifier *v)
 				v->ops[i] == ISA_CALL_LOCAL ?
 					graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm) :
 					UINT32_MAX;
-			struct func *f = &v->funcs[v->func_of[i]];
+			struct func *f = &v->funcs[func_at(v, i)];
 			const struct func *g = callee == UINT32_MAX ? f : &v->funcs[callee];
 
 			if ((!g->changes_data || f->changes_data) &&
@@ -196,7 +203,7 @@ static int run(struct verifier *v)
 {
 	static int (*const phases[])(struct verifier * v) = {
 		graph_decode,	  profile_insns, graph_functions, exception_find, graph_jumps,
-		check_references, graph_reach,	 graph_cycles,	  live_registers,
+		check_references, graph_reach,	 graph_cycles,	  live_log,
 	};
 	int err = loader_check(v);
 
@@ -234,18 +241,18 @@ static int run(struct verifier *v)
 /* What the walk says of the access or call at a slot that it came to. */
 static unsigned int safety(const struct verifier *v, uint32_t at, bool arena)
 {
-	const struct aux *aux = &v->aux[at];
 	enum isa_kind kind = isa_kind(v->ops[at]);
+	unsigned int type = v->ptr_types[at];
 
 	if (kind == ISA_KIND_CALL)
 		return FACTS_SAFE;
 	if (kind == ISA_KIND_ATOMIC)
 		return arena ? 0 : FACTS_SAFE;
-	if (!aux->ptr_set || aux->ptr_type == T_ARENA)
+	if (!type || type == T_ARENA)
 		return 0;
-	if (aux->ptr_type == T_BTF)
+	if (type == T_BTF)
 		return kind == ISA_KIND_LOAD ? FACTS_PROBE : 0;
-	return FACTS_SAFE | (aux->ptr_type == T_CTX ? FACTS_CTX : 0);
+	return FACTS_SAFE | (type == T_CTX ? FACTS_CTX : 0);
 }
 
 static void facts(struct verifier *v, struct verify_result *ret)
@@ -257,13 +264,13 @@ static void facts(struct verifier *v, struct verify_result *ret)
 	for (uint32_t i = 0; i < v->o->nmaps; i++)
 		arena |= v->o->maps[i].type == MAP_ARENA;
 	for (uint32_t i = 0; walked && i < v->n; i++) {
-		const struct aux *aux = &v->aux[i];
+		bool always = v->marks[i] & AT_ALWAYS, never = v->marks[i] & AT_NEVER;
 
 		if (!(v->marks[i] & AT_SEEN))
 			continue;
 		walked[i] = (uint8_t)(FACTS_SEEN | safety(v, i, arena));
-		if (isa_kind(v->ops[i]) == ISA_KIND_BRANCH && aux->always != aux->never)
-			walked[i] |= aux->always ? FACTS_ALWAYS : FACTS_NEVER;
+		if (isa_kind(v->ops[i]) == ISA_KIND_BRANCH && always != never)
+			walked[i] |= always ? FACTS_ALWAYS : FACTS_NEVER;
 	}
 	if (!ret->facts || !walked ||
 	    facts_make(&(struct facts_in){ .insns = v->insns,
@@ -276,13 +283,13 @@ static void facts(struct verifier *v, struct verify_result *ret)
 		return;
 	ret->facts[0].flags |= FACT_BOUNDED;
 	for (uint32_t i = 0; i < v->n; i++) {
-		const struct aux *aux = &v->aux[i];
+		const struct call_map *c = &v->call_maps[i];
 
-		if (aux->map_state != 1 || ret->facts[i].flags & FACT_MAP)
+		if (!c->map || c->several || ret->facts[i].flags & FACT_MAP)
 			continue;
 		ret->facts[i].flags |= FACT_MAP;
-		ret->facts[i].value = aux->map->address ? aux->map->address :
-							  (uint64_t)(aux->map - v->o->maps);
+		ret->facts[i].value = c->map->address ? c->map->address :
+							(uint64_t)(c->map - v->o->maps);
 	}
 }
 
