@@ -115,6 +115,39 @@ struct scalar domain_zext(const struct scalar *s, unsigned int bits, unsigned in
 struct scalar domain_sext(const struct scalar *s, unsigned int bits, bool narrow,
 			  unsigned int width);
 
+/* scalar_fast.c: numbers of 64 bits, quickly. False: the algebra has to be asked. */
+#define DOMAIN_SIGN (1ull << 63)
+#define DOMAIN_LOW_SIGN (1u << 31)
+
+/* All numbers with these bits: the bounds follow. */
+static inline struct scalar fast_bits(struct tnum t)
+{
+	uint64_t most = t.value | t.mask, sign = t.mask & DOMAIN_SIGN;
+	uint32_t least32 = (uint32_t)t.value, most32 = (uint32_t)most,
+		 sign32 = (uint32_t)t.mask & DOMAIN_LOW_SIGN;
+
+	return (struct scalar){
+		.t = t,
+		.smin = (int64_t)(t.value | sign),
+		.smax = (int64_t)(most & ~sign),
+		.umin = t.value,
+		.umax = most,
+		.s32_min = (int32_t)(least32 | sign32),
+		.s32_max = (int32_t)(most32 & ~sign32),
+		.u32_min = least32,
+		.u32_max = most32,
+	};
+}
+
+/* As domain_alu(). */
+bool fast_alu(enum domain_op op, bool narrow, struct scalar *dst, const struct scalar *src);
+bool fast_zext(const struct scalar *s, unsigned int bits, struct scalar *ret);
+/* Can the comparison hold? */
+bool fast_feasible(enum domain_cond cond, bool narrow, const struct scalar *a,
+		   const struct scalar *b, bool *ret);
+/* It holds, which tells nothing of @b; what it tells of @a. */
+bool fast_refine(enum domain_cond cond, bool narrow, struct scalar *a, const struct scalar *b);
+
 /* domain_branch.c: what is known of both when a cond b holds; false: it does not. */
 bool domain_refine(enum domain_cond cond, bool narrow, struct scalar *a, struct scalar *b,
 		   unsigned int width);

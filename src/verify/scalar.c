@@ -11,15 +11,15 @@
 
 #define WIDTH 64
 
-/* An ALU or branch row, apart from its width. */
+/* An ALU row, apart from its width. */
 struct row {
-	bool narrow;
-	int what; /* enum domain_op or enum domain_cond */
+	bool known, narrow;
+	uint8_t op; /* enum domain_op */
 };
 
 struct scalar scalar_unknown(void)
 {
-	return domain_full(WIDTH);
+	return fast_bits(TNUM_UNKNOWN);
 }
 
 struct scalar scalar_const(uint64_t value)
@@ -59,7 +59,7 @@ struct scalar scalar_srange(int64_t min, int64_t max)
 
 struct scalar scalar_sized(unsigned int size)
 {
-	return scalar_urange(0, width_ones(8 * size));
+	return fast_bits((struct tnum){ 0, width_ones(8 * size) });
 }
 
 struct scalar scalar_signed(unsigned int size)
@@ -69,11 +69,7 @@ struct scalar scalar_signed(unsigned int size)
 
 struct scalar scalar_bits(struct tnum t)
 {
-	struct scalar s = domain_full(WIDTH);
-
-	s.t = t;
-	(void)domain_reduce(&s, WIDTH);
-	return s;
+	return fast_bits(t);
 }
 
 bool scalar_sync(struct scalar *s)
@@ -160,35 +156,26 @@ uint64_t scalar_member(const struct scalar *s, uint64_t seed)
 
 /* Rows ---------------------------------------------------------------------------------------------- */
 
-static bool row_of_alu(enum isa_op op, struct row *ret)
-{
+static const struct row rows[ISA_COUNT] = {
 #define ROW(OP, name)                                      \
-	case ISA_##OP##64_IMM:                             \
-	case ISA_##OP##64_REG:                             \
-		*ret = (struct row){ false, DOMAIN_##OP }; \
-		return true;                               \
-	case ISA_##OP##32_IMM:                             \
-	case ISA_##OP##32_REG:                             \
-		*ret = (struct row){ true, DOMAIN_##OP };  \
-		return true;
-	switch ((int)op) {
-		ALU_BINARY(ROW)
-	default:
-		return false;
-	}
+	[ISA_##OP##64_IMM] = { true, false, DOMAIN_##OP }, \
+	[ISA_##OP##64_REG] = { true, false, DOMAIN_##OP }, \
+	[ISA_##OP##32_IMM] = { true, true, DOMAIN_##OP },  \
+	[ISA_##OP##32_REG] = { true, true, DOMAIN_##OP },
+	ALU_BINARY(ROW)
 #undef ROW
-}
+};
 
 static struct scalar swapped(const struct scalar *s, unsigned int bits)
 {
-	struct scalar cut = domain_zext(s, bits, WIDTH);
+	struct scalar cut = scalar_zext(s, bits / 8);
 
 	return scalar_bits(tnum_bswap(cut.t, bits));
 }
 
 static struct scalar little(const struct scalar *s, unsigned int bits)
 {
-	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? domain_zext(s, bits, WIDTH) :
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? scalar_zext(s, bits / 8) :
 							   swapped(s, bits);
 }
 
@@ -268,19 +255,12 @@ static bool fold(enum isa_op op, uint64_t dst, uint64_t src, uint64_t *ret)
 
 static bool fold_consts(enum isa_op op, struct scalar *dst, const struct scalar *src)
 {
-	uint64_t x = 0, y = 0;
+	bool reads = isa_reads(op) & ISA_USE_DST;
+	uint64_t x;
 
-	if (isa_reads(op) & ISA_USE_DST) {
-		if (!scalar_is_const(dst))
-			return false;
-		x = scalar_value(dst);
-	}
-	if (src) {
-		if (!scalar_is_const(src))
-			return false;
-		y = scalar_value(src);
-	}
-	if (!fold(op, x, y, &x))
+	if ((reads && !scalar_is_const(dst)) || (src && !scalar_is_const(src)))
+		return false;
+	if (!fold(op, reads ? scalar_value(dst) : 0, src ? scalar_value(src) : 0, &x))
 		return false;
 	*dst = scalar_const(x);
 	return true;
@@ -288,19 +268,22 @@ static bool fold_consts(enum isa_op op, struct scalar *dst, const struct scalar 
 
 bool scalar_alu(enum isa_op op, struct scalar *dst, const struct scalar *src)
 {
-	struct row row;
+	const struct row *row = &rows[op];
 
 	if (fold_consts(op, dst, src))
 		return true;
-	if (!row_of_alu(op, &row))
+	if (!row->known)
 		return alu_unary(op, dst, src);
-	*dst = domain_alu((enum domain_op)row.what, row.narrow, dst, src, WIDTH);
+	if (!fast_alu((enum domain_op)row->op, row->narrow, dst, src))
+		*dst = domain_alu((enum domain_op)row->op, row->narrow, dst, src, WIDTH);
 	return true;
 }
 
 struct scalar scalar_zext(const struct scalar *s, unsigned int size)
 {
-	return domain_zext(s, 8 * size, WIDTH);
+	struct scalar ret;
+
+	return fast_zext(s, 8 * size, &ret) ? ret : domain_zext(s, 8 * size, WIDTH);
 }
 
 struct scalar scalar_sext(const struct scalar *s, unsigned int size)
@@ -322,46 +305,38 @@ struct scalar scalar_sub(const struct scalar *a, const struct scalar *b)
 
 /* The row as a comparison that holds when taken, one when not; @swap: of src with dst. */
 struct branch {
-	bool narrow, swap[2];
-	enum domain_cond cond[2];
+	bool known, narrow, swap[2];
+	uint8_t cond[2]; /* enum domain_cond */
 };
 
-static bool row_of_branch(enum isa_op op, struct branch *ret)
-{
-	/* Not a < b: b <= a. */
-#define ROW(OP, not_swap, not_cond, yes_swap, yes_cond)                                   \
-	case ISA_##OP##64_IMM:                                                            \
-	case ISA_##OP##64_REG:                                                            \
-	case ISA_##OP##32_IMM:                                                            \
-	case ISA_##OP##32_REG:                                                            \
-		*ret = (struct branch){ op == ISA_##OP##32_IMM || op == ISA_##OP##32_REG, \
-					{ not_swap, yes_swap },                           \
-					{ DOMAIN_##not_cond, DOMAIN_##yes_cond } };       \
-		return true;
-	switch ((int)op) {
-		ROW(JEQ, false, JNE, false, JEQ)
-		ROW(JNE, false, JEQ, false, JNE)
-		ROW(JSET, false, JCLEAR, false, JSET)
-		ROW(JLT, true, JLE, false, JLT)
-		ROW(JLE, true, JLT, false, JLE)
-		ROW(JGT, false, JLE, true, JLT)
-		ROW(JGE, false, JLT, true, JLE)
-		ROW(JSLT, true, JSLE, false, JSLT)
-		ROW(JSLE, true, JSLT, false, JSLE)
-		ROW(JSGT, false, JSLE, true, JSLT)
-		ROW(JSGE, false, JSLT, true, JSLE)
-	default:
-		return false;
-	}
+static const struct branch branches[ISA_COUNT] = {
+/* Not a < b: b <= a. */
+#define ONE(OP, narrow, not_swap, not_cond, yes_swap, yes_cond)                                \
+	[ISA_##OP] = {                                                                         \
+		true, narrow, { not_swap, yes_swap }, { DOMAIN_##not_cond, DOMAIN_##yes_cond } \
+	},
+#define ROW(OP, ...)                        \
+	ONE(OP##64_IMM, false, __VA_ARGS__) \
+	ONE(OP##64_REG, false, __VA_ARGS__) \
+	ONE(OP##32_IMM, true, __VA_ARGS__)  \
+	ONE(OP##32_REG, true, __VA_ARGS__)
+	ROW(JEQ, false, JNE, false, JEQ) ROW(JNE, false, JEQ, false, JNE)
+		ROW(JSET, false, JCLEAR, false, JSET) ROW(JLT, true, JLE, false, JLT)
+			ROW(JLE, true, JLT, false, JLE) ROW(JGT, false, JLE, true, JLT)
+				ROW(JGE, false, JLT, true, JLE) ROW(JSLT, true, JSLE, false, JSLT)
+					ROW(JSLE, true, JSLT, false, JSLE)
+						ROW(JSGT, false, JSLE, true, JSLT)
+							ROW(JSGE, false, JSLT, true, JSLE)
 #undef ROW
-}
+#undef ONE
+};
 
 /* A number compared with itself. */
 static bool refine_self(const struct branch *b, bool taken, struct scalar *s)
 {
 	struct scalar zero = scalar_const(0);
 
-	switch (b->cond[taken]) {
+	switch ((enum domain_cond)b->cond[taken]) {
 	case DOMAIN_JEQ:
 	case DOMAIN_JLE:
 	case DOMAIN_JSLE:
@@ -382,23 +357,33 @@ static bool refine_self(const struct branch *b, bool taken, struct scalar *s)
 
 bool scalar_refine(enum isa_op op, bool taken, struct scalar *dst, struct scalar *src)
 {
-	struct branch b;
+	const struct branch *b = &branches[op];
+	enum domain_cond cond = (enum domain_cond)b->cond[taken];
+	struct scalar *x = b->swap[taken] ? src : dst, *y = b->swap[taken] ? dst : src;
 
-	if (!row_of_branch(op, &b))
+	if (!b->known)
 		return true;
 	if (dst == src)
-		return refine_self(&b, taken, dst);
-	if (b.swap[taken])
-		return domain_refine(b.cond[taken], b.narrow, src, dst, WIDTH);
-	return domain_refine(b.cond[taken], b.narrow, dst, src, WIDTH);
+		return refine_self(b, taken, dst);
+	return fast_refine(cond, b->narrow, x, y) || domain_refine(cond, b->narrow, x, y, WIDTH);
 }
 
 enum scalar_truth scalar_branch(enum isa_op op, const struct scalar *dst, const struct scalar *src)
 {
-	for (int taken = 0; taken < 2; taken++) {
-		struct scalar a = *dst, b = *src;
+	const struct branch *b = &branches[op];
 
-		if (!scalar_refine(op, taken, &a, dst == src ? &a : &b))
+	for (int taken = 0; taken < 2; taken++) {
+		enum domain_cond cond = (enum domain_cond)b->cond[taken];
+		const struct scalar *x = b->swap[taken] ? src : dst,
+				    *y = b->swap[taken] ? dst : src;
+		bool may;
+
+		if (dst == src || !b->known || !fast_feasible(cond, b->narrow, x, y, &may)) {
+			struct scalar one = *dst, other = *src;
+
+			may = scalar_refine(op, taken, &one, dst == src ? &one : &other);
+		}
+		if (!may)
 			return taken ? SCALAR_NEVER : SCALAR_ALWAYS;
 	}
 	return SCALAR_UNDECIDED;
