@@ -122,16 +122,16 @@ static void find_needs(struct rewriter *w)
 
 static bool is_inline(const struct verifier *v, uint32_t at)
 {
-	const struct aux *aux = &v->aux[at];
+	const struct call_map *c = &v->call_maps[at];
 	int32_t id = v->insns[at].imm;
 
 	if (v->ops[at] != ISA_CALL_HELPER)
 		return false;
 	if (id == 8 || id == 118) /* get_smp_processor_id, jiffies64 */
 		return true;
-	return id >= 1 && id <= 3 && aux->map_state == 1 &&
-	       (aux->map->type == MAP_ARRAY || aux->map->type == MAP_HASH ||
-		aux->map->type == MAP_PERCPU_ARRAY);
+	return id >= 1 && id <= 3 && c->map && !c->several &&
+	       (c->map->type == MAP_ARRAY || c->map->type == MAP_HASH ||
+		c->map->type == MAP_PERCPU_ARRAY);
 }
 
 static void find_marks(struct rewriter *w)
@@ -143,11 +143,11 @@ static void find_marks(struct rewriter *w)
 			continue;
 		if (is_inline(v, i))
 			w->marks[i] |= VERIFY_MARK_INLINE;
-		if (v->aux[i].barrier)
+		if (v->marks[i] & AT_BARRIER)
 			w->marks[i] |= VERIFY_MARK_BARRIER;
-		if (speculates(v) && v->aux[i].barrier_after)
+		if (speculates(v) && v->marks[i] & AT_BARRIER_AFTER)
 			w->marks[i] |= VERIFY_MARK_BARRIER_AFTER;
-		if (v->aux[i].alu_state)
+		if (v->masked && v->masked[i].state)
 			w->marks[i] |= VERIFY_MARK_MASKED;
 	}
 }
@@ -204,7 +204,7 @@ static const struct spec_field *field_of(const struct verifier *v, uint32_t at, 
 	const struct skep_insn *in = &v->insns[at];
 
 	if (!ctx || (kind != ISA_KIND_LOAD && kind != ISA_KIND_STORE) || in->off < 0 ||
-	    !v->aux[at].ptr_set || v->aux[at].ptr_type != T_CTX)
+	    v->ptr_types[at] != T_CTX)
 		return NULL;
 	*ret_off = (uint32_t)in->off;
 	return spec_ctx_served(ctx, *ret_off, isa_access_size(v->ops[at]), kind == ISA_KIND_STORE);
@@ -262,7 +262,7 @@ static bool put_folded(struct rewriter *w, uint32_t at)
 	bool low = leaves_low(v, at);
 
 	if (!fact || !(fact->flags & FACT_CONST) || isa_reads(v->ops[at]) == ISA_USE_NONE ||
-	    (kind != ISA_KIND_ALU && (kind != ISA_KIND_LOAD || v->aux[at].ptr_type != T_STACK)))
+	    (kind != ISA_KIND_ALU && (kind != ISA_KIND_LOAD || v->ptr_types[at] != T_STACK)))
 		return false;
 	mov.imm = (int32_t)fact->value;
 	if ((uint64_t)(int64_t)mov.imm != fact->value) {

@@ -18,6 +18,11 @@
 #define FACTS_MEMORY ((size_t)64 << 20)
 #define MAX_STACK 512
 
+static bool wants_maps(const struct verifier *v)
+{
+	return v->o->want_facts || v->o->want_rewrite || !v->perfmon;
+}
+
 static int allocate(struct verifier *v)
 {
 	uint32_t n = v->n;
@@ -28,14 +33,13 @@ static int allocate(struct verifier *v)
 	v->kept = ARENA_ARRAY(&v->arena, struct state *, n);
 	if (v->o->want_costs)
 		v->costs = ARENA_ARRAY(&v->arena, struct verify_cost, n);
-	if (v->o->want_facts || !v->perfmon)
+	if (wants_maps(v))
 		v->call_maps = ARENA_ARRAY(&v->arena, struct call_map, n);
 	if (!v->perfmon)
 		v->masked = ARENA_ARRAY(&v->arena, struct masked, n);
 	return v->ops && v->marks && v->ptr_types && v->kept && (v->masked || v->perfmon) &&
 			       (v->costs || !v->o->want_costs) &&
-			       (v->call_maps || (v->perfmon && !v->o->want_facts)) &&
-			       state_spares(v) ?
+			       (v->call_maps || !wants_maps(v)) && state_spares(v) ?
 		       0 :
 		       out_of_memory(v);
 }
