@@ -52,13 +52,6 @@ enum exec_code {
 	OP_COUNT,
 };
 
-struct exec_call {
-	const struct spec_helper *row;
-	exec_helper_fn fn;
-	const struct exec_custom *custom;
-	const struct helper_form *form;
-};
-
 struct exec_prog {
 	struct arena arena;
 	const char *object, *name;

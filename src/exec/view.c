@@ -35,31 +35,38 @@ void *exec_view_custom_ctx(const struct exec_prog *prog)
 
 static inline void view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret)
 {
+	static const struct exec_call none;
 	const struct exec_op *op = &prog->ops[insn];
 	uint8_t marks = prog->marks[insn];
 
-	*ret = (struct exec_view){ .op = op->code < ISA_COUNT ? (enum isa_op)op->code : ISA_INVALID,
+	*ret = (struct exec_view){ .op = (uint8_t)(op->code < ISA_COUNT ? op->code : ISA_INVALID),
 				   .dst = op->dst,
 				   .src = op->src,
-				   .func = marks & MARK_FUNC,
-				   .target = marks & MARK_JUMP,
-				   .reached = marks & MARK_REACHED,
-				   .tail_call = op->code == OP_TAIL_CALL,
-				   .in_table = marks & MARK_TABLE,
+				   .filler = marks & MARK_FILLER,
+				   .func = marks >> 1 & 1,
+				   .target = marks >> 2 & 1,
+				   .reached = marks >> 3 & 1,
+				   .in_table = marks >> 4 & 1,
+				   .tail_call = false,
+				   .probe = false,
 				   .off = op->off,
-				   .imm = op->imm };
+				   .imm = op->imm,
+				   .call = &none };
+	if (op->code < ISA_COUNT)
+		return;
 	if (op->code == OP_PROBE) {
-		ret->op = (enum isa_op)op->imm;
+		ret->op = (uint8_t)op->imm;
 		ret->probe = true;
 	}
 	if (op->code < OP_HELPER || op->code > OP_TAIL_CALL)
 		return;
 	ret->op = ISA_CALL_HELPER;
-	ret->row = prog->calls[op->imm].row;
-	ret->fn = prog->calls[op->imm].fn;
-	ret->custom = prog->calls[op->imm].custom;
-	ret->form = prog->calls[op->imm].form;
+	ret->tail_call = op->code == OP_TAIL_CALL;
+	ret->call = &prog->calls[op->imm];
 }
+_Static_assert(MARK_FILLER == 1 && MARK_FUNC == 2 && MARK_JUMP == 4 && MARK_REACHED == 8 &&
+		       MARK_TABLE == 16,
+	       "as view_at() shifts them");
 
 void exec_view_read(const struct exec_prog *prog, struct exec_view *ret)
 {

@@ -5,22 +5,27 @@
 
 #include "exec/exec.h"
 
-/* What a compiler needs to know of one decoded instruction. */
-struct exec_view {
-	enum isa_op op; /* ISA_INVALID: the second slot of a wide one, or one that is never run */
-	uint8_t dst, src;
-	bool func, target,
-		reached; /* a function starts here, a jump lands here, control can come here */
-	bool tail_call;
-	bool in_table; /* a jump table leads here */
-	bool probe;    /* FACT_PROBE: a load that gives 0 when its address is bad */
-	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
-	uint64_t imm; /* sign-extended; a wide load's value */
-	/* A helper call: the body, or the embedder's; @row is its arguments, NULL: an embedder's that has none. */
+/* A helper call: the body, or the embedder's; @row is its arguments, NULL: an embedder's that has none. */
+struct exec_call {
 	const struct spec_helper *row;
 	exec_helper_fn fn;
 	const struct exec_custom *custom;
 	const struct helper_form *form; /* NULL: none */
+};
+
+/* What a compiler needs to know of one decoded instruction. All are written for each compilation: 24 bytes. */
+struct exec_view {
+	uint8_t op; /* enum isa_op; ISA_INVALID: the second slot of a wide one, or one that is never run */
+	uint8_t dst, src;
+	bool filler : 1; /* in the order of enum exec_mark: the second slot */
+	bool func : 1, target : 1,
+		reached : 1; /* one starts, a jump lands, control can come here */
+	bool in_table : 1;   /* a jump table leads here */
+	bool tail_call : 1;
+	bool probe : 1; /* FACT_PROBE: a load that gives 0 when its address is bad */
+	int32_t off; /* of an access; of a jump, call or function pointer: from the next instruction */
+	uint64_t imm;		      /* sign-extended; a wide load's value */
+	const struct exec_call *call; /* of helpers; others have an empty one */
 };
 
 uint32_t exec_view_count(const struct exec_prog *prog);

@@ -21,6 +21,19 @@ struct jit_range {
 	uint32_t start, end; /* half open */
 };
 
+/* When a value lives: in one range, or in n of them (ascending), from the start of the first to the end of the last. */
+struct jit_life {
+	struct jit_range whole;
+	struct jit_range *ranges; /* when n > 1 */
+	uint32_t n;		  /* 0: it needs no place */
+	uint32_t phi;		  /* a PHI that takes the value */
+};
+
+/* An instruction that ir.def marks FIXED. */
+struct jit_fixed {
+	uint32_t value, pos;
+};
+
 /* Bytes [start, end) from r1 on that the entry asks for. */
 struct jit_guard {
 	int32_t start, end;
@@ -35,21 +48,17 @@ struct jit_alloc {
 	uint32_t *layout, nlayout; /* blocks in the order of the code */
 	uint32_t *sequence; /* in the order of positions: those of edges follow their branch */
 	uint32_t *block_pos, *block_end; /* by block */
-	uint32_t *pos;			 /* by value */
 	uint8_t *reg;			 /* by value; NO_REG: slot, or none */
 	uint32_t *slot;			 /* by value: 1 + number of its slot; 0: none */
 	uint32_t nslots;
 	uint32_t used;	/* registers that were given */
 	uint32_t *uses; /* by value */
-	uint32_t nuses; /* of all, at most */
 	bool calls;
-	uint32_t *fixed, nfixed; /* those that ir.def marks so, by position */
-	/* live ranges */
-	struct jit_range **live; /* by value: nranges of them, ascending */
-	uint32_t *nranges;
-	float *weight;	  /* of all uses */
-	bool jumbled;	  /* some values start before one of an earlier block */
-	uint32_t *phi_of; /* a PHI that takes the value */
+	struct jit_fixed *fixed; /* by position */
+	uint32_t nfixed;
+	struct jit_life *life; /* by value */
+	float *weight;	       /* of all uses of a value; NULL: not asked for yet */
+	bool jumbled;	       /* some values start before one of an earlier block */
 	bool failed;
 	/* checked code */
 	bool checked;
@@ -176,6 +185,8 @@ bool jit_table(const struct jit_alloc *a, const uint32_t *forward, uint32_t root
 int jit_layout(struct jit_alloc *a);
 /* live.c */
 int jit_live(struct jit_alloc *a);
+/* What a slot for each value would cost: how often it is read and written, by the loops around. False: no memory. */
+bool jit_weigh(struct jit_alloc *a);
 /* regalloc.c */
 int jit_registers(struct jit_alloc *a);
 
@@ -200,10 +211,10 @@ static inline bool jit_is_simple(const struct ir_ins *in)
 /* Has the value a place? Constants and undefined ones have none. */
 static inline bool jit_placed(const struct ir_fn *f, uint32_t v)
 {
-	enum ir_op op = (enum ir_op)f->ins[v].op;
-
-	return v && op != IR_CONST && op != IR_UNDEF && op != IR_NOP;
+	return f->ins[v].op > IR_CONST;
 }
+_Static_assert(IR_NOP < IR_CONST && IR_UNDEF < IR_CONST && IR_CONST < IR_ARG && IR_ARG < IR_PHI,
+	       "those without a place come first, then those that start with their block");
 static inline bool jit_has_result(const struct ir_ins *in)
 {
 	return !(ir_flags[in->op] & IR_IS_VOID) && (in->op != IR_ATOMIC || in->y >= RMW_FETCH_ADD);

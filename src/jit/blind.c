@@ -214,7 +214,7 @@ int jit_blind(struct ir_fn *f, struct arena *arena, uint64_t *state)
 	fill_phis(&b);
 	b.to.fold = f->fold;
 	*f = b.to;
-	return 0;
+	return ir_drop_dead(f, arena) ? 0 : -ENOMEM;
 }
 
 bool jit_blind_seed(uint64_t *ret)

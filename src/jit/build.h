@@ -17,6 +17,10 @@ static inline uint32_t build_first(var_set set)
 	return (uint64_t)set ? (uint32_t)__builtin_ctzll((uint64_t)set) :
 			       64 + (uint32_t)__builtin_ctzll((uint64_t)(set >> 64));
 }
+static inline var_set build_rest(var_set set)
+{
+	return (uint64_t)set ? set & ~(var_set)((uint64_t)set & -(uint64_t)set) : set & (set - 1);
+}
 
 /* A basic block of the program's instructions; number 0 is the entry, without instructions. */
 struct span {
@@ -31,9 +35,10 @@ struct span {
 	bool inner;	/* of an indirect jump, behind its first comparison: no instructions */
 };
 
-struct slot {
-	int32_t off;
-	uint32_t size;
+/* The bytes of the stack frame that are variables; indexes are offsets from its lowest byte. */
+struct slots {
+	uint8_t var[ISA_STACK_SIZE]; /* the variable that starts here; 0: none */
+	uint8_t size[ISA_STACK_SIZE]; /* of the accesses that start here, when all are alike: a tile */
 };
 
 struct build {
@@ -43,14 +48,11 @@ struct build {
 	struct arena *arena;
 	struct span *spans;
 	uint32_t nspans, nleaves;
-	uint32_t *span_at; /* by instruction - fn->start */
-	struct slot slots[MAX_VARS - FIRST_SLOT];
-	uint32_t nslots, nvars;
-	int8_t slot_at[ISA_STACK_SIZE + 1]; /* by offset below r10 */
-	uint8_t tile[ISA_STACK_SIZE +
-		     1]; /* bytes of the accesses that start here, when all are alike */
-	uint32_t *var;	 /* values now */
-	uint32_t *exit;	 /* values at the end of each span */
+	uint32_t *span_at;   /* by instruction - fn->start */
+	struct slots *slots; /* NULL: none */
+	uint32_t nvars;
+	uint32_t *var;	/* values now */
+	uint32_t *exit; /* values at the end of each span */
 	uint32_t run, fp, undef, ctx;
 	const uint32_t *order; /* spans in reverse postorder, after NO_BLOCKs */
 	uint32_t *place;       /* of each in it */
@@ -63,7 +65,7 @@ struct build {
 
 /* cfg.c */
 int build_spans(struct build *b);
-void build_find_slots(struct build *b);
+int build_find_slots(struct build *b); /* before the spans are made */
 int build_liveness(struct build *b);
 int build_slot(const struct build *b, int32_t off, uint32_t size); /* variable, or -1 */
 bool build_tiled(const struct build *b, int32_t off,

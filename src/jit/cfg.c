@@ -78,6 +78,7 @@ struct targets {
 };
 
 #define MAX_INNER 100000
+#define MAX_SPANS 20000 /* of a function whose stack slots are variables */
 
 /* How many spans the trees may take; targets are listed. */
 static int find_targets(struct build *b, struct targets *t, uint32_t *ret_inner)
@@ -127,6 +128,7 @@ static uint32_t decide(struct build *b, const struct targets *t, struct span *s,
 
 static void link_indirect(struct build *b, const struct targets *t, uint32_t k)
 {
+	const var_set budget = b->left >= 0 ? VAR(b->left) : 0;
 	uint32_t inner = b->nspans;
 	struct span *s = &b->spans[k];
 
@@ -135,63 +137,11 @@ static void link_indirect(struct build *b, const struct targets *t, uint32_t k)
 		s->succ[0] = span_of(b, t->insn[0]);
 	else if (t->n)
 		decide(b, t, s, 0, t->n);
-	for (; inner < b->nspans; inner++)
+	for (; inner < b->nspans; inner++) {
 		b->spans[inner].last = s->last;
-}
-
-static void find_spans(struct build *b)
-{
-	const uint32_t first = b->fn->start;
-	struct span *s = NULL;
-
-	for (uint32_t i = first; i < b->fn->end; i++) {
-		const struct exec_view *v = &b->u->view[i];
-
-		if (!v->reached)
-			continue;
-		if (!s || v->target) {
-			s = new_span(b, i);
-			b->span_at[i - first] = b->nspans - 1;
-		}
-		s->last = i;
-		s->end = i + 1;
-		if (jit_ops[v->op].plain)
-			continue;
-		if (jit_loop_callee(b->u, i)) {
-			s = new_span(b, i);
-			s->loop = true;
-		}
-		if (ends_span(b, i) || !falls(b, i))
-			s = NULL;
+		b->spans[inner].writes = s->writes & budget;
+		b->spans[inner].reads = VAR(b->u->view[s->last].dst) | (s->writes & budget);
 	}
-}
-
-int build_spans(struct build *b)
-{
-	uint32_t n = b->fn->end - b->fn->start, inner, plain;
-	/* each target and each that may end one starts one, a call of bpf_loop two */
-	size_t most = 2 + (size_t)b->fn->targets + 2 * (size_t)b->fn->others;
-	struct targets targets;
-	int r = find_targets(b, &targets, &inner);
-
-	if (r < 0)
-		return r;
-	b->span_at = ARENA_RAW(b->arena, uint32_t, n);
-	b->spans = ARENA_RAW(b->arena, struct span, most + inner + 1);
-	if (!b->span_at || !b->spans)
-		return -ENOMEM;
-	new_span(b, 0);
-	b->spans[0].end = 0;
-	b->spans[0].succ[0] = 1;
-	b->spans[0].succ[1] = NO_BLOCK;
-	find_spans(b);
-	plain = b->nspans;
-	for (uint32_t k = 1; k < plain; k++)
-		if (b->u->view[b->spans[k].last].op == ISA_JA_REG)
-			link_indirect(b, &targets, k);
-		else
-			link_span(b, &b->spans[k]);
-	return 0;
 }
 
 /* The bytes of the frame while they are given away. */
@@ -291,45 +241,46 @@ static bool keeps_frame(const struct jit_unit *u, const struct jit_func *fn)
 
 static bool may_have_slots(const struct build *b)
 {
-	return b->fn->uses_stack && !b->u->opts->no_optimise && b->nspans <= 20000 &&
-	       keeps_frame(b->u, b->fn);
+	return b->fn->uses_stack && !b->u->opts->no_optimise &&
+	       b->fn->targets + b->fn->others <= MAX_SPANS && keeps_frame(b->u, b->fn);
 }
 
-void build_find_slots(struct build *b)
+int build_find_slots(struct build *b)
 {
-	struct bytes t = { 0 };
+	struct bytes *t;
 
-	memset(b->slot_at, -1, sizeof(b->slot_at));
 	b->nvars = FIRST_SLOT;
 	if (!may_have_slots(b))
-		return;
+		return 0;
+	t = ARENA_NEW(b->arena, struct bytes);
+	b->slots = ARENA_NEW(b->arena, struct slots);
+	if (!t || !b->slots)
+		return -ENOMEM;
 	for (uint32_t i = b->fn->start; i < b->fn->end; i++) {
 		const struct exec_view *v = &b->u->view[i];
-		struct jit_op op = jit_ops[v->op];
+		const struct jit_op *op = &jit_ops[v->op];
 
-		if (v->reached && (op.kind == ISA_KIND_LOAD || op.kind == ISA_KIND_STORE))
-			claim(&t, jit_frame_off(b->u, i), op.bytes);
+		if (v->reached && (op->kind == ISA_KIND_LOAD || op->kind == ISA_KIND_STORE))
+			claim(t, jit_frame_off(b->u, i), op->bytes);
 	}
 	if (b->fn->known)
-		claim_calls(b, &t);
+		claim_calls(b, t);
 	for (int at = ISA_STACK_SIZE - 1; at >= 0; at--) {
-		if (!whole(&t, at))
+		if (!t->size[at] || !whole(t, at))
 			continue;
-		b->tile[at] = t.size[at];
-		if (b->nvars == MAX_VARS - 1) /* one for the budget */
-			continue;
-		b->slots[b->nslots] = (struct slot){ at - ISA_STACK_SIZE, t.size[at] };
-		b->slot_at[at] = (int8_t)b->nslots++;
-		b->nvars++;
+		b->slots->size[at] = t->size[at];
+		if (b->nvars < MAX_VARS - 1) /* one for the budget */
+			b->slots->var[at] = (uint8_t)b->nvars++;
 	}
+	return 0;
 }
 
 bool build_tiled(const struct build *b, int32_t off, uint32_t size)
 {
 	int32_t at = off + ISA_STACK_SIZE, end = at + (int32_t)size;
 
-	while (at < end && b->tile[at])
-		at += b->tile[at];
+	while (b->slots && at < end && b->slots->size[at])
+		at += b->slots->size[at];
 	return at == end;
 }
 
@@ -337,10 +288,10 @@ int build_slot(const struct build *b, int32_t off, uint32_t size)
 {
 	int32_t at = off + ISA_STACK_SIZE;
 
-	if (at < 0 || at >= ISA_STACK_SIZE || b->slot_at[at] < 0 ||
-	    b->slots[b->slot_at[at]].size != size)
+	if (!b->slots || at < 0 || at >= ISA_STACK_SIZE || !b->slots->var[at] ||
+	    b->slots->size[at] != size)
 		return -1;
-	return FIRST_SLOT + b->slot_at[at];
+	return b->slots->var[at];
 }
 
 uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
@@ -353,10 +304,11 @@ uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
 		return u->funcs[u->func_of[jit_target_of(u, insn)]].live_in;
 	if (v->tail_call)
 		return 0xe;
-	args = v->row ? v->row->args : v->custom->args;
+	args = v->call->row ? v->call->row->args : v->call->custom->args;
 	for (int i = 0; i < 5 && args[i] != ARG_NONE; i++)
 		mask |= 2ull << i;
-	return mask || v->row ? mask : 0x3e; /* an embedder's without a list takes what there is */
+	return mask || v->call->row ? mask :
+				      0x3e; /* an embedder's without a list takes what there is */
 }
 
 /* The variables that a call takes by value from the frame. */
@@ -365,77 +317,116 @@ static var_set word_slots(const struct build *b, uint32_t i)
 	const struct jit_known_call *call = jit_known_call(b->u, i);
 	var_set mask = 0;
 
-	for (int a = 0; call && b->nslots && a < 5; a++) {
+	for (int a = 0; call && b->slots && a < 5; a++) {
 		int32_t off = (int32_t)call->arg[a].value;
 
 		for (uint32_t k = 0; call->bytes[a] && k < call->word[a]; k++) {
 			int32_t at = off + (int32_t)k + ISA_STACK_SIZE;
 
-			if (b->slot_at[at] >= 0)
-				mask |= VAR(FIRST_SLOT + b->slot_at[at]);
+			if (b->slots->var[at])
+				mask |= VAR(b->slots->var[at]);
 		}
 	}
 	return mask;
 }
 
-static inline void effects(const struct build *b, uint32_t i, var_set *reads, var_set *writes)
+/* What the instruction adds to what its span reads and writes. */
+static inline void effects(const struct build *b, struct span *s, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];
 	const struct jit_op *op = &jit_ops[v->op];
 	uint32_t how = op->reads, to = op->writes;
+	uint32_t regs = (how & ISA_USE_DST) << v->dst | (how >> 1 & 1) << v->src | (how >> 2 & 1);
+	uint32_t sets = (to & ISA_USE_DST) << v->dst | (to >> 1 & 1) << v->src | (to >> 2 & 1);
+	var_set reads, writes;
 	int slot;
 
-	*reads = (how & ISA_USE_DST) << v->dst | (how >> 1 & 1) << v->src | (how >> 2 & 1);
-	*writes = (to & ISA_USE_DST) << v->dst | (to >> 1 & 1) << v->src | (to >> 2 & 1);
-	*reads &= VAR(ISA_REG_FP) - 1; /* r10 is no variable */
-	if (op->plain && (!b->nslots || (op->kind != ISA_KIND_LOAD && op->kind != ISA_KIND_STORE)))
+	regs &= (1u << ISA_REG_FP) - 1; /* r10 is no variable */
+	if (op->plain && (!b->slots || !op->bytes)) {
+		s->reads |= regs & ~(uint64_t)s->writes;
+		s->writes |= sets;
 		return;
-	if (to & ISA_USE_CALLER)
-		*writes |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
-	if (op->kind == ISA_KIND_LOAD) {
-		slot = build_slot(b, jit_frame_off(b->u, i), op->bytes);
-		*reads |= slot >= 0 ? VAR(slot) : 0;
-	} else if (op->kind == ISA_KIND_STORE) {
-		slot = build_slot(b, jit_frame_off(b->u, i), op->bytes);
-		*writes |= slot >= 0 ? VAR(slot) : 0;
-	} else if (op->kind == ISA_KIND_CALL) {
-		*reads |= build_arg_mask(b->u, i) | word_slots(b, i);
 	}
+	if (to & ISA_USE_CALLER)
+		sets |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
+	reads = regs;
+	writes = sets;
+	if (op->kind == ISA_KIND_LOAD || op->kind == ISA_KIND_STORE) {
+		slot = build_slot(b, jit_frame_off(b->u, i), op->bytes);
+		if (slot >= 0)
+			*(op->kind == ISA_KIND_LOAD ? &reads : &writes) |= VAR(slot);
+	} else if (op->kind == ISA_KIND_CALL) {
+		reads |= build_arg_mask(b->u, i) | word_slots(b, i);
+	}
+	s->reads |= reads & ~s->writes;
+	s->writes |= writes;
 }
 _Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effects() shifts them");
 
-static void find_effects(struct build *b)
+static void find_spans(struct build *b)
 {
-	var_set reads, writes;
+	const uint32_t first = b->fn->start;
+	struct span *s = NULL;
 
-	for (uint32_t k = 1; k < b->nspans; k++) {
-		struct span *s = &b->spans[k];
+	for (uint32_t i = first; i < b->fn->end; i++) {
+		const struct exec_view *v = &b->u->view[i];
 
-		/* every span reads the budget, and changes it */
-		s->reads = s->writes = b->left >= 0 ? VAR(b->left) : 0;
-		for (uint32_t i = s->start; i < s->end; i++) {
-			if (!b->u->view[i].reached)
-				continue;
-			effects(b, i, &reads, &writes);
-			s->reads |= reads & ~s->writes;
-			s->writes |= writes;
+		if (!v->reached)
+			continue;
+		if (!s || v->target) {
+			s = new_span(b, i);
+			b->span_at[i - first] = b->nspans - 1;
+			if (b->left >= 0) /* every span reads the budget, and changes it */
+				s->reads = s->writes = VAR(b->left);
 		}
-		if (s->inner)
-			s->reads |= VAR(b->u->view[s->last].dst);
+		s->last = i;
+		s->end = i + 1;
+		effects(b, s, i);
+		if (jit_ops[v->op].plain)
+			continue;
+		if (jit_loop_callee(b->u, i)) { /* r1 counts its turns */
+			s = new_span(b, i);
+			s->loop = true;
+			s->reads = VAR(1);
+			s->writes = 3;
+		}
+		if (ends_span(b, i) || !falls(b, i))
+			s = NULL;
 	}
-	for (uint32_t k = 1; k < b->nspans; k++)
-		if (b->spans[k].loop) {
-			b->spans[k].reads = VAR(1);
-			b->spans[k].writes = 3;
-		}
+}
+
+int build_spans(struct build *b)
+{
+	uint32_t n = b->fn->end - b->fn->start, inner, plain;
+	/* each target and each that may end one starts one, a call of bpf_loop two */
+	size_t most = 2 + (size_t)b->fn->targets + 2 * (size_t)b->fn->others;
+	struct targets targets;
+	int r = find_targets(b, &targets, &inner);
+
+	if (r < 0)
+		return r;
+	b->span_at = ARENA_RAW(b->arena, uint32_t, n);
+	b->spans = ARENA_RAW(b->arena, struct span, most + inner + 1);
+	if (!b->span_at || !b->spans)
+		return -ENOMEM;
+	new_span(b, 0);
+	b->spans[0].end = 0;
+	b->spans[0].succ[0] = 1;
+	b->spans[0].succ[1] = NO_BLOCK;
+	find_spans(b);
+	plain = b->nspans;
+	for (uint32_t k = 1; k < plain; k++)
+		if (b->u->view[b->spans[k].last].op == ISA_JA_REG)
+			link_indirect(b, &targets, k);
+		else
+			link_span(b, &b->spans[k]);
+	return 0;
 }
 
 static int spread_liveness(struct build *b)
 {
 	bool changed = true, back = false;
 
-	for (uint32_t k = 0; k < b->nspans; k++)
-		b->spans[k].live = 0;
 	for (uint32_t round = 0; changed; round++) {
 		changed = false;
 		if (round > 1000)
@@ -459,28 +450,31 @@ static int spread_liveness(struct build *b)
 }
 
 /* Slots that are read before they are written stay in memory, whose contents are others'. */
-static bool drop_open_slots(struct build *b)
+static void drop_open_slots(struct build *b)
 {
-	bool any = false;
+	const var_set open = b->spans[0].live & ~(VAR(FIRST_SLOT) - 1);
+	var_set dropped = 0;
 
-	for (uint32_t k = 0; k < b->nslots; k++) {
-		int8_t *at = &b->slot_at[b->slots[k].off + ISA_STACK_SIZE];
+	for (uint32_t at = 0; open && at < ISA_STACK_SIZE; at++) {
+		uint8_t *var = &b->slots->var[at];
 
-		if (*at < 0 || !(b->spans[0].live & VAR(FIRST_SLOT + k)))
+		if (!*var || !(open >> *var & 1))
 			continue;
-		*at = -1;
-		any = true;
+		dropped |= VAR(*var);
+		*var = 0;
 	}
-	return any;
+	for (uint32_t k = 0; dropped && k < b->nspans; k++) {
+		b->spans[k].reads &= ~dropped;
+		b->spans[k].writes &= ~dropped;
+		b->spans[k].live &= ~dropped;
+	}
 }
 
 int build_liveness(struct build *b)
 {
-	int r;
+	int r = spread_liveness(b);
 
-	do {
-		find_effects(b);
-		r = spread_liveness(b);
-	} while (r == 0 && b->u->checked && !b->u->vouched && drop_open_slots(b));
+	if (r == 0 && b->slots && b->u->checked && !b->u->vouched)
+		drop_open_slots(b);
 	return r;
 }

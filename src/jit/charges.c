@@ -130,7 +130,7 @@ static void look_at_use(struct put_off *p, uint32_t v)
 		p->ndebts++;
 		return;
 	}
-	/* as drop_dead() in opt.c: c of accesses is no operand yet */
+	/* as ir_drop_dead(): c of accesses is no operand yet */
 	if (in->op == IR_ATOMIC || in->op == IR_CALL)
 		spoil(p, in->c, 0);
 	if (ir_has(in, IR_IS_LIST)) {

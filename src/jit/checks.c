@@ -25,10 +25,10 @@ static bool sees_budget(const struct exec_view *v, const struct exec_prog *prog)
 		return true;
 	if (v->op != ISA_CALL_HELPER)
 		return false;
-	if (v->custom && !exec_view_custom_ctx(prog))
+	if (v->call->custom && !exec_view_custom_ctx(prog))
 		return true;
-	for (int i = 0; v->row && i < 5; i++)
-		if (v->row->args[i] == ARG_FUNC)
+	for (int i = 0; v->call->row && i < 5; i++)
+		if (v->call->row->args[i] == ARG_FUNC)
 			return true;
 	return false;
 }
@@ -38,9 +38,9 @@ bool build_moves(const struct exec_view *v, const struct exec_prog *prog)
 {
 	if (v->op != ISA_CALL_HELPER)
 		return false;
-	if (v->custom || v->tail_call)
+	if (v->call->custom || v->tail_call)
 		return v->tail_call || !exec_view_custom_ctx(prog);
-	switch (v->row->id) {
+	switch (v->call->row->id) {
 	case HELPER_ringbuf_submit:
 	case HELPER_ringbuf_discard:
 	case HELPER_xdp_adjust_head:
@@ -397,7 +397,7 @@ uintptr_t build_body(const struct build *b, uint32_t insn)
 {
 	const struct exec_view *v = &b->u->view[insn];
 
-	if (b->u->checked && has_checks(v->row) && !jit_fact(b->u, insn, FACT_SAFE))
+	if (b->u->checked && has_checks(v->call->row) && !jit_fact(b->u, insn, FACT_SAFE))
 		return (uintptr_t)exec_checked_call;
-	return v->custom ? (uintptr_t)v->custom->fn : (uintptr_t)v->fn;
+	return v->call->custom ? (uintptr_t)v->call->custom->fn : (uintptr_t)v->call->fn;
 }

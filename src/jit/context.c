@@ -82,8 +82,8 @@ static uint32_t loaded(const struct walk *w, const struct exec_view *v)
 
 static bool takes_function(const struct exec_view *v)
 {
-	for (int a = 0; v->row && a < 5; a++)
-		if (v->row->args[a] == ARG_FUNC)
+	for (int a = 0; v->call->row && a < 5; a++)
+		if (v->call->row->args[a] == ARG_FUNC)
 			return true;
 	return false;
 }

@@ -86,8 +86,9 @@ void build_call(struct build *b, uint32_t i)
 		if (!(mask >> r & 1))
 			args[r] = undef(b);
 		else
-			args[r] = v->row || v->op == ISA_CALL_LOCAL ? build_get(b, r) :
-								      weak(b, build_get(b, r));
+			args[r] = v->call->row || v->op == ISA_CALL_LOCAL ?
+					  build_get(b, r) :
+					  weak(b, build_get(b, r));
 		n = !ir_is(b->f, args[r], IR_UNDEF) ? (uint32_t)r + 1 : n;
 	}
 	build_before_call(b, i);
@@ -102,8 +103,8 @@ void build_call(struct build *b, uint32_t i)
 						       .imm = (uint64_t)(to - b->u->funcs) });
 	} else {
 		args[0] = b->run;
-		if (v->custom && exec_view_custom_ctx(b->u->prog) &&
-		    build_body(b, i) == (uintptr_t)v->custom->fn)
+		if (v->call->custom && exec_view_custom_ctx(b->u->prog) &&
+		    build_body(b, i) == (uintptr_t)v->call->custom->fn)
 			args[0] = b->ctx;
 		else
 			build_set_run(b, offsetof(struct exec_run, insn), ir_const(b->f, i), 4);
@@ -478,6 +479,7 @@ static void enter_span(struct build *b, uint32_t k)
 	bool done;
 
 	b->charge = 0;
+	b->var = &b->exit[(size_t)k * b->nvars];
 	if (block->npreds == 1) {
 		memcpy(b->var, from, b->nvars * sizeof(*b->var));
 		b->charge = b->pending[b->f->preds[block->pred]];
@@ -489,7 +491,7 @@ static void enter_span(struct build *b, uint32_t k)
 			kept = assume(b, k);
 			break;
 		}
-	for (live = s->live; live; live &= live - 1) {
+	for (live = s->live; live; live = build_rest(live)) {
 		uint32_t r = build_first(live), one = common(b, block, r, &done);
 
 		if (one && (done || kept >> r & 1)) {
@@ -507,7 +509,7 @@ static bool check_assumed(const struct build *b)
 	for (uint32_t k = 1; k < b->nspans; k++) {
 		const struct ir_block *block = &b->f->blocks[k];
 
-		for (var_set set = b->spans[k].assumed; set; set &= set - 1) {
+		for (var_set set = b->spans[k].assumed; set; set = build_rest(set)) {
 			uint32_t r = build_first(set);
 			bool done;
 
@@ -579,6 +581,7 @@ static void build_blocks(struct build *b)
 			continue;
 		f->block = k;
 		if (k == 0) {
+			b->var = b->exit;
 			start_entry(b);
 		} else {
 			/* a span that one other leads to sees the memory as that one left it */
@@ -591,7 +594,6 @@ static void build_blocks(struct build *b)
 			b->pending[k] = b->charge;
 		}
 		before = s->leaves ? NO_BLOCK : k;
-		memcpy(&b->exit[(size_t)k * b->nvars], b->var, b->nvars * sizeof(*b->var));
 	}
 }
 
@@ -611,6 +613,9 @@ static int build_once(struct build *b)
 	if (f->failed)
 		return -ENOMEM;
 	b->order = f->order;
+	for (uint32_t k = 0; k < b->nspans; k++)
+		if (!f->blocks[k].reached) /* has no values at its end */
+			memset(&b->exit[(size_t)k * b->nvars], 0, b->nvars * sizeof(*b->exit));
 	for (uint32_t at = 0; at < f->nblocks; at++)
 		if (b->order[at] < b->nspans)
 			b->place[b->order[at]] = at;
@@ -622,21 +627,20 @@ int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scrat
 	      struct ir_fn *ret)
 {
 	struct build b = { .u = u, .fn = fn, .f = ret, .arena = scratch, .left = -1 };
-	int r = build_spans(&b);
+	int r = build_find_slots(&b);
 
-	if (r < 0)
-		return r;
-	build_find_slots(&b);
 	if (fn->counts)
 		b.left = (int)b.nvars++;
-	r = build_liveness(&b);
+	if (r == 0)
+		r = build_spans(&b);
+	if (r == 0)
+		r = build_liveness(&b);
 	if (r < 0)
 		return r;
-	b.var = ARENA_ARRAY(scratch, uint32_t, MAX_VARS);
-	b.exit = ARENA_ARRAY(scratch, uint32_t, (size_t)b.nspans * b.nvars);
-	b.place = ARENA_ARRAY(scratch, uint32_t, b.nspans);
-	b.pending = ARENA_ARRAY(scratch, uint32_t, b.nspans);
-	if (!b.var || !b.exit || !b.place || !b.pending)
+	b.exit = ARENA_RAW(scratch, uint32_t, (size_t)b.nspans * b.nvars);
+	b.place = ARENA_RAW(scratch, uint32_t, b.nspans);
+	b.pending = ARENA_RAW(scratch, uint32_t, b.nspans);
+	if (!b.exit || !b.place || !b.pending)
 		return -ENOMEM;
 	r = build_once(&b);
 	if (r == 0 && !check_assumed(&b)) {
@@ -656,7 +660,6 @@ int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch)
 
 	if (r < 0)
 		return r;
-	memset(b.slot_at, -1, sizeof(b.slot_at));
 	r = build_liveness(&b);
 	fn->live_in |= (uint16_t)(b.spans[0].live & 0x3e);
 	return r;

@@ -39,7 +39,7 @@ static bool decide_map(const struct jit_unit *u, struct jit_known_call *call,
 /* Checked code takes a form when there is nothing to check: what the arguments point to lies in this frame. */
 static bool is_safe(const struct jit_unit *u, const struct jit_known_call *call)
 {
-	const struct spec_helper *row = u->view[call->insn].row;
+	const struct spec_helper *row = u->view[call->insn].call->row;
 
 	if (jit_fact(u, call->insn, FACT_SAFE))
 		return u->view[call->insn].form->kind != HELPER_FORM_LOOP; /* it keeps a budget */
@@ -69,7 +69,7 @@ static bool is_safe(const struct jit_unit *u, const struct jit_known_call *call)
 
 void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call)
 {
-	const struct helper_form *form = u->view[call->insn].form;
+	const struct helper_form *form = u->view[call->insn].call->form;
 	bool yes = false;
 
 	if (!form || (u->checked && !is_safe(u, call)))
@@ -118,7 +118,7 @@ static uint32_t frame_word(struct build *b, int32_t off, uint32_t size)
 	for (uint32_t k = 0, bytes; k < size; k += bytes) {
 		int slot;
 
-		bytes = b->tile[off + ISA_STACK_SIZE + (int32_t)k];
+		bytes = b->slots->size[off + ISA_STACK_SIZE + (int32_t)k];
 		slot = build_slot(b, off + (int32_t)k, bytes);
 		piece = slot >= 0 ? build_get(b, slot) : load(b, b->fp, off + (int32_t)k, bytes);
 		if (k)
@@ -239,7 +239,7 @@ static uint32_t direct(struct build *b, uint32_t i, uintptr_t fn, const void *ma
 bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
 {
 	const struct jit_known_call *call = jit_known_call(b->u, i);
-	const struct helper_form *form = b->u->view[i].form;
+	const struct helper_form *form = b->u->view[i].call->form;
 
 	if (!call)
 		return false;
@@ -261,7 +261,7 @@ bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
 		*ret = run_field(b, form->at, form->size);
 		return true;
 	case HELPER_FORM_DIRECT:
-		*ret = direct(b, i, (uintptr_t)b->u->view[i].fn, NULL);
+		*ret = direct(b, i, (uintptr_t)b->u->view[i].call->fn, NULL);
 		return true;
 	case HELPER_FORM_KNOWN:
 		build_at(b, i);
@@ -291,7 +291,7 @@ struct ir_ins build_loop_start(struct build *b, uint32_t insn, struct span *turn
 	return (struct ir_ins){ .op = IR_BR,
 				.x = CC_LT,
 				.a = ir_binary(f, IR_SUB, 0, n, ir_const(f, 1)),
-				.b = ir_const(f, b->u->view[insn].form->size) };
+				.b = ir_const(f, b->u->view[insn].call->form->size) };
 }
 
 struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span *turn)

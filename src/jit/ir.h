@@ -138,6 +138,9 @@ struct ir_fn {
 	bool summed;	 /* ir_sum() has seen it */
 	uint32_t bytes;	 /* that are added */
 	bool maybe_null; /* it has a choice between a pointer and NULL */
+	/* from ir_drop_dead() on: uses of each value, of all (at most); are there accesses at sums, shifts to the left? */
+	uint32_t *uses, nuses;
+	bool sums, scaled;
 	struct arena *arena;
 	/* value numbering */
 	uint32_t *hash, *next;
@@ -302,5 +305,7 @@ int jit_blind(struct ir_fn *f, struct arena *scratch, uint64_t *state);
 bool jit_blind_seed(uint64_t *ret);
 /* opt.c: rebuilds @f optimised, with its edges split. */
 int jit_optimise(struct ir_fn *f, struct arena *scratch);
+/* Its last step: what no effect needs becomes NOP, and uses are counted. False: no memory. */
+bool ir_drop_dead(struct ir_fn *f, struct arena *arena);
 
 #endif

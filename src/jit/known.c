@@ -135,7 +135,7 @@ static uint32_t touched(const struct walk *w, const struct jit_known_call *call,
 
 	if (a < 4)
 		size = call->arg[a + 1];
-	switch ((int)v->row->args[a]) {
+	switch ((int)v->call->row->args[a]) {
 	case ARG_MAP_KEY:
 		return call->map ? call->map->key_size : 0;
 	case ARG_MAP_VALUE:
@@ -162,7 +162,7 @@ static void find_map(struct walk *w, struct jit_known_call *call)
 	const struct exec_view *v = &w->u->view[call->insn];
 
 	for (int a = 0; a < 5 && !call->map; a++)
-		if (v->row->args[a] == ARG_MAP && call->arg[a].kind == KNOWN_CONST)
+		if (v->call->row->args[a] == ARG_MAP && call->arg[a].kind == KNOWN_CONST)
 			call->map = exec_view_map(w->u->prog, call->arg[a].value);
 }
 
@@ -174,14 +174,14 @@ static void helper(struct walk *w, uint32_t i)
 	*call = (struct jit_known_call){ .insn = i };
 	for (int a = 0; a < 5; a++)
 		call->arg[a] = get(w, a + 1);
-	if (v->row && !v->custom)
+	if (v->call->row && !v->call->custom)
 		find_map(w, call);
 	for (int a = 0; a < 5; a++) {
 		struct known k = call->arg[a];
 
-		if ((v->row && v->row->args[a] == ARG_NONE) || !is_frame(k))
+		if ((v->call->row && v->call->row->args[a] == ARG_NONE) || !is_frame(k))
 			continue;
-		call->bytes[a] = v->row ? touched(w, call, a) : 0;
+		call->bytes[a] = v->call->row ? touched(w, call, a) : 0;
 		w->escaped |= k.kind == KNOWN_MIXED || !call->bytes[a] ||
 			      (int64_t)k.value < -ISA_STACK_SIZE ||
 			      (int64_t)k.value + call->bytes[a] > 0;

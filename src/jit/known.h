@@ -57,7 +57,10 @@ static inline int32_t jit_frame_off(const struct jit_unit *u, uint32_t insn)
 /* The function that a call of bpf_loop calls, when the call becomes a loop; else NULL. */
 static inline const struct jit_func *jit_loop_callee(const struct jit_unit *u, uint32_t insn)
 {
-	const struct jit_known_call *call = u->view[insn].form ? jit_known_call(u, insn) : NULL;
+	const struct jit_known_call *call = u->view[insn].op == ISA_CALL_HELPER &&
+							    u->view[insn].call->form ?
+						    jit_known_call(u, insn) :
+						    NULL;
 
 	return call && call->how == HELPER_FORM_LOOP ? &u->funcs[u->func_of[call->arg[1].value]] :
 						       NULL;

@@ -22,50 +22,6 @@ uint32_t jit_list(const struct ir_fn *f, const struct ir_ins *in, uint32_t ret[8
 	return n;
 }
 
-/* What there is to fold at all: accesses at a sum, values times 2, 4 or 8. */
-struct work {
-	bool sums, scaled;
-};
-
-static struct work count_uses(struct jit_alloc *a)
-{
-	const struct ir_fn *f = a->f;
-	struct work work = { false, false };
-	uint32_t ops[8], n;
-
-	for (uint32_t v = 1; v < f->n; v++) {
-		struct ir_ins *in = &f->ins[v];
-
-		if (in->op <= IR_CONST)
-			continue;
-		if (in->op == IR_PHI) {
-			for (uint32_t k = 0; k < in->b; k++)
-				a->uses[f->args[in->a + k]]++;
-			a->nuses += in->b;
-			continue;
-		}
-		if (in->op == IR_LOAD || in->op == IR_STORE) {
-			work.sums |= ir_is(f, in->a, IR_ADD);
-			in->c = in->op == IR_LOAD ? 0 : in->c;
-		}
-		work.scaled |= in->op == IR_SHL;
-		if (jit_is_simple(in)) {
-			n = ir_operands[in->op];
-			a->uses[in->a] += n >= 1;
-			a->uses[in->b] += n >= 2;
-			a->uses[in->c] += ir_has(in, IR_IS_THIRD);
-			a->nuses += n + 1;
-			continue;
-		}
-		n = jit_operands(f, in, ops);
-		for (uint32_t k = 0; k < n; k++)
-			a->uses[ops[k]]++;
-		a->nuses += n;
-	}
-	a->uses[0] = 0;
-	return work;
-}
-
 /* One use less; without any, sums and shifts go, and so do their uses. */
 static void unuse(struct jit_alloc *a, uint32_t v)
 {
@@ -323,60 +279,20 @@ static bool count_loops(struct jit_alloc *a)
 	return true;
 }
 
-static bool number_positions(struct jit_alloc *a)
-{
-	struct ir_fn *f = a->f;
-	uint32_t pos = 0;
-
-	a->block_pos = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	a->block_end = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	a->pos = ARENA_RAW(a->arena, uint32_t, f->n);
-	a->fixed = ARENA_RAW(a->arena, uint32_t, f->n);
-	if (!a->block_pos || !a->block_end || !a->pos || !a->fixed)
-		return false;
-	for (uint32_t i = 0; i < a->nlayout; i++) {
-		uint32_t k = a->sequence[i], here = pos;
-
-		a->block_pos[k] = here;
-		pos += 2;
-		for (uint32_t v = f->blocks[k].start; v < f->blocks[k].end; v++) {
-			const struct ir_ins *in = &f->ins[v];
-			bool counts = in->op > IR_PHI;
-
-			f->home[v] = k;
-			a->pos[v] = counts ? pos : here;
-			pos += counts ? 2 : 0;
-			if (!ir_has(in, IR_IS_FIXED))
-				continue;
-			a->fixed[a->nfixed++] = v;
-			a->calls |= in->op == IR_CALL || in->op == IR_CALL_LOCAL;
-		}
-		a->block_end[k] = pos;
-	}
-	return true;
-}
-
 int jit_layout(struct jit_alloc *a)
 {
 	struct ir_fn *f = a->f;
 	uint32_t edges = 0;
-	struct work work;
 
-	/* each edge that is split adds a jump */
-	a->uses = ARENA_ARRAY(a->arena, uint32_t, f->n + 2 * (size_t)f->nblocks);
-	if (!a->uses)
-		return -ENOMEM;
-	work = count_uses(a);
-	if (f->fold && work.sums && !fold_addresses(a))
+	a->uses = f->uses;
+	if (f->fold && f->sums && !fold_addresses(a))
 		return -ENOMEM;
 	if (f->fold)
-		fuse(a, work.scaled);
+		fuse(a, f->scaled);
 	for (uint32_t k = 0; k < f->nblocks; k++)
 		edges += f->blocks[k].reached && f->blocks[k].succ[1] != NO_BLOCK ? 2 : 0;
 	if (!make_room(a, edges))
 		return -ENOMEM;
 	order_blocks(a, edges);
-	if (a->failed || f->failed || !count_loops(a) || !number_positions(a))
-		return -ENOMEM;
-	return 0;
+	return a->failed || f->failed || !count_loops(a) ? -ENOMEM : 0;
 }

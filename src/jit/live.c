@@ -11,59 +11,59 @@
 
 #define MAX_LIVE 64 /* live blocks for each instruction, on average */
 
+#define POOL 256 /* ranges allocated at once */
+
 /* A use in another block than the value's. */
 struct use {
 	uint32_t block, pos, next;
 };
 
+struct reach {
+	uint32_t value, end;
+};
+
 struct walk {
 	struct jit_alloc *a;
-	struct jit_range *near; /* by value: from its definition to its last use in its block */
-	struct use *uses;	/* 0: none */
-	uint32_t *far;		/* by value: first of its uses */
+	struct use *uses; /* 0: none */
+	uint32_t *far;	  /* by value: first of its uses */
 	uint32_t nuses;
-	uint32_t *stamp, *end, *stack, *list; /* by block */
-	uint32_t *place;		      /* of a block in the sequence */
-	uint64_t *bits;			      /* by place; 0 but in sort_dense() */
+	uint32_t *wide, nwide; /* the values that have such uses */
+	uint32_t *phis, nphis;
+	struct reach *reach;	/* by block: up to where this value lives in it */
+	uint32_t *stack, *list; /* of blocks */
+	uint32_t *place;	/* of a block in the sequence */
+	uint64_t *bits;		/* by place; 0 but in sort_dense() */
+	struct jit_range *pool; /* not in use yet */
+	uint32_t npool;
 	uint32_t n, top;
 	uint64_t total, limit;
 };
 
-static float block_weight(const struct ir_fn *f, uint32_t k)
+static void add_far(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
 {
-	static const float weights[] = { 1, 8, 64, 512, 4096, 32768, 262144 };
+	uint32_t first = w->far[v];
 
-	return weights[f->blocks[k].loops];
-}
-
-static inline void add_use(struct walk *w, uint32_t v, uint32_t block, uint32_t pos, float weight)
-{
-	struct jit_alloc *a = w->a;
-
-	if (!jit_placed(a->f, v))
+	if (first && w->uses[first].block == block) {
+		if (w->uses[first].pos < pos)
+			w->uses[first].pos = pos;
 		return;
-	a->weight[v] += weight;
-	if (a->f->home[v] != block) {
-		w->uses[w->nuses] = (struct use){ block, pos, w->far[v] };
-		w->far[v] = w->nuses++;
-	} else if (w->near[v].end < pos) {
-		w->near[v].end = pos;
 	}
+	if (!first)
+		w->wide[w->nwide++] = v;
+	w->uses[w->nuses] = (struct use){ block, pos, first };
+	w->far[v] = w->nuses++;
 }
 
-static void add_phi(struct walk *w, const struct ir_block *b, uint32_t v)
+static inline void add_use(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
 {
-	struct jit_alloc *a = w->a;
-	const struct ir_fn *f = a->f;
-	const struct ir_ins *in = &f->ins[v];
+	struct jit_life *life = &w->a->life[v];
 
-	for (uint32_t p = 0; p < in->b; p++) {
-		uint32_t from = f->preds[b->pred + p], arg = f->args[in->a + p];
-
-		add_use(w, arg, from, a->block_end[from], block_weight(f, from));
-		if (jit_placed(f, arg))
-			a->phi_of[arg] = v;
-	}
+	if (!jit_placed(w->a->f, v))
+		return;
+	if (w->a->f->home[v] != block)
+		add_far(w, v, block, pos);
+	else if (life->whole.end < pos)
+		life->whole.end = pos;
 }
 
 /* Must the operand be there when the result is written? */
@@ -72,70 +72,122 @@ static bool outlives(const struct ir_ins *in, uint32_t operand)
 	return in->op == IR_ATOMIC || (in->op == IR_SPEND && operand);
 }
 
-static bool collect_uses(struct walk *w)
+static void add_operands(struct walk *w, const struct ir_ins *in, uint32_t k, uint32_t pos)
+{
+	uint32_t ops[8], n = jit_operands(w->a->f, in, ops);
+
+	for (uint32_t j = 0; j < n; j++)
+		add_use(w, ops[j], k, pos + (outlives(in, j) ? 2 : 1));
+}
+
+/* Unused results are written too; a loop's PHI was used before. */
+static inline void add_result(struct walk *w, uint32_t v, uint32_t start, uint32_t end)
+{
+	struct jit_life *life = &w->a->life[v];
+
+	life->n = 1;
+	life->whole.start = start;
+	if (life->whole.end < end)
+		life->whole.end = end;
+}
+
+static void add_fixed(struct jit_alloc *a, uint32_t v, uint32_t pos)
+{
+	const struct ir_ins *in = &a->f->ins[v];
+
+	a->calls |= in->op == IR_CALL || in->op == IR_CALL_LOCAL;
+	if ((in->op != IR_SHL && in->op != IR_SHR && in->op != IR_SAR) ||
+	    !ir_is(a->f, in->b, IR_CONST))
+		a->fixed[a->nfixed++] = (struct jit_fixed){ v, pos };
+}
+
+/* Gives the block its positions from @here on, and notes its values and uses but for those of PHIs. Its end. */
+static uint32_t number_block(struct walk *w, uint32_t k, uint32_t here)
 {
 	struct jit_alloc *a = w->a;
 	const struct ir_fn *f = a->f;
-	uint32_t ops[8], n;
+	const struct ir_block *b = &f->blocks[k];
+	uint32_t pos = here + 2;
 
-	w->uses = ARENA_RAW(a->arena, struct use, (size_t)a->nuses + 1);
-	if (!w->uses)
-		return false;
-	w->nuses = 1;
-	for (uint32_t i = 0; i < a->nlayout; i++) {
-		uint32_t k = a->layout[i];
-		const struct ir_block *b = &f->blocks[k];
-		float weight = block_weight(f, k);
+	for (uint32_t v = b->start; v < b->end; v++) {
+		const struct ir_ins *in = &f->ins[v];
+		uint32_t flags = ir_flags[in->op];
 
-		for (uint32_t v = b->start; v < b->end; v++) {
-			const struct ir_ins *in = &f->ins[v];
+		if (in->op <= IR_CONST)
+			continue;
+		if (in->op <= IR_PHI) {
+			add_result(w, v, here, here + 2);
+			if (in->op == IR_PHI)
+				w->phis[w->nphis++] = v;
+			else
+				add_fixed(a, v, here);
+			continue;
+		}
+		if (jit_has_result(in))
+			add_result(w, v, pos + 1, pos + 2);
+		if (jit_is_simple(in)) {
+			if (ir_operands[in->op] >= 1)
+				add_use(w, in->a, k, pos + 1);
+			if (ir_operands[in->op] >= 2)
+				add_use(w, in->b, k, pos + 1);
+			if (flags & IR_IS_THIRD && in->c)
+				add_use(w, in->c, k, pos + 1);
+		} else {
+			add_operands(w, in, k, pos);
+		}
+		if (flags & IR_IS_FIXED)
+			add_fixed(a, v, pos);
+		pos += 2;
+	}
+	return pos;
+}
 
-			if (in->op <= IR_CONST)
-				continue;
-			if (jit_has_result(in)) {
-				uint32_t start = a->pos[v] + (a->pos[v] != a->block_pos[k]);
+static void add_phis(struct walk *w)
+{
+	struct jit_alloc *a = w->a;
+	const struct ir_fn *f = a->f;
 
-				a->weight[v] += weight;
-				w->near[v].start = start;
-				/* unused results are written too; a loop's PHI was used before */
-				if (w->near[v].end < a->pos[v] + 2)
-					w->near[v].end = a->pos[v] + 2;
-			}
-			if (in->op == IR_PHI) {
-				add_phi(w, b, v);
-				continue;
-			}
-			if (jit_is_simple(in)) {
-				if (ir_operands[in->op] >= 1)
-					add_use(w, in->a, k, a->pos[v] + 1, weight);
-				if (ir_operands[in->op] >= 2)
-					add_use(w, in->b, k, a->pos[v] + 1, weight);
-				if (ir_has(in, IR_IS_THIRD) && in->c)
-					add_use(w, in->c, k, a->pos[v] + 1, weight);
-				continue;
-			}
-			n = jit_operands(f, in, ops);
-			for (uint32_t j = 0; j < n; j++)
-				add_use(w, ops[j], k, a->pos[v] + (outlives(in, j) ? 2 : 1),
-					weight);
+	for (uint32_t i = 0; i < w->nphis; i++) {
+		const struct ir_ins *in = &f->ins[w->phis[i]];
+		const struct ir_block *b = &f->blocks[f->home[w->phis[i]]];
+
+		for (uint32_t p = 0; p < in->b; p++) {
+			uint32_t from = f->preds[b->pred + p], arg = f->args[in->a + p];
+
+			add_use(w, arg, from, a->block_end[from]);
+			a->life[arg].phi = w->phis[i];
 		}
 	}
-	return true;
+}
+
+static void collect_uses(struct walk *w)
+{
+	struct jit_alloc *a = w->a;
+	uint32_t pos = 0;
+
+	for (uint32_t i = 0; i < a->nlayout; i++) {
+		uint32_t k = a->sequence[i];
+
+		w->place[k] = i;
+		a->block_pos[k] = pos;
+		pos = a->block_end[k] = number_block(w, k, pos);
+	}
+	add_phis(w);
 }
 
 /* The value lives in the block up to @end. */
 static bool reach_block(struct walk *w, uint32_t value, uint32_t block, uint32_t end)
 {
-	bool fresh = w->stamp[block] != value;
+	struct reach *r = &w->reach[block];
 
-	if (fresh) {
-		w->stamp[block] = value;
-		w->end[block] = 0;
+	if (r->value != value) {
+		*r = (struct reach){ value, end };
 		w->list[w->n++] = block;
+		return true;
 	}
-	if (end > w->end[block])
-		w->end[block] = end;
-	return fresh;
+	if (end > r->end)
+		r->end = end;
+	return false;
 }
 
 static void spread(struct walk *w, uint32_t value, uint32_t block)
@@ -206,45 +258,53 @@ static void sort(struct walk *w)
 	}
 }
 
+static struct jit_range *take_ranges(struct walk *w, uint32_t n)
+{
+	struct jit_range *r;
+
+	if (w->npool < n) {
+		w->npool = n < POOL ? POOL : n;
+		w->pool = ARENA_RAW(w->a->arena, struct jit_range, w->npool);
+		if (!w->pool)
+			return NULL;
+	}
+	r = w->pool;
+	w->pool += n;
+	w->npool -= n;
+	return r;
+}
+
 static bool write_ranges(struct walk *w, uint32_t v)
 {
 	struct jit_alloc *a = w->a;
+	struct jit_life *life = &a->life[v];
 	uint32_t home = a->f->home[v], n = 0;
-	struct jit_range *r = ARENA_RAW(a->arena, struct jit_range, w->n);
+	struct jit_range *r = take_ranges(w, w->n);
 
 	if (!r)
 		return false;
 	sort(w);
 	for (uint32_t i = 0; i < w->n; i++) {
-		uint32_t k = a->sequence[w->list[i]], start = a->block_pos[k];
+		uint32_t k = a->sequence[w->list[i]];
+		uint32_t start = k == home ? life->whole.start : a->block_pos[k];
 
-		if (k == home)
-			start = a->pos[v] + (a->pos[v] != a->block_pos[k]);
-		r[i] = (struct jit_range){ start, w->end[k] };
-	}
-	for (uint32_t i = 1; i < w->n; i++) {
-		if (r[n].end == r[i].start)
-			r[n].end = r[i].end;
+		if (n && r[n - 1].end == start)
+			r[n - 1].end = w->reach[k].end;
 		else
-			r[++n] = r[i];
+			r[n++] = (struct jit_range){ start, w->reach[k].end };
 	}
-	a->live[v] = r;
-	a->nranges[v] = n + 1;
+	life->whole = (struct jit_range){ r[0].start, r[n - 1].end };
+	life->ranges = r;
+	life->n = n;
+	a->jumbled |= r[0].start < a->block_pos[home];
 	return true;
 }
 
+/* A value that is used in other blocks than its own. */
 static bool live_of(struct walk *w, uint32_t v)
 {
-	struct jit_alloc *a = w->a;
-	uint32_t home = a->f->home[v];
-
-	if (!w->far[v]) {
-		a->live[v] = &w->near[v];
-		a->nranges[v] = 1;
-		return true;
-	}
 	w->n = 0;
-	reach_block(w, v, home, w->near[v].end);
+	reach_block(w, v, w->a->f->home[v], w->a->life[v].whole.end);
 	for (uint32_t u = w->far[v]; u; u = w->uses[u].next)
 		if (reach_block(w, v, w->uses[u].block, w->uses[u].pos))
 			spread(w, v, w->uses[u].block);
@@ -252,38 +312,72 @@ static bool live_of(struct walk *w, uint32_t v)
 	return w->total <= w->limit && write_ranges(w, v);
 }
 
+static bool make_room(struct walk *w)
+{
+	struct jit_alloc *a = w->a;
+	const struct ir_fn *f = a->f;
+
+	w->uses = ARENA_RAW(a->arena, struct use, (size_t)f->nuses + 1);
+	w->far = ARENA_ARRAY(a->arena, uint32_t, f->n);
+	w->wide = ARENA_RAW(a->arena, uint32_t, f->n);
+	w->phis = ARENA_RAW(a->arena, uint32_t, f->n);
+	w->reach = ARENA_ARRAY(a->arena, struct reach, f->nblocks);
+	w->stack = ARENA_RAW(a->arena, uint32_t, f->nblocks + 1);
+	w->list = ARENA_RAW(a->arena, uint32_t, f->nblocks);
+	w->place = ARENA_RAW(a->arena, uint32_t, f->nblocks);
+	w->bits = ARENA_ARRAY(a->arena, uint64_t, f->nblocks / 64 + 1);
+	a->block_pos = ARENA_RAW(a->arena, uint32_t, f->nblocks);
+	a->block_end = ARENA_RAW(a->arena, uint32_t, f->nblocks);
+	a->fixed = ARENA_RAW(a->arena, struct jit_fixed, f->n);
+	a->life = ARENA_ARRAY(a->arena, struct jit_life, f->n);
+	return w->uses && w->far && w->wide && w->phis && w->reach && w->stack && w->list &&
+	       w->place && w->bits && a->block_pos && a->block_end && a->fixed && a->life;
+}
+
 int jit_live(struct jit_alloc *a)
 {
-	const struct ir_fn *f = a->f;
-	struct walk w = { .a = a, .limit = (uint64_t)MAX_LIVE * f->n + 100000 };
+	struct walk w = { .a = a, .nuses = 1, .limit = (uint64_t)MAX_LIVE * a->f->n + 100000 };
 
-	w.near = ARENA_ARRAY(a->arena, struct jit_range, f->n);
-	w.far = ARENA_ARRAY(a->arena, uint32_t, f->n);
-	w.stamp = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	w.end = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	w.stack = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + 1);
-	w.list = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	w.place = ARENA_RAW(a->arena, uint32_t, f->nblocks);
-	w.bits = ARENA_ARRAY(a->arena, uint64_t, f->nblocks / 64 + 1);
-	a->live = ARENA_RAW(a->arena, struct jit_range *, f->n);
-	a->nranges = ARENA_ARRAY(a->arena, uint32_t, f->n);
-	a->weight = ARENA_ARRAY(a->arena, float, f->n);
-	a->phi_of = ARENA_ARRAY(a->arena, uint32_t, f->n);
-	if (!w.near || !w.far || !w.stamp || !w.end || !w.stack || !w.list || !w.place || !w.bits ||
-	    !a->live || !a->nranges || !a->weight || !a->phi_of || !collect_uses(&w))
+	if (!make_room(&w))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < a->nlayout; i++)
-		w.place[a->sequence[i]] = i;
-	for (uint32_t i = 0; i < a->nlayout; i++) {
-		const struct ir_block *b = &f->blocks[a->sequence[i]];
+	collect_uses(&w);
+	for (uint32_t i = 0; i < w.nwide; i++)
+		if (!live_of(&w, w.wide[i]))
+			return w.total > w.limit ? -EOPNOTSUPP : -ENOMEM;
+	return 0;
+}
+
+static float block_weight(const struct ir_fn *f, uint32_t k)
+{
+	static const float weights[] = { 1, 8, 64, 512, 4096, 32768, 262144 };
+
+	return weights[f->blocks[k].loops];
+}
+
+bool jit_weigh(struct jit_alloc *a)
+{
+	const struct ir_fn *f = a->f;
+	uint32_t ops[8], n;
+
+	a->weight = ARENA_ARRAY(a->arena, float, f->n);
+	for (uint32_t i = 0; i < a->nlayout && a->weight; i++) {
+		const struct ir_block *b = &f->blocks[a->layout[i]];
+		float weight = block_weight(f, a->layout[i]);
 
 		for (uint32_t v = b->start; v < b->end; v++) {
-			if (!jit_has_result(&f->ins[v]))
+			const struct ir_ins *in = &f->ins[v];
+
+			a->weight[v] += weight;
+			if (in->op == IR_PHI) {
+				for (uint32_t p = 0; p < in->b; p++)
+					a->weight[f->args[in->a + p]] +=
+						block_weight(f, f->preds[b->pred + p]);
 				continue;
-			if (!live_of(&w, v))
-				return w.total > w.limit ? -EOPNOTSUPP : -ENOMEM;
-			a->jumbled |= a->live[v][0].start < a->block_pos[a->sequence[i]];
+			}
+			n = jit_operands(f, in, ops);
+			for (uint32_t k = 0; k < n; k++)
+				a->weight[ops[k]] += weight;
 		}
 	}
-	return 0;
+	return a->weight;
 }

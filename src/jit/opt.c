@@ -442,62 +442,80 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	return !f->failed;
 }
 
-/* A walk back over the function: what is needed is marked before it is reached, but along edges back. */
+/*
+ * A walk back over the function: what is needed is known before it is reached, but along edges back. Each use of what
+ * stays is counted.
+ */
 struct marks {
-	uint8_t *live;
-	uint32_t *work, top, at;
+	struct ir_fn *f;
+	uint32_t *uses, *work, top, at;
 };
+
+/* What stays although no one needs its result. */
+static inline bool is_kept(const struct ir_fn *f, uint32_t v)
+{
+	return ir_has(&f->ins[v], IR_IS_EFFECT) && !ir_is(f, v, IR_ARG) &&
+	       f->blocks[f->home[v]].reached;
+}
 
 static inline void need(struct marks *m, uint32_t v)
 {
-	if (m->live[v])
-		return;
-	m->live[v] = 1;
-	if (v > m->at)
+	if (!m->uses[v]++ && v > m->at && !is_kept(m->f, v))
 		m->work[m->top++] = v;
 }
 
-static void need_operands(const struct ir_fn *f, struct marks *m, uint32_t v)
+static inline void need_operands(struct marks *m, uint32_t v)
 {
-	const struct ir_ins *in = &f->ins[v];
-	uint32_t n = ir_operands[in->op], flags = ir_flags[in->op], list = 0;
+	struct ir_fn *f = m->f;
+	struct ir_ins *in = &f->ins[v];
+	uint32_t n = ir_operands[in->op], list;
 
-	if (in->op == IR_PHI || flags & IR_IS_LIST)
+	if (in->op == IR_PHI || ir_has(in, IR_IS_LIST)) {
 		list = in->op == IR_SELECT ? 4 : in->b;
-	else if (n) {
+		for (uint32_t k = 0; k < list; k++)
+			need(m, f->args[in->a + k]);
+		f->nuses += list;
+	} else if (n) {
 		need(m, in->a);
 		if (n >= 2)
 			need(m, in->b);
 	}
-	if (in->op == IR_ATOMIC || in->op == IR_CALL)
+	f->nuses += n + 1;
+	if (in->op == IR_LOAD || in->op == IR_STORE) {
+		f->sums |= ir_is(f, in->a, IR_ADD);
+		in->c = in->op == IR_LOAD ? 0 : in->c; /* an operand from here on */
+	} else if (in->op == IR_ATOMIC || in->op == IR_CALL) {
 		need(m, in->c);
-	for (uint32_t k = 0; k < list; k++)
-		need(m, f->args[in->a + k]);
+	}
+	f->scaled |= in->op == IR_SHL;
 }
 
-/* Marks what effects need; the rest becomes NOP. */
-static bool drop_dead(struct ir_fn *f, struct arena *arena)
+bool ir_drop_dead(struct ir_fn *f, struct arena *arena)
 {
-	struct marks m = { .work = ARENA_RAW(arena, uint32_t, f->n),
-			   .live = ARENA_ARRAY(arena, uint8_t, f->n) };
+	uint32_t *work = ARENA_RAW(arena, uint32_t, 2 * (size_t)f->n), *idle = work + f->n;
+	struct marks m = { .f = f, .work = work };
+	uint32_t nidle = 0;
 
-	if (!m.work || !m.live)
+	/* layout.c adds a jump for each edge that it splits */
+	f->uses = m.uses = ARENA_ARRAY(arena, uint32_t, f->n + 2 * (size_t)f->nblocks);
+	f->nuses = 0;
+	f->sums = f->scaled = false;
+	if (!work || !m.uses)
 		return false;
-	m.live[0] = 1;
+	m.uses[0] = 1;
 	for (m.at = f->n; --m.at;) {
-		uint32_t v = m.at;
-
-		if (!m.live[v] && (!ir_has(&f->ins[v], IR_IS_EFFECT) || ir_is(f, v, IR_ARG) ||
-				   !f->blocks[f->home[v]].reached))
+		if (!m.uses[m.at] && !is_kept(f, m.at)) {
+			idle[nidle++] = m.at;
 			continue;
-		m.live[v] = 1;
-		need_operands(f, &m, v);
+		}
+		need_operands(&m, m.at);
 		while (m.top)
-			need_operands(f, &m, m.work[--m.top]);
+			need_operands(&m, m.work[--m.top]);
 	}
-	for (uint32_t v = 1; v < f->n; v++)
-		if (!m.live[v])
-			f->ins[v] = (struct ir_ins){ .op = IR_NOP };
+	while (nidle)
+		if (!m.uses[idle[--nidle]])
+			f->ins[idle[nidle]] = (struct ir_ins){ .op = IR_NOP };
+	m.uses[0] = 0;
 	return true;
 }
 
@@ -520,5 +538,5 @@ int jit_optimise(struct ir_fn *f, struct arena *scratch)
 		drop_phis(f, map);
 		again = found > f->n / WORTHWHILE || adds_bytes(f);
 	}
-	return drop_dead(f, scratch) ? 0 : -ENOMEM;
+	return ir_drop_dead(f, scratch) ? 0 : -ENOMEM;
 }

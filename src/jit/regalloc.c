@@ -44,11 +44,12 @@ static bool find_events(struct scan *s)
 	if (!s->events)
 		return false;
 	for (uint32_t i = 0; i < a->nfixed; i++) {
-		uint32_t v = a->fixed[i], mask = a->target->clobbers(a, &a->f->ins[v]);
+		const struct jit_fixed *at = &a->fixed[i];
+		uint32_t mask = a->target->clobbers(a, &a->f->ins[at->value]);
 
 		if (!mask)
 			continue;
-		s->events[s->nevents++] = (struct event){ a->pos[v], mask };
+		s->events[s->nevents++] = (struct event){ at->pos, mask };
 		s->every |= mask;
 	}
 	return true;
@@ -70,18 +71,24 @@ static uint32_t event_at(const struct scan *s, uint32_t lo, uint32_t pos)
 	return lo;
 }
 
+/* The ranges of a value. */
+static inline const struct jit_range *ranges(const struct jit_life *life)
+{
+	return life->n > 1 ? life->ranges : &life->whole;
+}
+
 /* Registers that are destroyed while the value lives, which starts at the place of the scan or later. */
 static uint32_t destroyed(struct scan *s, uint32_t v, bool later)
 {
+	const struct jit_life *life = &s->a->life[v];
+	const struct jit_range *range = ranges(life);
 	uint32_t mask = 0, at;
 
 	while (!later && s->next_event < s->nevents &&
-	       s->events[s->next_event].pos < s->a->live[v][0].start)
+	       s->events[s->next_event].pos < life->whole.start)
 		s->next_event++;
 	at = s->next_event;
-	for (uint32_t r = 0; r < s->a->nranges[v] && at < s->nevents; r++) {
-		const struct jit_range *range = &s->a->live[v][r];
-
+	for (uint32_t r = 0; r < life->n && at < s->nevents; r++, range++) {
 		if (r || later)
 			at = event_at(s, at, range->start);
 		for (; at < s->nevents && s->events[at].pos + 1 < range->end; at++) {
@@ -96,11 +103,17 @@ static uint32_t destroyed(struct scan *s, uint32_t v, bool later)
 /* Do the ranges of @v meet those of an active value? */
 static bool meets(const struct scan *s, struct active *act, uint32_t v)
 {
-	const struct jit_range *x = s->a->live[act->value], *y = s->a->live[v];
-	uint32_t nx = s->a->nranges[act->value], ny = s->a->nranges[v], i, k = 0;
+	const struct jit_life *one = &s->a->life[act->value], *other = &s->a->life[v];
+	const struct jit_range *x = ranges(one), *y = ranges(other);
+	uint32_t nx = one->n, ny = other->n, i, k = 0;
 
+	if (one->whole.start >= other->whole.end || other->whole.start >= one->whole.end) {
+		if (one->whole.end <= other->whole.start)
+			act->at = nx;
+		return false;
+	}
 	if (nx == 1 && ny == 1)
-		return x->start < y->end && y->start < x->end;
+		return true;
 	while (act->at < nx && x[act->at].end <= y[0].start)
 		act->at++;
 	i = act->at;
@@ -119,23 +132,24 @@ static bool meets(const struct scan *s, struct active *act, uint32_t v)
 static bool is_hole(struct scan *s, uint32_t number, uint32_t v)
 {
 	struct reg_state *reg = &s->regs[number];
-	uint32_t kept = 0, start = s->a->live[v][0].start, over = 0;
+	uint32_t kept = 0, over = 0;
 	bool is = true;
 
 	for (uint32_t i = 0; i < reg->n; i++) {
 		struct active *act = &reg->list[i];
-		const struct jit_range *r = s->a->live[act->value];
-		uint32_t n = s->a->nranges[act->value];
+		const struct jit_life *life = &s->a->life[act->value];
+		const struct jit_range *r;
 
 		if (s->a->reg[act->value] != number)
 			continue; /* gave way */
 		is &= !meets(s, act, v);
-		if (act->at == n)
+		if (act->at == life->n)
 			continue; /* over */
-		if (r[act->at].start <= start)
-			reg->taken = r[act->at].end;
-		if (r[n - 1].end > over)
-			over = r[n - 1].end;
+		r = &ranges(life)[act->at];
+		if (r->start <= s->start)
+			reg->taken = r->end;
+		if (life->whole.end > over)
+			over = life->whole.end;
 		reg->list[kept++] = *act;
 	}
 	reg->n = kept;
@@ -158,9 +172,9 @@ static inline bool is_free(struct scan *s, uint32_t number, uint32_t v)
 /* What a slot for the value costs, by its length: short ones leave the register to others soon. */
 static float weight_of(const struct jit_alloc *a, uint32_t v)
 {
-	const struct jit_range *r = a->live[v];
+	const struct jit_range *whole = &a->life[v].whole;
 
-	return a->weight[v] / (float)(r[a->nranges[v] - 1].end - r[0].start + 4);
+	return a->weight[v] / (float)(whole->end - whole->start + 4);
 }
 
 /* The weight of what is in the way of @v, or a part of it that is @enough. */
@@ -180,27 +194,33 @@ static float cost_of(struct scan *s, uint32_t number, uint32_t v, float enough)
 	return cost;
 }
 
-static bool give(struct scan *s, uint32_t reg, uint32_t v)
+static bool more_room(struct scan *s, struct reg_state *reg)
 {
-	const struct jit_range *r = s->a->live[v];
-	uint32_t n = s->regs[reg].n, end = r[s->a->nranges[v] - 1].end;
+	uint32_t room = reg->n ? reg->n * 2 : 16;
+	struct active *list = ARENA_RAW(s->a->arena, struct active, room);
 
-	if (n == s->regs[reg].room) {
-		uint32_t room = n ? n * 2 : 16;
-		struct active *list = ARENA_ARRAY(s->a->arena, struct active, room);
+	if (!list)
+		return false;
+	if (reg->n)
+		memcpy(list, reg->list, reg->n * sizeof(*list));
+	reg->list = list;
+	reg->room = room;
+	return true;
+}
 
-		if (!list)
-			return false;
-		if (n)
-			memcpy(list, s->regs[reg].list, n * sizeof(*list));
-		s->regs[reg].list = list;
-		s->regs[reg].room = room;
-	}
-	s->regs[reg].list[s->regs[reg].n++] = (struct active){ v, 0, 0 };
-	s->regs[reg].taken = r[0].end;
-	s->regs[reg].over = n && s->regs[reg].over > end ? s->regs[reg].over : end;
-	s->a->reg[v] = (uint8_t)reg;
-	s->a->used |= 1u << reg;
+static bool give(struct scan *s, uint32_t number, uint32_t v)
+{
+	const struct jit_life *life = &s->a->life[v];
+	struct reg_state *reg = &s->regs[number];
+
+	if (reg->n == reg->room && !more_room(s, reg))
+		return false;
+	if (!reg->n || reg->over < life->whole.end)
+		reg->over = life->whole.end;
+	reg->taken = ranges(life)->end;
+	reg->list[reg->n++] = (struct active){ v, 0, 0 };
+	s->a->reg[v] = (uint8_t)number;
+	s->a->used |= 1u << number;
 	return true;
 }
 
@@ -236,7 +256,7 @@ static uint32_t hinted(struct scan *s, uint32_t v, uint32_t *left)
 	struct jit_alloc *a = s->a;
 	const struct ir_fn *f = a->f;
 	const struct ir_ins *in = &f->ins[v];
-	uint32_t ops[8], n, reg, phi = a->phi_of[v];
+	uint32_t ops[8], n, reg, phi = a->life[v].phi;
 
 #define TRY(which)                        \
 	do {                              \
@@ -297,16 +317,16 @@ static bool place(struct scan *s, uint32_t v)
 {
 	struct jit_alloc *a = s->a;
 	uint32_t allowed = a->target->registers & ~destroyed(s, v, false), best;
-	uint32_t phi = a->phi_of[v], left = allowed, cheap;
+	uint32_t phi = a->life[v].phi, left = allowed, cheap;
 	uint32_t reg;
 
-	s->start = a->live[v][0].start;
+	s->start = a->life[v].whole.start;
 	reg = hinted(s, v, &left);
 	if (reg != NO_REG)
 		return give(s, reg, v);
 	/* a PHI that takes the value but starts later: a register that is good for both */
-	if (phi && a->reg[phi] == NO_REG && !a->slot[phi] && a->nranges[phi] &&
-	    a->live[phi][0].start > a->live[v][0].start) {
+	if (phi && a->reg[phi] == NO_REG && !a->slot[phi] && a->life[phi].n &&
+	    a->life[phi].whole.start > s->start) {
 		uint32_t both = left & ~destroyed(s, phi, true);
 
 		reg = both == left ? NO_REG : first_free(s, v, both & a->used);
@@ -322,6 +342,8 @@ static bool place(struct scan *s, uint32_t v)
 		if (reg != NO_REG)
 			return give(s, reg, v);
 	}
+	if (!a->weight && !jit_weigh(a))
+		return false;
 	best = lightest(s, v, allowed);
 	if (best == NO_REG) {
 		to_slot(a, v);
@@ -341,7 +363,7 @@ static void prepare(struct scan *s)
 	memset(s->want, NO_REG, f->n);
 	memset(a->reg, NO_REG, f->n);
 	for (uint32_t i = 0; i < a->nfixed; i++) {
-		const struct ir_ins *in = &f->ins[a->fixed[i]];
+		const struct ir_ins *in = &f->ins[a->fixed[i].value];
 
 		n = jit_operands(f, in, ops);
 		for (uint32_t k = 0; k < n; k++) {
@@ -369,10 +391,10 @@ static int visit_jumbled(struct scan *s)
 		const struct ir_block *b = &a->f->blocks[a->sequence[i]];
 
 		for (uint32_t v = b->end; v-- > b->start;) {
-			if (!a->nranges[v])
+			if (!a->life[v].n)
 				continue;
-			next[v] = first[a->live[v][0].start];
-			first[a->live[v][0].start] = v;
+			next[v] = first[a->life[v].whole.start];
+			first[a->life[v].whole.start] = v;
 		}
 	}
 	for (uint32_t at = 0; at < end + 2; at++)
@@ -390,14 +412,14 @@ static int visit(struct scan *s)
 	if (a->jumbled)
 		return visit_jumbled(s);
 	for (uint32_t i = 0; i < a->nlayout; i++) {
-		uint32_t k = a->sequence[i], here = a->block_pos[k];
+		uint32_t k = a->sequence[i], here = a->block_pos[k], v;
 		const struct ir_block *b = &a->f->blocks[k];
 
-		for (uint32_t v = b->start; v < b->end && (k == 0 || ir_in_head(a->f, v)); v++)
-			if (a->nranges[v] && a->live[v][0].start == here && !place(s, v))
+		for (v = b->start; v < b->end && (k == 0 || ir_in_head(a->f, v)); v++)
+			if (a->life[v].n && a->life[v].whole.start == here && !place(s, v))
 				return -ENOMEM;
-		for (uint32_t v = b->start; v < b->end; v++)
-			if (a->nranges[v] && a->live[v][0].start != here && !place(s, v))
+		for (v = k == 0 ? b->start : v; v < b->end; v++)
+			if (a->life[v].n && a->life[v].whole.start != here && !place(s, v))
 				return -ENOMEM;
 	}
 	return 0;

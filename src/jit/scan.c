@@ -105,7 +105,7 @@ static bool needs_run(const struct jit_unit *u, const struct exec_view *v)
 		return true;
 	case ISA_KIND_CALL:
 		return v->op != ISA_CALL_LOCAL &&
-		       (u->checked || !v->custom || !exec_view_custom_ctx(u->prog));
+		       (u->checked || !v->call->custom || !exec_view_custom_ctx(u->prog));
 	case ISA_KIND_JUMP_REG:
 		return u->checked;
 	case ISA_KIND_JUMP:
@@ -129,9 +129,8 @@ static bool is_plain_use(const struct exec_view *v)
 	return !dst || (kind == ISA_KIND_STORE && !jit_ops[v->op].newer);
 }
 
-static inline void note_stack(struct jit_unit *u, struct jit_func *fn, uint32_t i)
+static void note_stack(struct jit_func *fn, const struct exec_view *v)
 {
-	const struct exec_view *v = &u->view[i];
 	unsigned int reads = jit_ops[v->op].reads;
 
 	if ((v->dst == ISA_REG_FP && reads & ISA_USE_DST) ||
@@ -139,9 +138,6 @@ static inline void note_stack(struct jit_unit *u, struct jit_func *fn, uint32_t 
 		fn->uses_stack = fn->uses_run = true;
 		fn->names_frame |= !is_plain_use(v);
 	}
-	fn->uses_run |= u->checked && jit_ops[v->op].bytes;
-	u->vouched &= !jit_ops[v->op].bytes || jit_fact(u, i, FACT_SAFE | FACT_PROBE);
-	fn->targets += v->target;
 }
 
 static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
@@ -169,10 +165,10 @@ static void note_insn(struct jit_unit *u, struct jit_func *fn, uint32_t i)
 /* May the helper call back? So may an embedder's that gets the run and does not say what it takes. */
 static bool takes_function(const struct jit_unit *u, const struct exec_view *v)
 {
-	if (v->custom && !v->row)
+	if (v->call->custom && !v->call->row)
 		return !exec_view_custom_ctx(u->prog);
-	for (int i = 0; v->op == ISA_CALL_HELPER && v->row && i < 5; i++)
-		if (v->row->args[i] == ARG_FUNC)
+	for (int i = 0; v->op == ISA_CALL_HELPER && v->call->row && i < 5; i++)
+		if (v->call->row->args[i] == ARG_FUNC)
 			return true;
 	return false;
 }
@@ -254,9 +250,38 @@ static int assign_frames(struct jit_unit *u)
 	return 0;
 }
 
+static int scan_function(struct jit_unit *u, struct jit_func *fn)
+{
+	uint32_t targets = 0;
+	bool touches = false;
+	const char *why;
+
+	for (uint32_t i = fn->start; i < fn->end; i++) {
+		const struct exec_view *v = &u->view[i];
+
+		if (!v->reached)
+			continue;
+		targets += v->target;
+		if (v->dst == ISA_REG_FP || v->src == ISA_REG_FP)
+			note_stack(fn, v);
+		if (jit_ops[v->op].bytes) {
+			touches = true;
+			u->vouched &= jit_fact(u, i, FACT_SAFE | FACT_PROBE);
+		}
+		if (jit_ops[v->op].plain)
+			continue;
+		why = unsupported(u, i);
+		if (why)
+			return refuse(u, i, why);
+		note_insn(u, fn, i);
+	}
+	fn->targets = targets;
+	fn->uses_run |= u->checked && touches;
+	return 0;
+}
+
 int jit_scan(struct jit_unit *u)
 {
-	const char *why;
 	int r;
 
 	u->n = exec_view_count(u->prog);
@@ -265,29 +290,18 @@ int jit_scan(struct jit_unit *u)
 		return -ENOMEM;
 	exec_view_read(u->prog, u->view);
 	for (uint32_t i = 0; u->opts->facts && i < u->n; i++)
-		u->view[i].probe |= u->opts->facts[i].flags & FACT_PROBE;
+		if (u->opts->facts[i].flags & FACT_PROBE)
+			u->view[i].probe = true;
 	u->vouched = true;
 	r = find_functions(u);
-	if (r < 0)
-		return r;
-	for (uint32_t f = 0; f < u->nfuncs; f++) {
-		struct jit_func *fn = &u->funcs[f];
-
-		for (uint32_t i = fn->start; fn->reached && i < fn->end; i++) {
-			if (!u->view[i].reached)
-				continue;
-			note_stack(u, fn, i);
-			if (jit_ops[u->view[i].op].plain)
-				continue;
-			why = unsupported(u, i);
-			if (why)
-				return refuse(u, i, why);
-			note_insn(u, fn, i);
-		}
-	}
-	for (uint32_t f = 0; f < u->nfuncs; f++)
+	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
+		if (u->funcs[f].reached)
+			r = scan_function(u, &u->funcs[f]);
+	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
 		if (u->funcs[f].callback)
 			u->funcs[f].live_in = 0x3e;
+	if (r < 0)
+		return r;
 	r = jit_know(u);
 	count_turns(u);
 	return r < 0 ? r : assign_frames(u);
