@@ -638,8 +638,8 @@ int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scrat
 	if (r < 0)
 		return r;
 	b.exit = ARENA_RAW(scratch, uint32_t, (size_t)b.nspans * b.nvars);
-	b.place = ARENA_RAW(scratch, uint32_t, b.nspans);
-	b.pending = ARENA_RAW(scratch, uint32_t, b.nspans);
+	b.place = ARENA_ARRAY(scratch, uint32_t, b.nspans);
+	b.pending = ARENA_ARRAY(scratch, uint32_t, b.nspans);
 	if (!b.exit || !b.place || !b.pending)
 		return -ENOMEM;
 	r = build_once(&b);
