@@ -42,7 +42,8 @@ static bool is_safe(const struct jit_unit *u, const struct jit_known_call *call)
 	const struct spec_helper *row = u->view[call->insn].call->row;
 
 	if (jit_fact(u, call->insn, FACT_SAFE))
-		return u->view[call->insn].form->kind != HELPER_FORM_LOOP; /* it keeps a budget */
+		return u->view[call->insn].call->form->kind !=
+		       HELPER_FORM_LOOP; /* it keeps a budget */
 	for (int a = 0; a < 5; a++) {
 		int64_t off = (int64_t)call->arg[a].value;
 
