@@ -42,6 +42,11 @@ struct skep_obj_opts {
 	bool interpret; /**< programs are not compiled; default: what the compiler takes is */
 	bool perf_map;	/**< perf(1) learns of compiled programs */
 	struct skep_space *space; /**< where declared maps are shared (space.h); default: nowhere */
+	/**
+	 * Programs are verified when they are loaded; what is accepted (skep_prog_info.verified) runs without the checks that the verdict
+	 * makes needless, the rest as ever. Not with @btf: then pointers are not what programs take them for.
+	 */
+	bool verify;
 	const struct skep_profile *
 		profile; /**< programs are verified as for this kernel (kernel.h), and CO-RE answers as it; outlives the object */
 };
@@ -125,7 +130,9 @@ struct skep_prog_info {
 	size_t ncore, ncore_unresolved;
 	const char *unusable;		 /**< why no engine can use it, or NULL */
 	uint64_t runs, faults, executed; /**< since load; executed: instructions */
-	bool compiled; /**< runs as machine code; false: interpreted, or not loaded */
+	bool compiled;	  /**< runs as machine code; false: interpreted, or not loaded */
+	bool verified;	  /**< skep_obj_opts.verify was set, and the verifier accepts it */
+	size_t code_size; /**< bytes of machine code; 0: not compiled */
 };
 SKEP_API void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *ret);
 /** Why the user engine refused the program when the object was loaded; NULL: it did not. Borrowed. */

@@ -26,6 +26,7 @@ enum key {
 	KEY_SET,
 	KEY_ENTRIES,
 	KEY_INTERP,
+	KEY_NO_VERIFY,
 	KEY_PERF_MAP,
 };
 
@@ -43,6 +44,8 @@ static const struct argp_option options[] = {
 	{ "strict", KEY_STRICT, 0, 0, "a program that cannot run is an error", 3 },
 	{ "budget", KEY_BUDGET, "N", 0, "instructions one program run may take (10000000)", 3 },
 	{ "interp", KEY_INTERP, 0, 0, "interpret programs, do not compile them", 3 },
+	{ "no-verify", KEY_NO_VERIFY, 0, 0,
+	  "check every access as programs run, also what a verifier proves", 3 },
 	{ "perf-map", KEY_PERF_MAP, 0, 0, "perf(1) learns of the machine code", 3 },
 	{ "btf", KEY_BTF, "FILE", 0, "relocate against these kernel types, not the model kernel's",
 	  3 },
@@ -62,7 +65,7 @@ static const struct argp_option options[] = {
 
 struct args {
 	const char *object, *output, *btf;
-	bool json, status, interp, perf_map;
+	bool json, status, interp, no_verify, perf_map;
 	struct skep_run_opts run_opts;
 	struct run_pairs kconfig, globals, entries;
 	struct run run;
@@ -146,6 +149,8 @@ static bool *flag_option(struct args *a, int key)
 		return &a->status;
 	case KEY_INTERP:
 		return &a->interp;
+	case KEY_NO_VERIFY:
+		return &a->no_verify;
 	case KEY_PERF_MAP:
 		return &a->perf_map;
 	case KEY_SPREAD:
@@ -328,6 +333,7 @@ int cmd_run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
 	oo.btf = a.btf;
 	oo.interpret = a.interp;
+	oo.verify = !a.no_verify;
 	oo.perf_map = a.perf_map;
 	for (size_t i = 0; i < a.kconfig.n; i++)
 		kconfig[i] = (struct skep_kconfig){ a.kconfig.at[i].name, a.kconfig.at[i].value };

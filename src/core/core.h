@@ -28,6 +28,8 @@ struct core_prog {
 	const struct exec_native
 		*native;      /* its compiled form, for tail calls: of who compiled it, or NULL */
 	struct jit_prog *jit; /* what core_run() runs; NULL: the interpreter does */
+	struct spec_fact *facts; /* while it is made */
+	bool verified;		 /* there were facts */
 	/* what happened, counted by core_run() */
 	uint64_t runs, faults, insns;
 };
@@ -37,6 +39,12 @@ struct core_opts {
 	uint64_t memory_limit; /* a map's bytes; 0: default */
 	bool interpret;	       /* programs are not compiled */
 	bool perf_map;	       /* perf(1) is told of compiled programs */
+	/*
+	 * What the verifier knows of program @i: one a slot, from malloc(), or NULL. It spares checks, so it must be of the maps'
+	 * declarations, their initial contents, and types that this engine's objects have.
+	 */
+	struct spec_fact *(*facts)(void *ctx, uint32_t i);
+	void *facts_ctx;
 	struct map_space
 		*space; /* declared maps that may lie there do: found by name, else made. Or NULL */
 };
@@ -55,5 +63,8 @@ bool core_pending(const struct core_obj *obj);
 /* A run of the compiled program, or exec(), plus statistics, plus discarding reservations that a fault left open. */
 int core_run(struct core_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
 	     struct skep_error **reterr);
+
+/* Bytes of machine code; 0: it is interpreted. */
+size_t core_code_size(const struct core_prog *prog);
 
 #endif

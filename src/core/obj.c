@@ -64,6 +64,33 @@ static void collect(const struct core_obj *obj, const struct load_prog *p, struc
 		x->poisons[i] = (struct exec_poison){ p->poisons[i].insn, p->poisons[i].reason };
 }
 
+/* A tail call may lead to a program whose context is another: then nothing is known of contexts. */
+static bool mixes_types(const struct load_obj *spec)
+{
+	bool calls = false, mixed = false;
+	int type = -1;
+
+	for (uint32_t i = 0; i < spec->nmaps; i++)
+		calls |= spec->maps[i].type == MAP_PROG_ARRAY;
+	for (uint32_t i = 0; i < spec->nprogs; i++) {
+		const struct load_prog *p = &spec->progs[i];
+
+		if (p->unusable || !p->autoload)
+			continue;
+		mixed |= type >= 0 && type != p->def->prog_type;
+		type = p->def->prog_type;
+	}
+	return calls && mixed;
+}
+
+static void ask_facts(const struct core_obj *obj, const struct core_opts *opts,
+		      struct core_prog *prog)
+{
+	if (opts && opts->facts && !mixes_types(obj->spec))
+		prog->facts = opts->facts(opts->facts_ctx, prog->index);
+	prog->verified = prog->facts;
+}
+
 static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_error **reterr)
 {
 	const struct load_prog *p = prog->spec;
@@ -108,6 +135,7 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 				     .npoisons = p->npoisons,
 				     .space = obj,
 				     .space_ops = &core_space_ops,
+				     .facts = prog->facts,
 				     .owner = prog };
 	o.helpers = helper_table(&o.nhelpers);
 	o.forms = helper_forms();
@@ -116,7 +144,8 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 	return r;
 }
 
-static int make_progs(struct core_obj *obj, struct skep_error **reterr)
+static int make_progs(struct core_obj *obj, const struct core_opts *opts,
+		      struct skep_error **reterr)
 {
 	obj->progs = ARENA_ARRAY(&obj->arena, struct core_prog, obj->spec->nprogs);
 	if (!obj->progs)
@@ -137,8 +166,10 @@ static int make_progs(struct core_obj *obj, struct skep_error **reterr)
 			skep_fail(&prog->refused, &ERR_UNUSABLE,
 				  SKEP_AT_ELF(obj->spec->name, spec->section, 0), "%s",
 				  spec->unusable);
-		else if (spec->autoload)
+		else if (spec->autoload) {
+			ask_facts(obj, opts, prog);
 			r = prepare(obj, prog, &prog->refused);
+		}
 		if (r == -ENOMEM)
 			return skep_fail_nomem(reterr);
 	}
@@ -164,7 +195,7 @@ int core_new(const struct load_obj *spec, const struct core_opts *opts, struct c
 		jit_pool_new(&obj->pool, NULL); /* without one the interpreter runs all */
 	r = core_maps_init(obj, opts, reterr);
 	if (r == 0)
-		r = make_progs(obj, reterr);
+		r = make_progs(obj, opts, reterr);
 	if (r == 0)
 		r = core_maps_slots(obj, reterr);
 	for (size_t i = 0; i < obj->nprogs && r == 0; i++)
@@ -183,6 +214,7 @@ void core_free(struct core_obj *obj)
 		return;
 	for (size_t i = 0; i < obj->nprogs; i++) {
 		jit_free(obj->progs[i].jit);
+		free(obj->progs[i].facts);
 		exec_prog_free(obj->progs[i].exec);
 		skep_error_free(obj->progs[i].refused);
 	}

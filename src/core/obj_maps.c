@@ -185,9 +185,12 @@ int core_maps_slots(struct core_obj *obj, struct skep_error **reterr)
 		for (uint32_t k = 0; m->map && k < spec->nslots; k++) {
 			const struct load_slot *slot = &spec->slots[k];
 			void *o = slot->target < 0 ? NULL : slot_object(obj, m, slot->target);
-			int r = o ? map_slot_set(m->map, slot->index, o, progs ? NULL : put_map) :
-				    0;
+			int r = o && !progs ? map_inner_fits(m->map, o) : 0;
 
+			if (r == 0 && o)
+				r = map_slot_set(m->map, slot->index, o, progs ? NULL : put_map);
+			else if (o)
+				put_map(o);
 			if (r < 0)
 				return skep_fail(reterr, &ERR_SLOT,
 						 SKEP_AT_MAP(obj->spec->name, spec->name),

@@ -184,6 +184,9 @@ int skep_obj_open_mem(const void *data, size_t size, const struct skep_obj_opts 
 	obj->core_opts.interpret = OPT(opts, interpret, false);
 	obj->core_opts.perf_map = OPT(opts, perf_map, false);
 	obj->core_opts.space = lib_space(OPT(opts, space, NULL));
+	if (OPT(opts, verify, false) && !OPT(opts, btf, NULL))
+		obj->core_opts.facts = lib_facts;
+	obj->core_opts.facts_ctx = obj;
 	r = fill(obj, data, size, name ? name : "object", opts, reterr);
 	if (r < 0) {
 		skep_obj_close(obj);

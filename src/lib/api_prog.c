@@ -39,6 +39,8 @@ void skep_prog_info(const struct skep_prog *prog, struct skep_prog_info *ret)
 		.faults = run ? run->faults : 0,
 		.executed = run ? run->insns : 0,
 		.compiled = run && run->jit,
+		.verified = run && run->verified,
+		.code_size = run ? core_code_size(run) : 0,
 	};
 	for (uint32_t i = 0; i < p->ncores; i++)
 		ret->ncore_unresolved += !p->cores[i].resolved;

@@ -8,6 +8,7 @@
 #include "lib/internal.h"
 #include "verify/verify.h"
 
+#define FACTS_INSNS 200000    /* walked for facts: loading stays fast */
 #define CALL_CODE 0x85	      /* of a helper */
 #define POISON_CALL 195896080 /* what libbpf puts where a CO-RE relocation failed: no such helper */
 
@@ -307,6 +308,22 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 	r = verify_prog(&o, ret, reterr);
 	arena_done(&j.arena);
 	return r;
+}
+
+struct spec_fact *lib_facts(void *obj, uint32_t i)
+{
+	const struct skep_prog *prog = &((struct skep_obj *)obj)->progs[i];
+	const struct skep_verify_opts opts = { .size = sizeof(opts), .insn_limit = FACTS_INSNS };
+	const struct lib_watch watch = { 0 };
+	struct spec_fact *facts = NULL;
+	struct verify_result result;
+
+	if (lib_verify(prog, &opts, &watch, &result, NULL) == 0) {
+		facts = result.facts;
+		result.facts = NULL;
+	}
+	verify_done(&result);
+	return facts;
 }
 
 int skep_prog_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,

@@ -78,6 +78,8 @@ struct lib_watch {
 int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts,
 	       const struct lib_watch *watch, struct verify_result *ret,
 	       struct skep_error **reterr);
+/* core_opts.facts: @obj is the struct skep_obj. */
+struct spec_fact *lib_facts(void *obj, uint32_t i);
 /* NULL for NULL. */
 struct map_space *lib_space(const struct skep_space *space);
 /* Why the checking interpreter cannot run a program over inputs of ours, or NULL. */

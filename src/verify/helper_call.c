@@ -324,6 +324,17 @@ static int arguments(struct verifier *v, struct call *c)
 	return 0;
 }
 
+/* For the facts: whoever hands out kernel objects has to check what comes back. */
+static void note_foreign(struct verifier *v)
+{
+	for (unsigned int i = 1; i <= 5; i++) {
+		unsigned int type = reg_at(v, i)->type;
+
+		v->call_maps[v->at].foreign |= type >= T_FLOW_KEYS && type != T_MEM &&
+					       type != T_FUNC && type != T_DYNPTR;
+	}
+}
+
 int call_helper(struct verifier *v)
 {
 	int32_t id = v->insns[v->at].imm;
@@ -337,6 +348,8 @@ int call_helper(struct verifier *v)
 	if (err < 0)
 		return err;
 	c.proto = spec_helper_for(h, v->o->prog_type);
+	if (v->call_maps)
+		note_foreign(v);
 	err = arguments(v, &c);
 	if (err == 0)
 		err = fits_map(v, &c);

@@ -241,6 +241,7 @@ struct func {
 struct call_map { /* of a helper call */
 	const struct verify_map *map;
 	bool several;
+	bool foreign; /* it got a pointer to memory that is not the program's */
 };
 
 struct masked { /* arithmetic (speculate.c) */

@@ -249,14 +249,24 @@ static unsigned int safety(const struct verifier *v, uint32_t at, bool arena)
 	unsigned int type = v->ptr_types[at];
 
 	if (kind == ISA_KIND_CALL)
-		return FACTS_SAFE;
+		return !v->call_maps || v->call_maps[at].foreign ? 0 : FACTS_SAFE;
 	if (kind == ISA_KIND_ATOMIC)
 		return arena ? 0 : FACTS_SAFE;
-	if (!type || type == T_ARENA)
-		return 0;
-	if (type == T_BTF)
+	switch ((enum reg_type)type) {
+	case T_BTF:
 		return kind == ISA_KIND_LOAD ? FACTS_PROBE : 0;
-	return FACTS_SAFE | (type == T_CTX ? FACTS_CTX : 0);
+	case T_CTX:
+		return FACTS_CTX | (spec_ctx_of(v->o->prog_type) ? FACTS_SAFE : 0);
+	case T_STACK:
+	case T_PKT:
+	case T_PKT_META:
+	case T_MAP_KEY:
+	case T_MAP_VALUE:
+	case T_MEM:
+		return FACTS_SAFE;
+	default: /* of the host, which may give less than the kernel does */
+		return 0;
+	}
 }
 
 static void facts(struct verifier *v, struct verify_result *ret)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The verifier's rules for objects: the programs of tests/bpf/objects.bpf.c and struct_ops.bpf.c, by what their
+ * The verifier's rules for objects: the programs of tests/bpf/verify/objects.bpf.c and struct_ops.bpf.c, by what their
  * tags say, with the types of this machine's kernel. That kernel is asked about the same programs, each alone.
  */
 #include <bpf/bpf.h>
@@ -145,12 +145,12 @@ static void file(const char *name)
 
 static void objects(void)
 {
-	file("tests/bpf/objects.bpf.o");
+	file("tests/bpf/verify/objects.bpf.o");
 }
 
 static void struct_ops(void)
 {
-	file("tests/bpf/struct_ops.bpf.o");
+	file("tests/bpf/verify/struct_ops.bpf.o");
 }
 
 static void objects_kernel(void)
@@ -160,7 +160,7 @@ static void objects_kernel(void)
 	if (why)
 		CHECK_SKIP(why);
 	ask_kernel = true;
-	file("tests/bpf/objects.bpf.o");
+	file("tests/bpf/verify/objects.bpf.o");
 	ask_kernel = false;
 }
 
@@ -171,7 +171,7 @@ static void struct_ops_kernel(void)
 	if (why)
 		CHECK_SKIP(why);
 	ask_kernel = true;
-	file("tests/bpf/struct_ops.bpf.o");
+	file("tests/bpf/verify/struct_ops.bpf.o");
 	ask_kernel = false;
 }
 
