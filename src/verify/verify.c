@@ -252,7 +252,7 @@ static unsigned int safety(const struct verifier *v, uint32_t at, bool arena)
 		return !v->call_maps || v->call_maps[at].foreign ? 0 : FACTS_SAFE;
 	if (kind == ISA_KIND_ATOMIC)
 		return arena ? 0 : FACTS_SAFE;
-	switch ((enum reg_type)type) {
+	switch (type) {
 	case T_BTF:
 		return kind == ISA_KIND_LOAD ? FACTS_PROBE : 0;
 	case T_CTX:
