@@ -170,6 +170,9 @@ struct exec_native {
 	uint32_t frames; /* that the program needs */
 	uint32_t dirty;	 /* frames of them that it may write */
 	uint64_t entry;	 /* the code of its first function; 0: only `call` runs it */
+	/* exec_view_kin() of what may jump straight to `entry`; 0: nothing, the engine has to do something first */
+	uint64_t kin;
+	uint32_t depth; /* of the run in it: its frames but one */
 };
 
 /* What the hook knows about the moment of the event. All may be NULL: then 0, or -EINVAL as the kernel would. */

@@ -100,6 +100,14 @@ uint64_t exec_view_table_value(const struct exec_prog *prog, uint32_t insn)
 	return (uintptr_t)&prog->ops[insn];
 }
 
+uint64_t exec_view_kin(const struct exec_prog *prog)
+{
+	if (!prog->space)
+		return 0;
+	return (uint64_t)(uintptr_t)prog->space << 8 ^ (uint8_t)prog->prog_type ^
+	       (uint64_t)prog->needs << 60;
+}
+
 struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size)
 {
 	struct exec_pair ret = { 0 };

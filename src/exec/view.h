@@ -43,6 +43,9 @@ bool exec_view_constant(const struct exec_prog *prog, enum isa_op op, uint64_t a
 const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr);
 bool exec_view_form(const struct exec_prog *prog, uint64_t addr, struct map_form *ret);
 
+/* Programs with the same number may follow one another by a tail call as they are: of one space, type and needs. 0: none may. */
+uint64_t exec_view_kin(const struct exec_prog *prog);
+
 /* What compiled code calls ------------------------------------------------------------------------ */
 
 /* LD_ABS and LD_IND: !ok outside the packet. */

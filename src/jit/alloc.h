@@ -152,6 +152,7 @@ struct jit_target {
 	/* Appends what FIX_THUNK calls go through. NULL: the target does not harden. */
 	void (*thunk)(struct jit_code_buf *out);
 	bool checks; /* it has a form of IR_CHECK and those after it */
+	bool tails;  /* and of a CALL that is a tail call */
 };
 
 extern const struct jit_target jit_x86_64, jit_arm64;

@@ -21,7 +21,7 @@ static inline bool ends_span(const struct build *b, uint32_t i)
 	if (jit_ops[v->op].plain)
 		return false;
 	if (jit_ops[v->op].kind == ISA_KIND_CALL)
-		return v->tail_call || jit_loop_callee(b->u, i);
+		return (v->tail_call && !b->u->jumps_on) || jit_loop_callee(b->u, i);
 	return jit_ops[v->op].jumps || jit_ops[v->op].stops || is_packet(v->op);
 }
 
@@ -60,7 +60,7 @@ static void link_span(struct build *b, struct span *s)
 		s->succ[1] = s->succ[0];
 		s->succ[0] = (uint32_t)(s - b->spans) + !s->loop;
 	}
-	s->leaves = is_packet(v->op) || v->tail_call;
+	s->leaves = is_packet(v->op) || (v->tail_call && !b->u->jumps_on);
 	b->nleaves += s->leaves;
 }
 

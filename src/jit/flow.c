@@ -71,6 +71,33 @@ void build_at(struct build *b, uint32_t i)
 	build_set_run(b, offsetof(struct exec_run, insn), ir_const(b->f, i), 4);
 }
 
+static bool tail_form(struct build *b, uint32_t map, struct map_form *ret)
+{
+	return b->f->fold && ir_is(b->f, map, IR_CONST) &&
+	       exec_view_form(b->u->prog, b->f->ins[map].imm, ret) && ret->slots && ret->native_at;
+}
+
+/* A tail call that does not come back if it goes well. */
+static uint32_t jump_on(struct build *b, uint32_t i)
+{
+	uint32_t args[4] = { b->run, build_get(b, 1), build_get(b, 2),
+			     ir_unary(b->f, IR_ZEXT, 1, 4, build_get(b, 3)) };
+	struct ir_tail *tail = ARENA_NEW(b->arena, struct ir_tail);
+
+	b->f->failed |= !tail;
+	if (!tail)
+		return 0;
+	tail->insn = i;
+	if (tail_form(b, args[2], &tail->form))
+		tail->kin = exec_view_kin(b->u->prog);
+	return ir_emit(b->f, (struct ir_ins){ .op = IR_CALL,
+					      .w = 1,
+					      .x = 1,
+					      .a = ir_args(b->f, args, 4),
+					      .b = 4,
+					      .imm = (uintptr_t)tail });
+}
+
 void build_call(struct build *b, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];
@@ -78,8 +105,8 @@ void build_call(struct build *b, uint32_t i)
 	uint32_t args[6], value, n = 1;
 	const struct jit_func *to;
 
-	if (build_inline(b, i, &value)) {
-		build_clobber(b, value, false);
+	if (v->tail_call || build_inline(b, i, &value)) {
+		build_clobber(b, v->tail_call ? jump_on(b, i) : value, false);
 		return;
 	}
 	for (int r = 1; r <= 5; r++) {
@@ -167,9 +194,7 @@ static uint32_t tail_call(struct build *b, uint32_t args[6])
 
 	if (b->u->checked)
 		return build_call_to(b, (uintptr_t)exec_checked_tail, args, 4, true);
-	if (!b->f->fold || !ir_is(b->f, args[2], IR_CONST) ||
-	    !exec_view_form(b->u->prog, b->f->ins[args[2]].imm, &form) || !form.slots ||
-	    !form.native_at)
+	if (!tail_form(b, args[2], &form))
 		return build_call_to(b, (uintptr_t)exec_tail_code, args, 4, false);
 	args[4] = ir_const(b->f, form.slots);
 	args[5] = ir_const(b->f, EXEC_TAIL_SHAPE(&form));
@@ -553,7 +578,7 @@ static void build_span(struct build *b, struct span *s, uint32_t *leaf)
 			continue;
 		b->at = b->f->at = i;
 		b->charge++;
-		if (!b->u->view[i].tail_call && !jit_loop_callee(b->u, i))
+		if ((!b->u->view[i].tail_call || b->u->jumps_on) && !jit_loop_callee(b->u, i))
 			build_insn(b, i);
 	}
 	b->f->at = s->last;

@@ -72,6 +72,13 @@ static inline bool ir_load_probes(uint8_t y)
 	return (y & 15) >= LOAD_PROBE;
 }
 
+/* A CALL of args (run, ctx, map, index) whose x is not 0 goes on in another program, or gives the helper's result: imm is this. */
+struct ir_tail {
+	struct map_form form; /* of the map, if it is known: `slots` */
+	uint64_t kin;	      /* of this program, or 0 */
+	uint32_t insn;
+};
+
 enum ir_rmw {
 	RMW_ADD,
 	RMW_OR,
@@ -269,6 +276,7 @@ struct jit_unit {
 	struct arena *arena, *scratch; /* of the program; of the function at hand */
 	const struct exec_native *native;
 	bool has_callbacks, has_tails, has_locals;
+	bool jumps_on; /* tail calls are one instruction, which does not come back if it goes well */
 	bool checked, moves; /* moves: a helper may take regions away */
 	bool vouched;	     /* facts cover all accesses */
 	bool keeps_args;     /* r1 to r5 survive helper calls */

@@ -322,6 +322,9 @@ static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
 			jit->native.dirty = u->funcs[f].deepest + 1;
 	}
 	jit->native.entry = jit->foreign ? 0 : (uintptr_t)jit->mem.start;
+	jit->native.depth = u->frames ? u->frames - 1 : 0;
+	if (!u->checked && !jit->foreign && !jit->native.dirty)
+		jit->native.kin = exec_view_kin(u->prog);
 	return 0;
 }
 
@@ -344,6 +347,7 @@ static int compile(struct jit_unit *u, struct jit_prog *jit)
 	if (r < 0)
 		return r;
 	out.harden = u->opts->harden;
+	u->jumps_on = !u->checked && !u->opts->harden && target_of(u->opts)->tails;
 	out.noting = u->noting = u->opts->lines || u->opts->perf_map || u->opts->debugger;
 	if (u->checked)
 		jit_plan(u);

@@ -95,7 +95,7 @@ static void add_fixed(struct jit_alloc *a, uint32_t v, uint32_t pos)
 {
 	const struct ir_ins *in = &a->f->ins[v];
 
-	a->calls |= in->op == IR_CALL || in->op == IR_CALL_LOCAL;
+	a->calls |= (in->op == IR_CALL && !in->x) || in->op == IR_CALL_LOCAL;
 	if ((in->op != IR_SHL && in->op != IR_SHR && in->op != IR_SAR) ||
 	    !ir_is(a->f, in->b, IR_CONST))
 		a->fixed[a->nfixed++] = (struct jit_fixed){ v, pos };

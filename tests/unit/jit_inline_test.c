@@ -595,6 +595,9 @@ static void test_loops(void)
 	      "H0003");
 }
 
+/* the slot is a number more than r0 */
+#define SLOT(more) \
+	"mov %r3, %r0\nadd32 %r3, " #more "\nmov %r1, %r6\nlddw %r2, map_idx 10\ncall 12\n"
 #define TAIL(slot) "mov %r1, %r6\nlddw %r2, map_idx 10\nmov %r3, " #slot "\ncall 12\n"
 
 static void test_tails(void)
@@ -631,6 +634,16 @@ static void test_tails(void)
 		  "mov %r6, %r1\ncall 8\nmov %r7, %r0\ncall 8\nadd %r7, %r0\nldxb %r0, [%r6+3]\n"
 		  "add %r0, %r7\nexit\n",
 		  4 },
+		/* slots by register: one with a program, an empty one, none; values that stay, and the stack is aligned for it */
+		{ "mov %r6, %r1\ncall 8\n" SLOT(0) "exit\n", "mov %r0, 5\nexit\n", 5 },
+		{ "mov %r6, %r1\ncall 8\n" SLOT(2) "add %r0, 3\nexit\n", "mov %r0, 5\nexit\n", 1 },
+		{ "mov %r6, %r1\ncall 8\n" SLOT(4) "add %r0, 3\nexit\n", "mov %r0, 5\nexit\n", 1 },
+		{ "mov %r6, %r1\ncall 8\nmov %r7, %r0\ncall 7\nmov %r8, %r0\nmov %r0, %r7\n" SLOT(
+			  -1) "sub %r8, %r8\nadd %r0, %r8\nadd %r0, %r7\n" TAIL(2) "add %r0, %r7\n" TAIL(0) "exit\n",
+		  "call 8\nadd %r0, 6\nexit\n", 6 },
+		{ "mov %r6, %r1\ncall 8\nmov %r7, %r0\nadd %r7, 70\n" TAIL(2) "add %r7, %r0\n" TAIL(
+			  3) "add %r0, %r7\nexit\n",
+		  "mov %r0, 1\nexit\n", 66 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -92,6 +92,11 @@ static void prologue(struct x86_emit *e)
 	jit_note(e->out, NOTE_CFA, 0, cfa + e->frame);
 }
 
+uint32_t x86_cfa(const struct x86_emit *e)
+{
+	return 8 + 8 * (uint32_t)__builtin_popcount(saved(e)) + e->frame;
+}
+
 void x86_leave(struct x86_emit *e)
 {
 	uint32_t cfa = 8 + 8 * (uint32_t)__builtin_popcount(saved(e));
@@ -397,4 +402,5 @@ const struct jit_target jit_x86_64 = {
 	.thunk = thunk,
 	.fill = 0xcc,
 	.checks = true,
+	.tails = true,
 };

@@ -198,7 +198,14 @@ void x86_check_end(struct x86_emit *e); /* after the function's code */
 void x86_find_tables(struct x86_emit *e);
 bool x86_jump_table(struct x86_emit *e, uint32_t block);
 void x86_write_tables(struct x86_emit *e);
+/* x86_tail.c: a tail call; falls through with the helper's result in rax */
+void x86_tail_call(struct x86_emit *e, const struct ir_ins *call);
 /* x86_flow.c */
+/* Arguments of a call, those with a bit in @which, to where they belong; and what it calls to rax. */
+void x86_pass(struct x86_emit *e, const struct ir_ins *call, uint32_t which);
+void x86_call_helper(struct x86_emit *e, uint64_t fn);
+/* Bytes from the stack pointer to the caller's. */
+uint32_t x86_cfa(const struct x86_emit *e);
 /* An instruction that ends with the distance to what is known when the code has its place. */
 void x86_fix_later(struct x86_emit *e, uint8_t opcode, uint32_t to, uint64_t address);
 void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y,

@@ -300,7 +300,7 @@ static void call_through(struct x86_emit *e)
 	x86_through_rax(e, true);
 }
 
-static void call_helper(struct x86_emit *e, uint64_t fn)
+void x86_call_helper(struct x86_emit *e, uint64_t fn)
 {
 	if (is_near(e->out, fn)) {
 		space_calls(e, 5);
@@ -332,16 +332,28 @@ static void results(struct x86_emit *e, uint32_t v)
 	write_moves(e, &m);
 }
 
+void x86_pass(struct x86_emit *e, const struct ir_ins *call, uint32_t which)
+{
+	struct moves m = { .n = 0 };
+
+	for (uint32_t k = 0; k < call->b; k++)
+		if (which >> k & 1)
+			add_move(e, &m, e->a->target->args[k], e->f->args[call->a + k]);
+	if (call->op == IR_CALL && call->c)
+		add_move(e, &m, RAX, call->c);
+	write_moves(e, &m);
+}
+
 void x86_call(struct x86_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
-	struct moves m = { .n = 0 };
 
-	for (uint32_t k = 0; k < in->b; k++)
-		add_move(e, &m, e->a->target->args[k], e->f->args[in->a + k]);
-	if (in->op == IR_CALL && in->c)
-		add_move(e, &m, RAX, in->c);
-	write_moves(e, &m);
+	if (in->op == IR_CALL && in->x) {
+		x86_tail_call(e, in);
+		results(e, v);
+		return;
+	}
+	x86_pass(e, in, UINT32_MAX);
 	if (is_last(e, v)) {
 		x86_leave(e);
 		x86_rr(e->out, 0, 0xff, 4, RAX); /* jmp rax */
@@ -354,7 +366,7 @@ void x86_call(struct x86_emit *e, uint32_t v)
 	} else if (in->c) {
 		call_through(e);
 	} else {
-		call_helper(e, in->imm);
+		x86_call_helper(e, in->imm);
 	}
 	e->after_call = (uint32_t)e->out->len;
 	results(e, v);
