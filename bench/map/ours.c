@@ -96,7 +96,7 @@ static int read_user(void *ctx, void *out, uint64_t addr, size_t len)
 	return 0;
 }
 
-static const struct exec_host host = { .read_user = read_user };
+static const struct exec_host host = { .read_user = read_user, .own_user = true };
 
 static void close_ours(void *self)
 {

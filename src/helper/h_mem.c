@@ -31,6 +31,12 @@ static bool is_address(uint64_t addr)
 	return addr >= PAGE && (addr < USER_END || addr >= KERNEL_START);
 }
 
+/* Nothing is ever in the first page: to find that out by a fault would take a thousand times as long. */
+static bool is_user(uint64_t addr)
+{
+	return addr - PAGE < USER_END - PAGE;
+}
+
 static int guarded(void *out, uint64_t addr, uint64_t len)
 {
 	struct exec_pair got;
@@ -49,7 +55,7 @@ int mem_read_user(struct exec_run *run, void *out, uint64_t addr, uint64_t len)
 	if (!len)
 		return 0;
 	if (own_user(run))
-		return addr < USER_END ? guarded(out, addr, len) : -EFAULT;
+		return is_user(addr) ? guarded(out, addr, len) : -EFAULT;
 	if (!run->host || !run->host->read_user || addr + len < addr)
 		return -EFAULT;
 	return run->host->read_user(run->host_ctx, out, addr, len) < 0 ? -EFAULT : 0;
@@ -189,6 +195,38 @@ static uint64_t read_str(struct exec_run *run, enum mem_from from, uint64_t out,
 	if (r < 0)
 		memset(pointer(out), 0, size);
 	return result(r);
+}
+
+static struct exec_pair probe(struct exec_run *run, enum mem_from from, uint64_t addr,
+			      uint64_t size)
+{
+	uint64_t value = 0;
+	int r = mem_read(run, from, &value, addr, size);
+
+	return (struct exec_pair){ .value = r < 0 ? 0 : value, .ok = result(r) };
+}
+
+struct exec_pair mem_probe_user(struct exec_run *run, uint64_t addr, uint64_t size)
+{
+	struct exec_pair got;
+
+	if (!own_user(run) || size != 8)
+		return probe(run, MEM_USER, addr, size);
+	if (!is_user(addr) || exec_guard_start() < 0)
+		return (struct exec_pair){ .ok = (uint64_t)-EFAULT };
+	got = exec_guard_load8(addr);
+	got.ok = got.ok ? 0 : (uint64_t)-EFAULT;
+	return got;
+}
+
+struct exec_pair mem_probe_kernel(struct exec_run *run, uint64_t addr, uint64_t size)
+{
+	return probe(run, MEM_KERNEL, addr, size);
+}
+
+struct exec_pair mem_probe_either(struct exec_run *run, uint64_t addr, uint64_t size)
+{
+	return probe(run, MEM_EITHER, addr, size);
 }
 
 BODY(probe_read)

@@ -87,6 +87,10 @@ int64_t mem_read_str(struct exec_run *run, enum mem_from from, char *out, uint64
 bool kfunc_memory(struct exec_run *run, const char *name, uint64_t addr, uint64_t len, bool write);
 
 /* h_ring.c: bpf_ringbuf_reserve on this ring. */
+/* h_mem.c: probe_read and its kin for up to 8 bytes: those, or 0; and in `ok` what the helper returns. */
+struct exec_pair mem_probe_user(struct exec_run *run, uint64_t addr, uint64_t size);
+struct exec_pair mem_probe_kernel(struct exec_run *run, uint64_t addr, uint64_t size);
+struct exec_pair mem_probe_either(struct exec_run *run, uint64_t addr, uint64_t size);
 uint64_t ring_reserve(struct exec_run *run, struct map *ring, uint64_t size, uint64_t flags);
 
 /* h_xdp.c: the packet of the context, if it has one. */

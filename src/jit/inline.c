@@ -55,8 +55,11 @@ static bool is_safe(const struct jit_unit *u, const struct jit_known_call *call)
 			if (!call->map)
 				return false;
 			break;
+		case ARG_SIZE_OR_ZERO:
+			break;
 		case ARG_MAP_KEY:
 		case ARG_MAP_VALUE:
+		case ARG_MEM_OUT:
 			if (call->arg[a].kind != KNOWN_FRAME || !call->bytes[a] ||
 			    off < -ISA_STACK_SIZE || off + call->bytes[a] > 0)
 				return false;
@@ -90,6 +93,10 @@ void jit_inline_decide(const struct jit_unit *u, struct jit_known_call *call)
 		break;
 	case HELPER_FORM_KNOWN:
 		yes = call->map && call->map->type == form->at;
+		break;
+	case HELPER_FORM_PROBE:
+		yes = call->arg[1].kind == KNOWN_CONST && call->arg[1].value <= 8 &&
+		      is_word((uint32_t)call->arg[1].value);
 		break;
 	case HELPER_FORM_LOOP:
 		yes = call->arg[1].kind == KNOWN_FUNC && call->arg[3].kind == KNOWN_CONST &&
@@ -237,6 +244,19 @@ static uint32_t direct(struct build *b, uint32_t i, uintptr_t fn, const void *ma
 	return build_call_to(b, fn, args, n, false);
 }
 
+/* What is there as a number, and stored where it is to go. */
+static uint32_t probe(struct build *b, const struct jit_known_call *call, uintptr_t fn)
+{
+	uint32_t size = (uint32_t)call->arg[1].value, to = build_get(b, 1), value, r;
+	uint32_t args[3] = { b->run, build_get(b, 3), ir_const(b->f, size) };
+
+	value = build_call_to(b, fn, args, 3, false);
+	r = ir_append(b->f, (struct ir_ins){ .op = IR_SECOND, .w = 1 });
+	ir_emit(b->f,
+		(struct ir_ins){ .op = IR_STORE, .w = 1, .x = (uint8_t)size, .a = to, .b = value });
+	return r;
+}
+
 bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
 {
 	const struct jit_known_call *call = jit_known_call(b->u, i);
@@ -267,6 +287,9 @@ bool build_inline(struct build *b, uint32_t i, uint32_t *ret)
 	case HELPER_FORM_KNOWN:
 		build_at(b, i);
 		*ret = direct(b, i, form->fn, call->map->map);
+		return true;
+	case HELPER_FORM_PROBE:
+		*ret = probe(b, call, form->fn);
 		return true;
 	case HELPER_FORM_RANDOM:
 		*ret = random_word(b, form->at);

@@ -231,7 +231,8 @@ struct table {
 	struct table_stripe *stripes;
 	uint32_t nstripes; /* power of two */
 	bool lru;
-	uint32_t limit; /* elements in memory, spares included */
+	bool word_pairs; /* keys and values of 8 bytes, one value an element */
+	uint32_t limit;	 /* elements in memory, spares included */
 };
 
 int table_init(struct map *map, struct skep_error **reterr);

@@ -493,13 +493,36 @@ static int copy_locked(const struct table *t, const void *key, uint32_t hash, vo
 	return e ? 0 : -ENOENT;
 }
 
+/* Keys and values of one word each: few branches, as each that is not foreseen costs as much as the rest. */
+static int user_lookup_word(const struct table *t, const void *key, void *value)
+{
+	uint64_t word = bytes_u64(key, false), found;
+	uint32_t hash = hash_word(word, t->seed);
+	const struct table_stripe *stripe = stripe_of(t, hash);
+	uint32_t before = __atomic_load_n(&stripe->sequence, __ATOMIC_ACQUIRE);
+	const struct table_elem *e = table_find_word(t, word, hash);
+
+	if (e) {
+		found = load_word(table_value(t, e, 0));
+		memcpy(value, &found, sizeof(found));
+	}
+	FENCE(__ATOMIC_ACQUIRE);
+	if (before & 1 || __atomic_load_n(&stripe->sequence, __ATOMIC_RELAXED) != before)
+		return copy_locked(t, key, hash, value);
+	return e ? 0 : -ENOENT;
+}
+
 int table_user_lookup(struct map *map, const void *key, void *value)
 {
 	const struct table *t = (const struct table *)map;
-	uint32_t hash = hash_key(t, key), before;
-	const struct table_stripe *stripe = stripe_of(t, hash);
+	uint32_t hash, before;
+	const struct table_stripe *stripe;
 	struct table_elem *e;
 
+	if (t->word_pairs)
+		return user_lookup_word(t, key, value);
+	hash = hash_key(t, key);
+	stripe = stripe_of(t, hash);
 	before = __atomic_load_n(&stripe->sequence, __ATOMIC_ACQUIRE);
 	if (before & 1)
 		return copy_locked(t, key, hash, value);
@@ -587,6 +610,8 @@ int table_init(struct map *map, struct skep_error **reterr)
 	t->nstripes = t->lru ? 1 : (uint32_t)num_min(MAX_STRIPES, nbuckets);
 	t->mask = nbuckets - 1;
 	t->words = (map->attr.key_size + 7) / 8;
+	t->word_pairs = map->attr.key_size == 8 && map->attr.value_size == 8 &&
+			!map_is_percpu(map->attr.type);
 	t->state = (struct table_state *)map->sh;
 	if (!map->joined)
 		t->state->seed = map_random_seed(map);

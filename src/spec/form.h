@@ -50,7 +50,8 @@ enum helper_form_kind {
 	HELPER_FORM_DIRECT, /* its body, which neither faults nor asks where it is called from */
 	HELPER_FORM_RANDOM, /* xorshift64* over the 8 bytes of the run at `at` */
 	HELPER_FORM_KNOWN, /* `fn`, as its body, but it gets the map itself; if that is known and of type `at` */
-	HELPER_FORM_LOOP, /* calls a function of the program, at most `size` times */
+	HELPER_FORM_PROBE, /* of 1, 2, 4 or 8 bytes: fn(run, address, size) gives them, zero-extended, and the helper's result */
+	HELPER_FORM_LOOP,  /* calls a function of the program, at most `size` times */
 };
 
 /* What a run samples of its host when it starts. */

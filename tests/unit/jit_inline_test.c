@@ -126,7 +126,21 @@ static uint32_t host_cpu(void *ctx)
 	return ((struct space *)ctx)->cpu;
 }
 
-static const struct exec_host host = { .pid_tgid = host_task, .cpu = host_cpu };
+/* The user's memory is the record. */
+static int host_read(void *ctx, void *out, uint64_t addr, size_t len)
+{
+	const struct space *s = ctx;
+
+	if (addr - (uintptr_t)s->mem > MEM - len)
+		return -EFAULT;
+	memcpy(out, (const void *)(uintptr_t)addr, len);
+	return 0;
+}
+
+static const struct exec_host hosts[] = {
+	{ .pid_tgid = host_task, .cpu = host_cpu, .read_user = host_read },
+	{ .pid_tgid = host_task, .cpu = host_cpu, .own_user = true, .own_kernel = true },
+};
 
 static void put_map(void *map)
 {
@@ -277,7 +291,7 @@ static struct outcome run_pair(const char *text, const char *other, const struct
 	if (exec_run_init(&run, NULL) < 0)
 		abort();
 	exec_run_start(&run, 0);
-	run.host = &host;
+	run.host = &hosts[cpu == 2];
 	run.host_ctx = &s;
 	run.prandom = 12345;
 	exec_region_add(&run, &(struct exec_region){ .base = (uintptr_t)s.mem,
@@ -598,6 +612,42 @@ static void test_loops(void)
 /* the slot is a number more than r0 */
 #define SLOT(more) \
 	"mov %r3, %r0\nadd32 %r3, " #more "\nmov %r1, %r6\nlddw %r2, map_idx 10\ncall 12\n"
+/* What is read on top of all ones, and 1000 times the result. */
+#define PROBE(call, size, at)                                                                  \
+	"mov %r6, %r1\nstdw [%r10-8], -1\nmov %r1, %r10\nadd %r1, -8\nmov %r2, " #size "\n" at \
+	"call " #call "\nldxdw %r1, [%r10-8]\nmul %r0, 1000\nxor %r0, %r1\nexit\n"
+#define GOOD "mov %r3, %r6\nadd %r3, 2\n"
+#define BAD "mov %r3, 8\n"
+
+static const struct row probes[] = {
+	{ PROBE(112, 8, GOOD), 0x0a09080706050403 },
+	{ PROBE(112, 4, GOOD), 0xffffffff06050403 },
+	{ PROBE(112, 2, GOOD), 0xffffffffffff0403 },
+	{ PROBE(112, 1, GOOD), 0xffffffffffffff03 },
+	{ PROBE(112, 3, GOOD), 0xffffffffff050403 },
+	{ PROBE(112, 0, GOOD), UINT64_MAX },
+	{ PROBE(113, 8, GOOD), 0x0a09080706050403 },
+	{ PROBE(113, 4, GOOD), 0xffffffff06050403 },
+	{ PROBE(4, 8, GOOD), 0x0a09080706050403 },
+	{ PROBE(4, 1, GOOD), 0xffffffffffffff03 },
+	{ PROBE(112, 8, BAD), (uint64_t)-14000 },
+	{ PROBE(112, 4, BAD), (uint64_t)-14000 ^ 0xffffffff00000000 },
+	{ PROBE(113, 8, BAD), (uint64_t)-34000 },
+	{ PROBE(113, 2, BAD), (uint64_t)-34000 ^ 0xffffffffffff0000 },
+	{ PROBE(112, 8, "lddw %r3, 0x8123456789abcdef\n"), (uint64_t)-14000 },
+	/* into the record; into a value of a map; the size is known only at run time */
+	{ "mov %r6, %r1\nadd %r1, 24\nmov %r2, 8\nmov %r3, %r6\ncall 112\nldxdw %r1, [%r6+24]\n"
+	  "add %r0, %r1\nexit\n",
+	  0x0807060504030201 },
+	{ "mov %r6, %r1\n" KEY4(2)
+		  LOOK(2) "jeq %r0, 0, none\nmov %r7, %r0\nmov %r1, %r0\nmov %r2, 2\n"
+			  "mov %r3, %r6\ncall 112\nldxdw %r1, [%r7+0]\nadd %r0, %r1\nnone: exit\n",
+	  0x0201 },
+	{ "mov %r6, %r1\nstdw [%r10-8], -1\ncall 8\nmov %r2, %r0\nadd32 %r2, 4\nmov %r1, %r10\n"
+	  "add %r1, -8\nmov %r3, %r6\ncall 112\nldxdw %r1, [%r10-8]\nrsh %r1, 56\nadd %r0, %r1\nexit\n",
+	  255 },
+};
+
 #define TAIL(slot) "mov %r1, %r6\nlddw %r2, map_idx 10\nmov %r3, " #slot "\ncall 12\n"
 
 static void test_tails(void)
@@ -697,6 +747,11 @@ static void test_updates(void)
 	test_rows(updates, ARRAY_SIZE(updates));
 }
 
+static void test_probes(void)
+{
+	test_rows(probes, ARRAY_SIZE(probes));
+}
+
 static void test_helpers(void)
 {
 	test_rows(helpers, ARRAY_SIZE(helpers));
@@ -704,4 +759,4 @@ static void test_helpers(void)
 
 CHECK_MAIN({ "look-ups", test_lookups }, { "updates and deletions", test_updates },
 	   { "helpers", test_helpers }, { "refusals", test_refusals }, { "loops", test_loops },
-	   { "tail calls", test_tails })
+	   { "tail calls", test_tails }, { "probes", test_probes })
