@@ -198,9 +198,6 @@ static int early_end(struct verifier *v)
 	struct frame *caller, *callee;
 	struct state *st;
 
-	if (!v->funcs[f->func].ret_int)
-		return reject(v, &ERR_FUNCTION,
-			      "LD_ABS is only allowed in functions that return 'int'.");
 	if (f->in_callback)
 		return 0;
 	st = push_branch(v, f->callsite + 1, v->at);

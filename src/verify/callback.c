@@ -3,6 +3,7 @@
  * Callbacks of helpers. One that runs before the helper returns is walked in a frame of its own, from any number of rounds before it
  * (the call instruction is met again after each); one that runs later starts with nothing of the caller.
  */
+#include "verify/depth.h"
 #include "verify/kcall.h"
 
 static void context(struct reg *r, const struct reg *from)
@@ -152,7 +153,11 @@ int callback_call(struct verifier *v, struct call *c)
 			      v->st->cur + 2);
 	if (c->proto->id == HELPER_loop) {
 		uint64_t rounds = reg_at(v, 1)->s.umax;
+		bool simple = reg_is_null(reg_at(v, 4));
 
+		if (simple)
+			precise_reg(v, 4);
+		depth_loop(v, c->func, simple);
 		precise_reg(v, 1);
 		if (caller->callback_depth >= rounds) {
 			caller->callback_depth = 0;

@@ -141,7 +141,8 @@ int contract_read(struct verifier *v, uint32_t func)
 		return 0;
 	ret = btf_strip_all(b, btf_ref_type(b, proto));
 	f->ret_void = ret == 0;
-	f->ret_int = btf_kind(b, ret) == BTF_INT;
+	f->ret_int = btf_kind(b, ret) == BTF_INT || btf_kind(b, ret) == BTF_ENUM ||
+		     btf_kind(b, ret) == BTF_ENUM64;
 	f->nargs = btf_vlen(b, proto);
 	if (f->nargs > 5)
 		return reject(v, &ERR_FUNCTION,
@@ -157,8 +158,7 @@ int contract_read(struct verifier *v, uint32_t func)
 		err = profile_args(v, f);
 	if (err < 0)
 		return err;
-	if (btf_kind(b, ret) != BTF_INT && btf_kind(b, ret) != BTF_ENUM &&
-	    btf_kind(b, ret) != BTF_ENUM64) {
+	if (!f->ret_int) {
 		v->at = f->start;
 		return reject(
 			v, &ERR_FUNCTION,
@@ -351,5 +351,29 @@ int contract_ksym(struct verifier *v, struct reg *dst, uint32_t id)
 					dst->btf = b;
 					dst->btf_id = type;
 				}
+	return 0;
+}
+
+/* A tail call that fails and a packet load outside the packet end a function with a number. */
+int contract_ends(struct verifier *v)
+{
+	for (uint32_t i = v->funcs[0].end; i < v->n; i++) {
+		const struct func *f = &v->funcs[func_at(v, i)];
+		const char *what;
+
+		if (v->ops[i] == ISA_CALL_HELPER && v->insns[i].imm == HELPER_tail_call)
+			what = "tail_call";
+		else if (isa_kind(v->ops[i]) == ISA_KIND_PACKET)
+			what = "LD_ABS";
+		else
+			continue;
+		v->at = i;
+		if (!f->btf_id)
+			return reject(v, &ERR_FUNCTION, "%s is not allowed in subprogs without BTF",
+				      what);
+		if (!f->ret_int)
+			return reject(v, &ERR_FUNCTION,
+				      "%s is only allowed in functions that return 'int'.", what);
+	}
 	return 0;
 }

@@ -10,6 +10,8 @@ int explore(struct verifier *v, uint32_t func);
 int contract_enter(struct verifier *v, uint32_t func, struct frame *f);
 /* Reads the contract of a global function; *ret_known when there is one. */
 int contract_read(struct verifier *v, uint32_t func);
+/* What may end a function early stands only where that function gives a number. */
+int contract_ends(struct verifier *v);
 int contract_call(struct verifier *v, uint32_t func);
 int contract_ksym(struct verifier *v, struct reg *dst, uint32_t id);
 /* What may be in r0 at the end. False: anything. */

@@ -21,6 +21,8 @@ static int allowed(struct verifier *v, const struct spec_helper *h, int32_t id)
 		return reject(
 			v, &ERR_HELPER,
 			"cannot call GPL-restricted function from non-GPL compatible program");
+	if (id == HELPER_d_path && !attach_has_path(v))
+		return reject(v, &ERR_HELPER, "helper call is not allowed in probe");
 	if (h->flags & HELPER_F_SLEEP) {
 		if (!v->st->sleepable)
 			return reject(v, &ERR_HELPER,

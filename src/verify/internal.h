@@ -223,6 +223,8 @@ enum insn_mark {
 	AT_NEVER = 2048,    /* ... that was not */
 	AT_BARRIER = 4096,  /* speculation ends here */
 	AT_BARRIER_AFTER = 8192,
+	AT_PAIR = 16384, /* spill or fill around a call that clobbers little (depth.c) */
+	AT_FAST = 32768, /* ... such a call */
 };
 
 struct func {
@@ -232,7 +234,9 @@ struct func {
 	bool global, is_static_called, is_callback, is_async, is_exception, has_tail_call,
 		has_ld_abs;
 	bool checked, called, args_known, changes_data, might_sleep;
-	uint32_t depth; /* stack bytes */
+	uint32_t depth;	   /* stack bytes */
+	int32_t pairs_end; /* pairs of spill and fill lie below */
+	bool has_pairs, keeps_pairs, own_stack, shares_stack;
 	struct func_arg *args;
 	uint32_t nargs;
 	bool ret_void, ret_int;
@@ -242,6 +246,12 @@ struct call_map { /* of a helper call */
 	const struct verify_map *map;
 	bool several;
 	bool foreign; /* it got a pointer to memory that is not the program's */
+};
+
+struct loop_call { /* of bpf_loop */
+	uint32_t at, callback;
+	bool in_line; /* the kernel may write it so */
+	struct loop_call *next;
 };
 
 struct masked { /* arithmetic (speculate.c) */
@@ -262,9 +272,10 @@ struct verifier {
 	uint32_t *scc;	   /* cycle number, 0: in none; NULL: there is no cycle */
 	uint8_t *ptr_types; /* of loads and stores: the base register's, must not change; 0: not known yet */
 	struct call_map *call_maps; /* when facts are wanted, or a tail call is to be masked */
-	struct masked *masked;	    /* when the CPU may speculate */
-	bool has[256];		    /* ops that there are */
-	bool cyclic, backward;	    /* there may be a cycle; a jump goes back */
+	struct loop_call *loop_calls;
+	struct masked *masked; /* when the CPU may speculate */
+	bool has[256];	       /* ops that there are */
+	bool cyclic, backward; /* there may be a cycle; a jump goes back */
 	struct func *funcs;
 	uint32_t nfuncs;
 	bool privileged, allow_leak, strict, any_align, test_state_freq, bpf_capable, perfmon;

@@ -269,6 +269,11 @@ static int map(struct verifier *v, const struct kcall *k, uint32_t i)
 	bool object = r->type == T_BTF && r->btf == v->o->kernel_btf &&
 		      strcmp(btf_name(r->btf, r->btf_id), "bpf_map") == 0;
 
+	if (r->type == T_BTF && !object)
+		return reject(
+			v, &ERR_ARGUMENT,
+			"kernel function %s args#%u expected pointer to STRUCT bpf_map but R%u has a pointer to STRUCT %s",
+			k->name, i, i + 1, btf_name(r->btf, r->btf_id));
 	if (r->type != T_MAP_PTR && !(object && r->flags & F_TRUSTED && !(r->flags & F_NULL)))
 		return reject(v, &ERR_ARGUMENT, "pointer in R%u isn't map pointer", i + 1);
 	return work_map(v, k, i);

@@ -90,6 +90,8 @@ int loader_check(struct verifier *v)
 	if (err == 0)
 		err = by_flags(v);
 	if (err == 0)
+		err = attach_check(v);
+	if (err == 0)
 		err = profile_prog(v);
 	return err == 0 && o->prog_type == PROG_STRUCT_OPS ? struct_ops_check(v) : err;
 }

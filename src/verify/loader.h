@@ -12,6 +12,10 @@ int loader_function(struct verifier *v);
 bool loader_may_call(const struct verifier *v, int id);
 /* The field of a socket buffer at @off, which is not for everybody. */
 bool loader_may_read(const struct verifier *v, uint32_t off, bool write);
+/* attach.c */
+int attach_check(struct verifier *v);
+/* May it call bpf_d_path()? */
+bool attach_has_path(const struct verifier *v);
 int loader_tail_calls(struct verifier *v);
 
 #endif

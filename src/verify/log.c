@@ -363,6 +363,7 @@ void log_line(struct verifier *v, uint32_t at)
 	const struct verify_opts *o = v->o;
 	const struct verify_line *l = NULL;
 	uint32_t lo = 0, hi = o->nlines;
+	bool same;
 
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
@@ -376,7 +377,11 @@ void log_line(struct verifier *v, uint32_t at)
 	}
 	if (!l || l == v->last_line)
 		return;
+	same = v->last_line && l->file && v->last_line->file == l->file &&
+	       v->last_line->line == l->line;
 	v->last_line = l;
+	if (same)
+		return;
 	if (l->text) {
 		const char *text = l->text + strspn(l->text, " \t");
 

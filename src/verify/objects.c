@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Objects that helpers take by pointer: locks, timers, kptr slots, kernel objects, dynptrs. */
+#include "verify/depth.h"
 #include "verify/kcall.h"
 
 /* The special field that the register points at. */
@@ -303,8 +304,7 @@ static int make_dynptr(struct verifier *v, struct call *c, unsigned int regno,
 			memset(&s[i + 1], 0, sizeof(*s));
 		memset(&s[i], 0, sizeof(*s));
 	}
-	if (8 * (slot + 1) > v->funcs[v->st->frames[frame]->func].depth)
-		v->funcs[v->st->frames[frame]->func].depth = 8 * (slot + 1);
+	depth_touch(v, v->st->frames[frame]->func, -8 * ((int64_t)slot + 1));
 	id = next_id(v);
 	if (type == DYNPTR_RINGBUF) {
 		struct ref r = { .kind = REF_PTR, .id = next_id(v), .insn = v->at };

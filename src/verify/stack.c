@@ -3,6 +3,7 @@
  * The stack of a frame: 8-byte slots, each spilled register, number or bytes. A spill keeps what is known of the register;
  * a store through a pointer with an unknown part makes every byte that it may touch unknown.
  */
+#include "verify/depth.h"
 #include "verify/helpers.h"
 #include "verify/old_kernel.h"
 #include "verify/summary.h"
@@ -46,20 +47,21 @@ static void mark_written(struct verifier *v, uint32_t frame, int64_t min, int64_
 
 static const char *access_name(const struct access *a)
 {
-	return a->indirect ? " indirect access to" : a->write ? " write to" : " read from";
+	return a->write ? " write to" : " read from";
 }
 
 /* Bounds of the bytes that an access may touch. */
 static int bounds(struct verifier *v, const struct access *a, int64_t *ret_min, int64_t *ret_max)
 {
 	const struct reg *r = pointer(v, a);
-	struct func *f = &v->funcs[v->st->frames[r->frame]->func];
+	const struct stack *st = v->st->frames[r->frame]->stack;
+	int64_t low = a->write || v->privileged ? -ISA_STACK_SIZE : st ? -8 * (int64_t)st->n : 0;
 	int64_t min, max;
 
 	if (scalar_is_const(&r->s)) {
 		min = r->off + a->off + (int64_t)scalar_value(&r->s);
 		max = min + (int64_t)a->size;
-		if (min < -ISA_STACK_SIZE || max > 0 || min >= 0)
+		if (min < low || max > 0 || min >= 0)
 			return reject(v, &ERR_STACK_ACCESS, "invalid%s stack R%u off=%lld size=%u",
 				      access_name(a), a->regno, (long long)min, a->size);
 	} else {
@@ -69,15 +71,14 @@ static int bounds(struct verifier *v, const struct access *a, int64_t *ret_min, 
 				      access_name(a), a->regno);
 		min = r->off + a->off + r->s.smin;
 		max = r->off + a->off + r->s.smax + (int64_t)a->size;
-		if (min < -ISA_STACK_SIZE || max > 0)
+		if (min < low || max > 0)
 			return reject(
 				v, &ERR_STACK_ACCESS,
 				"invalid variable-offset%s stack R%u var_off=(0x%llx; 0x%llx) off=%d size=%u",
 				access_name(a), a->regno, (unsigned long long)r->s.t.value,
 				(unsigned long long)r->s.t.mask, r->off + a->off, a->size);
 	}
-	if (-min > f->depth)
-		f->depth = (uint32_t)-min;
+	depth_touch(v, v->st->frames[r->frame]->func, min);
 	*ret_min = min;
 	*ret_max = max;
 	return 0;
@@ -419,7 +420,7 @@ static int helper_range(struct verifier *v, const struct access *a, int64_t min,
 				*type = SLOT_MISC;
 			continue;
 		}
-		if (*type == SLOT_SPILL && (s->spill.type == T_SCALAR || v->allow_leak)) {
+		if (slot_is_spill(s) && (s->spill.type == T_SCALAR || v->allow_leak)) {
 			if (a->write) {
 				scrub(s);
 				for (unsigned int b = 0; b < 8; b++)
@@ -430,11 +431,11 @@ static int helper_range(struct verifier *v, const struct access *a, int64_t min,
 		}
 		if (fixed)
 			return reject(v, &ERR_STACK_ACCESS,
-				      "invalid indirect read from stack R%u off %lld+%lld size %u",
+				      "invalid read from stack R%u off %lld+%lld size %u",
 				      a->regno, (long long)min, (long long)(off - min), a->size);
 		return reject(
 			v, &ERR_STACK_ACCESS,
-			"invalid indirect read from stack R%u var_off (0x%llx; 0x%llx)+%lld size %u",
+			"invalid read from stack R%u var_off (0x%llx; 0x%llx)+%lld size %u",
 			a->regno, (unsigned long long)pointer(v, a)->s.t.value,
 			(unsigned long long)pointer(v, a)->s.t.mask, (long long)(off - min),
 			a->size);
@@ -460,7 +461,7 @@ int stack_helper(struct verifier *v, unsigned int regno, int64_t off, uint64_t s
 	if (!scalar_is_const(&r->s) && !v->allow_leak)
 		return reject(
 			v, &ERR_STACK_ACCESS,
-			"R%u indirect variable offset stack access prohibited for !root, var_off=(0x%llx; 0x%llx)",
+			"R%u variable offset stack access prohibited for !root, var_off=(0x%llx; 0x%llx)",
 			regno, (unsigned long long)r->s.t.value, (unsigned long long)r->s.t.mask);
 	err = bounds(v, &a, &min, &max);
 	if (err < 0)

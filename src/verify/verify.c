@@ -9,6 +9,7 @@
 #include "verify/explain.h"
 #include "verify/fields.h"
 #include "verify/helpers.h"
+#include "verify/depth.h"
 #include "verify/facts.h"
 #include "verify/loader.h"
 #include "verify/old_kernel.h"
@@ -16,7 +17,6 @@
 
 #define MEMORY_LIMIT ((size_t)1 << 30)
 #define FACTS_MEMORY ((size_t)64 << 20)
-#define MAX_STACK 512
 
 static bool wants_maps(const struct verifier *v)
 {
@@ -87,43 +87,6 @@ static int check_references(struct verifier *v)
 	for (uint32_t i = 0; i < v->n; i++) {
 		int err = isa_kind(v->ops[i]) == ISA_KIND_WIDE_LOAD ? check_wide(v, i) : 0;
 
-		if (err < 0)
-			return err;
-	}
-	return 0;
-}
-
-/* Stack of each chain of calls; calls do not recurse more than the frames allow. */
-static int deepest(struct verifier *v, uint32_t func, uint32_t depth, uint32_t frames,
-		   uint32_t *ret)
-{
-	uint32_t own = v->funcs[func].depth;
-
-	if (num_align(own ? own : 1, 32) != num_align(own, 16) &&
-	    !profile_knows(v, FEATURE_STACK_ROUND_16))
-		depth += (uint32_t)num_align(own ? own : 1, 32);
-	else
-		depth += (uint32_t)num_align(own, 16);
-	if (depth > MAX_STACK)
-		return reject(v, &ERR_STACK_DEPTH,
-			      "combined stack size of %u calls is %u. Too large", frames + 1,
-			      depth);
-	if (frames >= ISA_MAX_FRAMES)
-		return reject(v, &ERR_FRAMES, "the call stack of %u frames is too deep !", frames);
-	if (depth > *ret)
-		*ret = depth;
-	for (uint32_t i = v->funcs[func].start; i < v->funcs[func].end; i++) {
-		uint32_t callee;
-		int err;
-
-		if (v->ops[i] != ISA_CALL_LOCAL && v->ops[i] != ISA_LD_FUNC)
-			continue;
-		callee = graph_func_at(v, (int64_t)i + 1 + v->insns[i].imm);
-		if (callee == UINT32_MAX ||
-		    (v->funcs[callee].is_async && v->ops[i] != ISA_CALL_LOCAL))
-			continue;
-		v->at = i;
-		err = deepest(v, callee, depth, frames + 1, ret);
 		if (err < 0)
 			return err;
 	}
@@ -218,6 +181,7 @@ static int run(struct verifier *v)
 	if (err < 0)
 		return err;
 	find_effects(v);
+	depth_find_fast(v);
 	/* the kernel of a profile walks each round */
 	if (v->tries->summaries && v->bpf_capable && v->allow_leak && !v->o->profile)
 		err = loops_find(v);
@@ -227,18 +191,15 @@ static int run(struct verifier *v)
 	for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
 		err = contract_read(v, i);
 	if (err == 0)
+		err = contract_ends(v);
+	if (err == 0)
 		err = walk_all(v);
-	if (err == 0) {
-		uint32_t depth = 0;
-
+	if (err == 0)
 		err = exception_callbacks(v);
-		if (err == 0)
-			err = loader_tail_calls(v);
-		for (uint32_t i = 0; err == 0 && i < v->nfuncs; i++)
-			if (!i || v->funcs[i].global || v->funcs[i].is_async)
-				err = deepest(v, i, 0, 0, &depth);
-		v->stack_depth = depth;
-	}
+	if (err == 0)
+		err = loader_tail_calls(v);
+	if (err == 0)
+		err = depth_check(v);
 	return v->oom ? -ENOMEM : err;
 }
 

@@ -259,7 +259,9 @@ static void add_words(struct verifier *v, int culprit, const struct reg *r, cons
 			   isa_access_size(v->ops[v->at]));
 	else if (is_word(at, len, "bytes"))
 		buf_adds(out, "all bytes");
-	else if (is_word(at, len, "helper") && h && v->ops[v->at] != ISA_CALL_KFUNC)
+	else if (is_word(at, len, "helper") && inside && isa_kind(v->ops[v->at]) != ISA_KIND_CALL)
+		buf_adds(out, "the instruction");
+	else if (is_word(at, len, "helper") && h && v->ops[v->at] == ISA_CALL_HELPER)
 		buf_printf(out, "bpf_%s()", h->name);
 	else if (is_word(at, len, "helper"))
 		buf_adds(out, "what is called");

@@ -6,7 +6,10 @@
  *	type xdp				program type (socket_filter)
  *	map array 4 48 1 [flags]		maps[0], maps[1]...: type, key, value, entries
  *	strict, nobody				BPF_F_STRICT_ALIGNMENT; a loader without capabilities
- *	accept		or	reject words of the message
+ *	caps bpf perfmon net_admin		those that the loader has (all)
+ *	flags sleepable 0x100			of BPF_PROG_LOAD
+ *	target getprocattr			of an LSM or fentry program; the kernel is not asked
+ *	accept		or	reject words of the message	or	refuse words: the kernel refuses it before it has a log
  *	r0 = 0
  *	exit
  *
@@ -26,8 +29,8 @@
 #define KIT_MAPS 8
 
 struct kit_case {
-	char name[128], reject[256], file[128];
-	bool accept;
+	char name[128], reject[256], file[128], target[64];
+	bool accept, refuse; /* refuse: the kernel says nothing */
 	int type;
 	uint32_t flags, caps, nmaps;
 	struct verify_map maps[KIT_MAPS];
@@ -45,8 +48,30 @@ static inline int kit_prog_type(const char *name)
 	return 0;
 }
 
+/* The words of a list, each a bit; numbers are bits themselves. */
+static inline uint32_t kit_bits(const char *list, const char *const *names, size_t n)
+{
+	char copy[128], *save = NULL;
+	uint32_t bits = 0;
+
+	snprintf(copy, sizeof(copy), "%s", list);
+	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		size_t i = 0;
+
+		while (i < n && strcmp(names[i], w) != 0)
+			i++;
+		bits |= i < n ? 1u << i : (uint32_t)strtoul(w, NULL, 0);
+		CHECK_MSG(i < n || strncmp(w, "0x", 2) == 0, "no word of the list: %s", w);
+	}
+	return bits;
+}
+
 static inline bool kit_header(struct kit_case *c, const char *line)
 {
+	static const char *const caps[] = { "bpf", "perfmon", "net_admin", "sys_admin" };
+	static const char *const load[] = { "strict_alignment", "any_alignment", "rnd_hi32",
+					    "state_freq",	"sleepable",	 "xdp_has_frags",
+					    "xdp_dev_bound",	"reg_invariants" };
 	char name[32];
 	uint32_t k, v, n, flags = 0;
 
@@ -65,9 +90,16 @@ static inline bool kit_header(struct kit_case *c, const char *line)
 		c->flags |= VERIFY_F_STRICT_ALIGNMENT;
 	} else if (strcmp(line, "nobody") == 0) {
 		c->caps = 0;
+	} else if (strncmp(line, "caps ", 5) == 0) {
+		c->caps = kit_bits(line + 5, caps, ARRAY_SIZE(caps));
+	} else if (sscanf(line, "target %63s", c->target) == 1) {
+		return true;
+	} else if (strncmp(line, "flags ", 6) == 0) {
+		c->flags |= kit_bits(line + 6, load, ARRAY_SIZE(load));
 	} else if (strcmp(line, "accept") == 0) {
 		c->accept = true;
-	} else if (strncmp(line, "reject ", 7) == 0) {
+	} else if (strncmp(line, "reject ", 7) == 0 || strncmp(line, "refuse ", 7) == 0) {
+		c->refuse = line[2] == 'f';
 		snprintf(c->reject, sizeof(c->reject), "%s", line + 7);
 	} else {
 		return false;

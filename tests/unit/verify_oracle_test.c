@@ -1,11 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The text cases of the verifier (verify_kit.h), loaded into the kernel: it has to give the same verdict, with the same words. */
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
 #include "oracle.h"
 #include "verify_kit.h"
 
 #define LOG_SIZE (1 << 20)
 
 static int fds[KIT_MAPS];
+
+/* Effective capabilities of this process: of those of verify.h only @caps, and all others. */
+static bool set_caps(uint32_t caps)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	static const struct {
+		uint32_t ours;
+		unsigned int theirs;
+	} pairs[] = { { VERIFY_CAP_BPF, CAP_BPF },
+		      { VERIFY_CAP_PERFMON, CAP_PERFMON },
+		      { VERIFY_CAP_NET_ADMIN, CAP_NET_ADMIN },
+		      { VERIFY_CAP_SYS_ADMIN, CAP_SYS_ADMIN } };
+
+	if (syscall(SYS_capget, &header, data) != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		uint32_t *word = &data[pairs[i].theirs / 32].effective;
+		uint32_t bit = 1u << pairs[i].theirs % 32;
+
+		*word = caps & pairs[i].ours ? *word | bit : *word & ~bit;
+	}
+	return syscall(SYS_capset, &header, data) == 0;
+}
 
 /* The last lines. */
 static const char *tail(const char *log)
@@ -49,13 +76,19 @@ static void ask(struct kit_case *c)
 	char *log = calloc(1, LOG_SIZE);
 	int r;
 
-	if (!c->caps) /* the kernel lets nobody in here */
+	/* the kernel lets nobody in here, and with a target it is not asked */
+	if (!(c->caps & (VERIFY_CAP_BPF | VERIFY_CAP_SYS_ADMIN)) || c->target[0])
+		goto out;
+	if (!CHECK(set_caps(c->caps))) /* maps know, too, who made them */
 		goto out;
 	for (uint32_t i = 0; i < c->nmaps; i++)
 		fds[i] = oracle_map_new(c->maps[i].type, c->maps[i].key_size, c->maps[i].value_size,
 					c->maps[i].max_entries, c->maps[i].flags, 0);
 	r = load(c, log);
-	if (c->accept)
+	CHECK(set_caps(VERIFY_CAPS_ALL));
+	if (c->refuse)
+		CHECK_MSG(r < 0 && !log[0], "the kernel says %d: %s", r, tail(log));
+	else if (c->accept)
 		CHECK_MSG(r >= 0, "the kernel refuses: %s", tail(log));
 	else
 		CHECK_MSG(r < 0 && strstr(log, c->reject), "the kernel says %d: %s", r, tail(log));

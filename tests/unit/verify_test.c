@@ -10,7 +10,11 @@ static int run(const struct kit_case *c, uint32_t level, struct verify_result *r
 				       .insns = c->insns,
 				       .n = (uint32_t)c->n,
 				       .prog_type = c->type,
-				       .attach_type = ATTACH_NONE,
+				       .attach_type = c->type == PROG_LSM ? ATTACH_LSM_MAC :
+						      c->type == PROG_TRACING ?
+									    ATTACH_TRACE_FENTRY :
+									    ATTACH_NONE,
+				       .attach_name = c->target[0] ? c->target : NULL,
 				       .prog_flags = c->flags,
 				       .gpl = true,
 				       .caps = c->caps,
