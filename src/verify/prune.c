@@ -354,8 +354,10 @@ bool prune_slot_within(struct verifier *v, const struct slot *old, const struct 
 
 void prune_done(struct verifier *v, struct state *st)
 {
-	if (st->evicted)
-		state_free(v, st);
+	if (!st->evicted)
+		return;
+	v->stats.peak_states -= !st->is_head;
+	state_free(v, st);
 }
 
 static bool same_way(const struct state *old, const struct state *now)
@@ -512,7 +514,6 @@ int prune_visit(struct verifier *v, bool *ret_known)
 	keep = force || v->test_state_freq ||
 	       (v->jumps - v->kept_jumps >= 2 && v->stats.insns_processed - v->kept_insns >= 8);
 	while ((old = *link)) {
-		bool counts = keep;
 		int r = compare(v, old, &keep, force);
 
 		if (r) {
@@ -520,16 +521,18 @@ int prune_visit(struct verifier *v, bool *ret_known)
 			return r < 0 ? r : covered(v, old, old->branches || old->in_loop);
 		}
 		n++;
-		old->misses += counts;
+		old->misses +=
+			keep; /* one that is not kept anyway says nothing about the old one */
 		if (old->misses <= old->hits * patience + patience) {
 			link = &old->next;
 			continue;
 		}
 		*link = old->next;
 		old->evicted = true;
+		if (old->branches)
+			continue;
 		v->stats.peak_states--;
-		if (!old->branches)
-			state_free(v, old);
+		state_free(v, old);
 	}
 	if (n > v->stats.max_states_per_insn)
 		v->stats.max_states_per_insn = n;

@@ -431,14 +431,13 @@ static int helper_range(struct verifier *v, const struct access *a, int64_t min,
 		}
 		if (fixed)
 			return reject(v, &ERR_STACK_ACCESS,
-				      "invalid read from stack R%u off %lld+%lld size %u",
-				      a->regno, (long long)min, (long long)(off - min), a->size);
-		return reject(
-			v, &ERR_STACK_ACCESS,
-			"invalid read from stack R%u var_off (0x%llx; 0x%llx)+%lld size %u",
-			a->regno, (unsigned long long)pointer(v, a)->s.t.value,
-			(unsigned long long)pointer(v, a)->s.t.mask, (long long)(off - min),
-			a->size);
+				      "invalid read from stack R%u off %lld+%lld size %u", a->regno,
+				      (long long)min, (long long)(off - min), a->size);
+		return reject(v, &ERR_STACK_ACCESS,
+			      "invalid read from stack R%u var_off (0x%llx; 0x%llx)+%lld size %u",
+			      a->regno, (unsigned long long)pointer(v, a)->s.t.value,
+			      (unsigned long long)pointer(v, a)->s.t.mask, (long long)(off - min),
+			      a->size);
 	}
 	if (!raw || !fixed)
 		stack_mark_read(v, frame, min, max);
