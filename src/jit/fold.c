@@ -545,6 +545,19 @@ static void fold_branch(struct ir_fn *f, struct ir_ins *in)
 	}
 }
 
+/* A choice that is made already, or between one thing and the same. */
+static uint32_t fold_choice(const struct ir_fn *f, const struct ir_ins *in)
+{
+	const uint32_t *args = &f->args[in->a];
+	uint64_t a, b;
+
+	if (args[2] == args[3])
+		return args[2];
+	if (!constant(f, args[0], &a) || !constant(f, args[1], &b))
+		return 0;
+	return args[ir_compare((enum ir_cc)in->x, in->y, a, b) ? 2 : 3];
+}
+
 uint32_t ir_fold(struct ir_fn *f, struct ir_ins *in)
 {
 	for (int i = 0; i < MAX_AGAIN; i++) {
@@ -559,6 +572,8 @@ uint32_t ir_fold(struct ir_fn *f, struct ir_ins *in)
 			fold_address(f, in);
 		else if (in->op == IR_BR)
 			fold_branch(f, in);
+		else if (in->op == IR_SELECT)
+			v = fold_choice(f, in);
 		if (in->op == IR_STORE && ir_is(f, in->b, IR_ZEXT) && f->ins[in->b].x >= in->x)
 			in->b = f->ins[in->b].a;
 		if (v || !again)

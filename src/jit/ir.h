@@ -142,6 +142,7 @@ struct ir_fn {
 	bool failed;	 /* out of memory or over a limit */
 	bool fold;	 /* optimise */
 	bool spliced;	 /* with what it called */
+	bool promotes;	 /* the frame's memory starts as 0, and stack slots may become values */
 	bool summed;	 /* ir_sum() has seen it */
 	uint32_t bytes;	 /* that are added */
 	bool maybe_null; /* it has a choice between a pointer and NULL */
@@ -216,6 +217,24 @@ bool ir_adds_byte(const struct ir_fn *f, const struct ir_ins *in);
 uint8_t *ir_inner_sums(const struct ir_fn *f, struct arena *arena);
 /* Sum @v of @from, whose values are map[] in @to, made of wide loads; 0: it cannot be. */
 uint32_t ir_sum(const struct ir_fn *from, struct ir_fn *to, const uint32_t *map, uint32_t v);
+/* promote.c: stack slots that a spliced function's loads and stores name, as values while opt.c rebuilds it. */
+#define IR_MAX_SLOTS 16
+struct ir_slots {
+	uint32_t n;
+	uint8_t *of;   /* by value: 1 + the slot that it loads or stores; 0: none */
+	uint32_t *end; /* by block and slot: the value at its end, in the new function */
+	uint32_t now[IR_MAX_SLOTS];
+};
+bool ir_find_slots(const struct ir_fn *f, struct arena *arena, struct ir_slots *ret);
+void ir_enter_slots(struct ir_slots *s, struct ir_fn *to, uint32_t k);
+void ir_leave_slots(struct ir_slots *s, uint32_t k);
+uint32_t ir_slot_access(struct ir_slots *s, struct ir_fn *to, const struct ir_ins *in,
+			uint32_t slot, uint32_t value);
+/* The slot of a PHI that ir_enter_slots() made; -1: another one */
+static inline int ir_slot_of(const struct ir_ins *phi)
+{
+	return phi->c > UINT32_MAX - IR_MAX_SLOTS ? (int)(UINT32_MAX - phi->c) : -1;
+}
 /* unroll.c: how often to write block @k, a loop (1: as it is); *ret_back: which of its preds leads back. */
 uint32_t ir_unroll(const struct ir_fn *f, uint32_t k, uint32_t *ret_back);
 

@@ -20,6 +20,7 @@ struct pass {
 	uint32_t *map; /* value of `from` to value of `to` (or of itself, for PHIs) */
 	uint32_t found;
 	uint8_t *inner; /* by value: of another sum; NULL: sums stay as they are */
+	struct ir_slots slots;
 };
 
 static bool decided(const struct ir_fn *f, const struct ir_ins *in, bool *taken)
@@ -242,6 +243,12 @@ static void copy_value(struct pass *p, uint32_t v, uint32_t k)
 	uint32_t next;
 
 	p->to->at = p->from->origin ? p->from->origin[v] : 0;
+	if (p->slots.n && p->slots.of[v]) {
+		p->map[v] = ir_slot_access(&p->slots, p->to, old, p->slots.of[v] - 1u,
+					   use(p, old->b, k));
+		p->found++;
+		return;
+	}
 	switch ((int)in.op) { /* those that differ from the rest */
 	case IR_NOP:
 		return;
@@ -330,11 +337,15 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 	if (block->npreds != 1 || p->to->preds[block->pred] != before)
 		ir_forget(p->to);
 	block->start = p->to->n;
+	if (p->slots.n)
+		ir_enter_slots(&p->slots, p->to, k);
 	for (uint32_t v = old->start; v + 1 < old->end; v++)
 		copy_value(p, v, k);
 	times = ir_unroll(p->from, k, &back);
 	copy_again(p, k, times, back);
 	copy_value(p, old->end - 1, k);
+	if (p->slots.n)
+		ir_leave_slots(&p->slots, k);
 	block->end = p->to->n;
 	if (!p->to->failed && decided(p->to, &p->to->ins[block->end - 1], &taken)) {
 		p->found += WORTHWHILE;
@@ -361,10 +372,15 @@ static void fill_phis(struct pass *p)
 	for (uint32_t v = 1; v < to->n; v++) {
 		struct ir_ins *in = &to->ins[v];
 		const struct ir_block *block = &p->from->blocks[to->home[v]];
+		int slot = ir_slot_of(in);
 
 		if (in->op != IR_PHI)
 			continue;
-		for (uint32_t k = 0; k < in->b; k++)
+		for (uint32_t k = 0; k < in->b && slot >= 0; k++)
+			to->args[in->a + k] =
+				p->slots.end[(size_t)p->from->preds[block->pred + k] * p->slots.n +
+					     (uint32_t)slot];
+		for (uint32_t k = 0; k < in->b && slot < 0; k++)
 			to->args[in->a + k] = along(p, p->from->args[p->from->ins[in->c].a + k],
 						    to->home[v], p->from->preds[block->pred + k]);
 		in->c = 0;
@@ -423,6 +439,8 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	if (adds_bytes(f))
 		p.inner = ir_inner_sums(f, arena);
 	to.checks.debts = NULL;
+	if (f->promotes && !ir_find_slots(f, arena, &p.slots))
+		p.slots.n = 0;
 	for (uint32_t v = 1; v < f->n; v++)
 		if (ir_is(f, v, IR_CONST))
 			p.map[v] = ir_const(&to, f->ins[v].imm);

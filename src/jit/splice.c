@@ -374,6 +374,7 @@ static int splice(struct jit_unit *u, struct jit_func *fn, struct arena *arena, 
 	s.to.bytes = f->bytes;
 	s.to.maybe_null = f->maybe_null;
 	s.to.spliced = true;
+	s.to.promotes = !u->checked || !fn->frame;
 	copy_caller(&s);
 	if (s.to.failed)
 		return -ENOMEM;
