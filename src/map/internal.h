@@ -29,6 +29,9 @@
 #define MAP_ARENA_FLAGS (MAP_F_MMAPABLE | MAP_F_SEGV_ON_FAULT | MAP_F_NO_USER_CONV)
 #define MAP_ACCESS_FLAGS (MAP_F_RDONLY | MAP_F_WRONLY | MAP_F_RDONLY_PROG | MAP_F_WRONLY_PROG)
 
+struct map_object;
+struct map_target;
+
 /* A type of map. Members that may be NULL say what the map then answers. */
 struct map_ops {
 	size_t size; /* of the family's struct, which starts with struct map */
@@ -59,6 +62,16 @@ struct map_ops {
 	void (*form)(const struct map *map, struct map_form *ret);
 	/* Rings and buffers: NULL answers false. */
 	bool (*pending)(const struct map *map);
+	/* NULL: user_lookup then remove, of types that hash; else -MAP_ENOTSUPP. */
+	int (*user_take)(struct map *map, const void *key, void *value, bool locked);
+	/* Types that hold objects of a world: its lock is held. */
+	bool worldly;
+	void (*forget)(struct map *map, struct map_object *o, const void *key);
+	void (*adopt)(struct map *map, const void *key, struct map_object *now);
+	int (*target)(struct map *map, const void *key, struct map_target *ret);
+	/* Which fields a value may have (enum map_field_kind), whether user space may batch, and programs iterate. */
+	uint32_t fields;
+	bool batches, iterates;
 };
 
 /* What all who use a map see; behind it lies the state of its family. In a space it lies in the map's record there. */
@@ -85,12 +98,21 @@ struct map {
 	uint32_t possible; /* CPUs of the machine that the map serves */
 	uint32_t refs;
 	uint64_t memory;
+	struct map *inside;	   /* the table that has its values, or NULL */
+	struct map_world *world;   /* of types that hold objects */
+	struct map_fields *fields; /* of its values, or NULL */
+	map_release_fn release;
+	void *release_ctx;
 };
 
 extern const struct map_ops map_array_ops, map_percpu_array_ops, map_hash_ops, map_percpu_hash_ops,
 	map_lru_hash_ops, map_lru_percpu_hash_ops, map_lpm_ops, map_progs_ops,
 	map_array_of_maps_ops, map_hash_of_maps_ops, map_ring_ops, map_perf_ops, map_queue_ops,
-	map_stack_ops, map_bloom_ops, map_arena_ops;
+	map_stack_ops, map_bloom_ops, map_arena_ops, map_stack_trace_ops, map_cgroup_array_ops,
+	map_dev_ops, map_dev_hash_ops, map_cpu_ops, map_xsk_ops, map_sock_ops, map_sock_hash_ops,
+	map_reuseport_ops, map_cgroup_storage_ops, map_percpu_cgroup_storage_ops,
+	map_sk_storage_ops, map_inode_storage_ops, map_task_storage_ops, map_cgrp_storage_ops,
+	map_struct_ops_ops, map_user_ring_ops, map_insn_ops;
 
 /* map.c: what others made in @attr's space and noted in @record. */
 struct space_record;
@@ -124,6 +146,16 @@ int map_check_queue(const struct map_attr *attr, struct skep_error **reterr);
 int map_check_arena(const struct map_attr *attr, struct skep_error **reterr);
 int map_check_bloom(const struct map_attr *attr, struct skep_error **reterr);
 
+int map_check_stack_trace(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_dev(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_cpu(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_socks(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_reuseport(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_cgroup_storage(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_storage(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_struct_ops(const struct map_attr *attr, struct skep_error **reterr);
+int map_check_insns(const struct map_attr *attr, struct skep_error **reterr);
+
 static inline struct skep_place map_place(const struct map_attr *attr)
 {
 	return SKEP_AT_MAP(NULL, attr->name);
@@ -144,16 +176,48 @@ static inline uint32_t map_index(const void *key)
 	return bytes_u32(key, false);
 }
 
-/* NOEXIST, EXIST or neither; locks in values are not served, so MAP_LOCK never fits. */
-static inline int map_check_update(uint64_t flags)
+static inline bool map_has_field(const struct map *map, uint32_t kinds)
 {
+	return map->fields && map->fields->kinds & kinds;
+}
+
+/* NOEXIST, EXIST or neither; MAP_LOCK when values have a lock. */
+static inline int map_check_update(const struct map *map, uint64_t flags)
+{
+	if (flags & MAP_LOCK && map_has_field(map, MAP_FIELD_SPIN_LOCK))
+		flags &= ~(uint64_t)MAP_LOCK;
 	return flags > MAP_EXIST ? -EINVAL : 0;
 }
 
 static inline bool map_is_percpu(uint32_t type)
 {
-	return type == MAP_PERCPU_ARRAY || type == MAP_PERCPU_HASH || type == MAP_LRU_PERCPU_HASH;
+	return type == MAP_PERCPU_ARRAY || type == MAP_PERCPU_HASH ||
+	       type == MAP_LRU_PERCPU_HASH || type == MAP_PERCPU_CGROUP_STORAGE;
 }
+
+/* map_fields.c: values with special fields ------------------------------------------------------------ */
+
+/* What a type's values may have. */
+#define MAP_FIELDS_LOCK (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK)
+#define MAP_FIELDS_WORK (MAP_FIELD_TIMER | MAP_FIELD_WORKQUEUE | MAP_FIELD_TASK_WORK)
+#define MAP_FIELDS_KPTR                                                                \
+	(MAP_FIELD_KPTR | MAP_FIELD_KPTR_REF | MAP_FIELD_KPTR_PERCPU | MAP_FIELD_REFCOUNT)
+#define MAP_FIELDS_GRAPH                                                         \
+	(MAP_FIELD_LIST_HEAD | MAP_FIELD_RB_ROOT | MAP_FIELD_LIST_NODE | MAP_FIELD_RB_NODE)
+#define MAP_FIELDS_LRU (MAP_FIELDS_WORK | MAP_FIELDS_KPTR | MAP_FIELDS_GRAPH)
+#define MAP_FIELDS_ARRAY (MAP_FIELDS_LOCK | MAP_FIELDS_LRU)
+#define MAP_FIELDS_STORAGE (MAP_FIELDS_LOCK | MAP_FIELDS_KPTR)
+
+int map_take_fields(struct map *map, struct skep_error **reterr);
+/* All but the fields, into a value that others may read; zeroes into the fields of a @fresh one. */
+void map_put_value(const struct map *map, void *to, const void *from, bool fresh);
+/* The same under the value's lock. */
+void map_put_locked(const struct map *map, void *to, const void *from);
+/* A copy for user space: zeroes for the fields. */
+void map_get_value(const struct map *map, void *to, const void *from, bool locked);
+/* What the fields of this value hold goes. */
+void map_release_value(struct map *map, void *value);
+void map_release_values(struct map *map, void *values, uint32_t ncpus);
 
 /* Counters that any thread moves. */
 static inline void map_count(uint64_t *counter, int64_t by)
@@ -262,6 +326,7 @@ int table_next_key(struct map *map, const void *key, void *next);
 /* Copies the value of every CPU, under the lock. */
 int table_user_lookup(struct map *map, const void *key, void *value);
 int table_user_update(struct map *map, const void *key, const void *value, uint64_t flags);
+int table_user_take(struct map *map, const void *key, void *value, bool locked);
 
 void table_form(const struct map *map, struct map_form *ret); /* table_form.c */
 

@@ -4,6 +4,7 @@
  * holds an address. The switch over spec/map_types.def names every type, so a new row does not build until
  * it is decided here, and the rows' served column must agree with it.
  */
+#include "map/object.h"
 #include "map/space.h"
 
 #include <assert.h>
@@ -46,24 +47,43 @@ static const struct map_ops *ops_of(enum spec_map_type type)
 		return &map_ring_ops;
 	case MAP_ARENA:
 		return &map_arena_ops;
-	case MAP_UNSPEC:
 	case MAP_STACK_TRACE:
+		return &map_stack_trace_ops;
 	case MAP_CGROUP_ARRAY:
+		return &map_cgroup_array_ops;
 	case MAP_DEVMAP:
+		return &map_dev_ops;
 	case MAP_SOCKMAP:
+		return &map_sock_ops;
 	case MAP_CPUMAP:
+		return &map_cpu_ops;
 	case MAP_XSKMAP:
+		return &map_xsk_ops;
 	case MAP_SOCKHASH:
+		return &map_sock_hash_ops;
 	case MAP_CGROUP_STORAGE:
+		return &map_cgroup_storage_ops;
 	case MAP_REUSEPORT_SOCKARRAY:
+		return &map_reuseport_ops;
 	case MAP_PERCPU_CGROUP_STORAGE:
+		return &map_percpu_cgroup_storage_ops;
 	case MAP_SK_STORAGE:
+		return &map_sk_storage_ops;
 	case MAP_DEVMAP_HASH:
+		return &map_dev_hash_ops;
 	case MAP_STRUCT_OPS:
+		return &map_struct_ops_ops;
 	case MAP_INODE_STORAGE:
+		return &map_inode_storage_ops;
 	case MAP_TASK_STORAGE:
+		return &map_task_storage_ops;
 	case MAP_USER_RINGBUF:
+		return &map_user_ring_ops;
 	case MAP_CGRP_STORAGE:
+		return &map_cgrp_storage_ops;
+	case MAP_INSN_ARRAY:
+		return &map_insn_ops;
+	case MAP_UNSPEC:
 	case MAP_TYPE_COUNT:
 		break;
 	}
@@ -156,6 +176,8 @@ static void destroy(struct map *map)
 	else
 		free(map->sh);
 	attr_done(&map->attr);
+	free(map->fields);
+	map_world_unref(map->world);
 	free(map);
 }
 
@@ -206,6 +228,18 @@ static int find_state(struct map *map, struct skep_error **reterr)
 	return r;
 }
 
+static int find_world(struct map *map, struct skep_error **reterr)
+{
+	struct map_world *given = map->attr.world;
+
+	map->attr.world = NULL;
+	if (!map->ops->worldly)
+		return 0;
+	map->world = given ? map_world_ref(given) : map_world_new(NULL, NULL);
+	map->attr.world = map->world;
+	return map->world ? 0 : skep_fail_nomem(reterr);
+}
+
 /* @record: it is there already. With the space locked. */
 static int make(const struct map_attr *attr, struct space_record *record, struct map **ret,
 		struct skep_error **reterr)
@@ -239,7 +273,11 @@ static int make(const struct map_attr *attr, struct space_record *record, struct
 		free(map);
 		return r;
 	}
-	r = ops->init(map, reterr);
+	r = find_world(map, reterr);
+	if (r == 0)
+		r = map_take_fields(map, reterr);
+	if (r == 0)
+		r = ops->init(map, reterr);
 	if (r < 0) {
 		destroy(map);
 		return r;
@@ -387,11 +425,48 @@ int map_user_lookup(struct map *map, const void *key, void *value)
 	return map->ops->user_lookup(map, key, value);
 }
 
+/* Before the type has its say. */
+static int check_lock(const struct map *map, uint64_t flags)
+{
+	return flags & MAP_LOCK && !map_has_field(map, MAP_FIELD_SPIN_LOCK) ? -EINVAL : 0;
+}
+
 int map_user_update(struct map *map, const void *key, const void *value, uint64_t flags)
 {
 	if (!user_may_write(map))
 		return -EPERM;
+	if (check_lock(map, flags) < 0)
+		return -EINVAL;
 	return map->ops->user_update(map, key, value, flags);
+}
+
+int map_user_lookup_flags(struct map *map, const void *key, void *value, uint64_t flags)
+{
+	void *at;
+
+	if (map->attr.flags & MAP_F_WRONLY)
+		return -EPERM;
+	if (flags & ~(uint64_t)MAP_LOCK || check_lock(map, flags) < 0)
+		return -EINVAL;
+	if (!flags || map->ops->worldly)
+		return map->ops->user_lookup(map, key, value);
+	at = map->ops->lookup(map, key, 0);
+	if (!at)
+		return -ENOENT;
+	map_get_value(map, value, at, true);
+	return 0;
+}
+
+int map_user_lookup_and_delete(struct map *map, const void *key, void *value, uint64_t flags)
+{
+	if (!user_may_write(map) || map->attr.flags & MAP_F_WRONLY)
+		return -EPERM;
+	if (flags & ~(uint64_t)MAP_LOCK || check_lock(map, flags) < 0)
+		return -EINVAL;
+	if (map->attr.type == MAP_QUEUE || map->attr.type == MAP_STACK_MAP)
+		return flags ? -EINVAL : map_pop(map, value);
+	return map->ops->user_take ? map->ops->user_take(map, key, value, flags & MAP_LOCK) :
+				     -MAP_ENOTSUPP;
 }
 
 int map_user_delete(struct map *map, const void *key)
@@ -412,14 +487,19 @@ int map_next_key(struct map *map, const void *key, void *next)
 
 void map_value_range(const struct map *map, uint64_t *ret_base, uint64_t *ret_size)
 {
+	if (map->inside)
+		map = map->inside;
 	*ret_base = (uintptr_t)map->values;
 	*ret_size = map->values_size;
 }
 
 bool map_value_at(const struct map *map, uint64_t addr, uint64_t *ret_base, uint32_t *ret_size)
 {
-	uint64_t off = addr - (uintptr_t)map->values, in;
+	uint64_t off, in;
 
+	if (map->inside)
+		map = map->inside;
+	off = addr - (uintptr_t)map->values;
 	if (off >= map->values_size)
 		return false;
 	if (map->attr.type == MAP_ARENA) {
@@ -514,6 +594,11 @@ int map_inner_fits(const struct map *outer, const struct map *inner)
 	    want->max_entries != has->max_entries)
 		return -EINVAL;
 	return 0;
+}
+
+int map_target(struct map *map, const void *key, struct map_target *ret)
+{
+	return map->ops->target ? map->ops->target(map, key, ret) : -ENOENT;
 }
 
 /* What array-like and object-holding types share ----------------------------------------------------- */

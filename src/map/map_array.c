@@ -26,7 +26,7 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 
 static int check_slot(struct map *map, uint32_t index, uint64_t flags)
 {
-	int r = map_check_update(flags);
+	int r = map_check_update(map, flags);
 
 	if (r < 0)
 		return r;
@@ -34,7 +34,28 @@ static int check_slot(struct map *map, uint32_t index, uint64_t flags)
 		map_count(&map->sh->full, 1);
 		return -E2BIG;
 	}
-	return flags == MAP_NOEXIST ? -EEXIST : 0;
+	return (flags & MAP_NOEXIST) ? -EEXIST : 0;
+}
+
+/* What the fields of the old value held goes. */
+static void put_value(struct map *map, void *at, const void *value, uint64_t flags)
+{
+	if (!map->fields) {
+		memmove(at, value, map->attr.value_size);
+	} else if (flags & MAP_LOCK) {
+		map_put_locked(map, at, value);
+	} else {
+		map_put_value(map, at, value, false);
+		map_release_value(map, at);
+	}
+}
+
+static void done(struct map *map)
+{
+	if (!map->values || map->space)
+		return;
+	for (uint64_t i = 0; map->fields && i < map->attr.max_entries; i++)
+		map_release_values(map, map->values + i * map->stride, map->ncpus);
 }
 
 static int update(struct map *map, const void *key, const void *value, uint64_t flags, uint32_t cpu)
@@ -42,7 +63,7 @@ static int update(struct map *map, const void *key, const void *value, uint64_t 
 	int r = check_slot(map, map_index(key), flags);
 
 	if (r == 0)
-		memmove(lookup(map, key, cpu), value, map->attr.value_size);
+		put_value(map, lookup(map, key, cpu), value, flags);
 	return r;
 }
 
@@ -57,7 +78,10 @@ static int user_lookup(struct map *map, const void *key, void *value)
 
 	if (!at)
 		return -ENOENT;
-	memcpy(value, at, map->attr.value_size);
+	if (map->fields)
+		map_get_value(map, value, at, false);
+	else
+		memcpy(value, at, map->attr.value_size);
 	return 0;
 }
 
@@ -78,6 +102,10 @@ const struct map_ops map_array_ops = {
 	.size = sizeof(struct map),
 	.check = map_check_array,
 	.init = init,
+	.done = done,
+	.fields = MAP_FIELDS_ARRAY,
+	.batches = true,
+	.iterates = true,
 	.lookup = lookup,
 	.update = update,
 	.remove = map_refuse_remove,
@@ -113,7 +141,7 @@ static int percpu_update(struct map *map, const void *key, const void *value, ui
 		return r;
 	if (cpu >= map->ncpus)
 		return -EINVAL;
-	memmove(percpu_lookup(map, key, cpu), value, map->attr.value_size);
+	put_value(map, percpu_lookup(map, key, cpu), value, flags);
 	return 0;
 }
 
@@ -124,6 +152,9 @@ static int percpu_user_lookup(struct map *map, const void *key, void *value)
 	if (index >= map->attr.max_entries)
 		return -ENOENT;
 	memcpy(value, element(map, index), map->stride);
+	for (uint32_t cpu = 0; map->fields && cpu < map->ncpus; cpu++)
+		map_get_value(map, (uint8_t *)value + (uint64_t)cpu * map->vstride,
+			      element(map, index) + (uint64_t)cpu * map->vstride, false);
 	return 0;
 }
 
@@ -132,15 +163,24 @@ static int percpu_user_update(struct map *map, const void *key, const void *valu
 	uint32_t index = map_index(key);
 	int r = check_slot(map, index, flags);
 
-	if (r == 0)
+	if (r < 0)
+		return r;
+	if (!map->fields)
 		memmove(element(map, index), value, map->stride);
-	return r;
+	for (uint32_t cpu = 0; map->fields && cpu < map->ncpus; cpu++)
+		put_value(map, element(map, index) + (uint64_t)cpu * map->vstride,
+			  (const uint8_t *)value + (uint64_t)cpu * map->vstride, flags);
+	return 0;
 }
 
 const struct map_ops map_percpu_array_ops = {
 	.size = sizeof(struct map),
 	.check = map_check_percpu_array,
 	.init = init,
+	.done = done,
+	.fields = MAP_FIELDS_KPTR,
+	.batches = true,
+	.iterates = true,
 	.lookup = percpu_lookup,
 	.update = percpu_update,
 	.remove = map_refuse_remove,

@@ -227,7 +227,7 @@ static int update(struct map *map, const void *key, const void *value, uint64_t 
 	struct lpm *t = (struct lpm *)map;
 	struct prefix prefix;
 	uint32_t *where, match;
-	int r = map_check_update(flags);
+	int r = map_check_update(map, flags);
 	bool present;
 
 	(void)cpu;

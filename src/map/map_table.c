@@ -272,6 +272,7 @@ static void evict(struct table *t)
 		if (!find_locked(t, e->key, e->hash, &where))
 			continue;
 		unlink_elem(t, where);
+		map_release_values(&t->map, table_value(t, e, 0), t->map.ncpus);
 		push_free(t, number);
 		map_count(&t->map.sh->entries, -1);
 		map_count(&t->map.sh->evicted, 1);
@@ -311,12 +312,37 @@ static int claim(struct table *t)
 
 /* Writing -------------------------------------------------------------------------------------------- */
 
+/* Around the special fields. What those of a value in place held goes. */
+static void write_fields(struct table *t, struct table_elem *e, const struct table_write *w,
+			 bool fresh)
+{
+	for (uint32_t cpu = 0; cpu < t->map.ncpus; cpu++) {
+		const uint8_t *from = w->value;
+		void *to = table_value(t, e, cpu);
+
+		if (w->all_cpus)
+			from += (uint64_t)cpu * t->map.vstride;
+		if (!w->all_cpus && cpu != w->cpu) {
+			if (fresh)
+				memset(to, 0, t->map.vstride);
+			continue;
+		}
+		map_put_value(&t->map, to, from, fresh);
+		if (!fresh)
+			map_release_value(&t->map, to);
+	}
+}
+
 static void write_value(struct table *t, struct table_elem *e, const struct table_write *w,
 			bool fresh)
 {
 	uint64_t all = (uint64_t)t->map.vstride * t->map.ncpus;
 	uint8_t *values = table_value(t, e, 0);
 
+	if (t->map.fields) {
+		write_fields(t, e, w, fresh);
+		return;
+	}
 	if (w->all_cpus && t->map.ncpus > 1) {
 		put_words(values, w->value, (uint32_t)all);
 		return;
@@ -369,6 +395,7 @@ static int replace(struct table *t, struct table_stripe *stripe, uint32_t *where
 	write_value(t, e, w, true);
 	__atomic_store_n(&e->next, from->next, __ATOMIC_RELEASE);
 	__atomic_store_n(where, number, __ATOMIC_RELEASE);
+	map_release_values(&t->map, table_value(t, from, 0), t->map.ncpus);
 	give_spare(t, stripe, old);
 	return 0;
 }
@@ -404,12 +431,14 @@ static inline int try_update(struct table *t, const void *key, uint32_t hash,
 
 	write_lock(t, stripe);
 	e = find_locked(t, key, hash, &where);
-	if (e && w->flags == MAP_NOEXIST) {
+	if (e && w->flags & MAP_NOEXIST) {
 		r = -EEXIST;
-	} else if (!e && w->flags == MAP_EXIST) {
+	} else if (!e && w->flags & MAP_EXIST) {
 		r = -ENOENT;
 	} else if (!e) {
 		r = insert(t, stripe, key, hash, w);
+	} else if (w->flags & MAP_LOCK) {
+		map_put_locked(&t->map, table_value(t, e, 0), w->value);
 	} else if (map_is_percpu(t->map.attr.type)) {
 		__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
 		write_value(t, e, w, false);
@@ -424,7 +453,7 @@ static int update_hashed(struct map *map, const void *key, uint32_t hash,
 			 const struct table_write *w)
 {
 	struct table *t = (struct table *)map;
-	int r = map_check_update(w->flags);
+	int r = map_check_update(map, w->flags);
 
 	if (r < 0)
 		return r;
@@ -445,7 +474,20 @@ int table_update_word(struct map *map, uint64_t key, const struct table_write *w
 	return update_hashed(map, &key, hash_word(key, ((struct table *)map)->seed), w);
 }
 
-static int remove_hashed(struct map *map, const void *key, uint32_t hash)
+/* For user space. */
+static void copy_out(const struct table *t, const struct table_elem *e, void *value, bool locked)
+{
+	if (!t->map.fields) {
+		copy_words(value, table_value(t, e, 0), map_user_value_size(&t->map));
+		return;
+	}
+	for (uint32_t cpu = 0; cpu < t->map.ncpus; cpu++)
+		map_get_value(&t->map, (uint8_t *)value + (uint64_t)cpu * t->map.vstride,
+			      table_value(t, e, cpu), locked);
+}
+
+/* @value, if not NULL, gets a copy. */
+static int remove_hashed(struct map *map, const void *key, uint32_t hash, void *value, bool locked)
 {
 	struct table *t = (struct table *)map;
 	uint32_t *where, number;
@@ -457,6 +499,9 @@ static int remove_hashed(struct map *map, const void *key, uint32_t hash)
 	if (e) {
 		number = *where;
 		unlink_elem(t, where);
+		if (value)
+			copy_out(t, e, value, locked);
+		map_release_values(map, table_value(t, e, 0), map->ncpus);
 		if (stripe->spare)
 			push_free(t, number);
 		else
@@ -469,12 +514,17 @@ static int remove_hashed(struct map *map, const void *key, uint32_t hash)
 
 int table_remove(struct map *map, const void *key)
 {
-	return remove_hashed(map, key, hash_key((struct table *)map, key));
+	return remove_hashed(map, key, hash_key((struct table *)map, key), NULL, false);
 }
 
 int table_remove_word(struct map *map, uint64_t key)
 {
-	return remove_hashed(map, &key, hash_word(key, ((struct table *)map)->seed));
+	return remove_hashed(map, &key, hash_word(key, ((struct table *)map)->seed), NULL, false);
+}
+
+int table_user_take(struct map *map, const void *key, void *value, bool locked)
+{
+	return remove_hashed(map, key, hash_key((struct table *)map, key), value, locked);
 }
 
 /* User space ------------------------------------------------------------------------------------------- */
@@ -488,7 +538,7 @@ static int copy_locked(const struct table *t, const void *key, uint32_t hash, vo
 	stripe_lock(t, stripe);
 	e = find_locked(t, key, hash, &where);
 	if (e)
-		copy_words(value, table_value(t, e, 0), map_user_value_size(&t->map));
+		copy_out(t, e, value, false);
 	map_unlock(&stripe->lock);
 	return e ? 0 : -ENOENT;
 }
@@ -528,7 +578,7 @@ int table_user_lookup(struct map *map, const void *key, void *value)
 		return copy_locked(t, key, hash, value);
 	e = find_hashed(t, key, hash);
 	if (e)
-		copy_words(value, table_value(t, e, 0), map_user_value_size(map));
+		copy_out(t, e, value, false);
 	FENCE(__ATOMIC_ACQUIRE);
 	if (__atomic_load_n(&stripe->sequence, __ATOMIC_RELAXED) != before)
 		return copy_locked(t, key, hash, value);
@@ -642,6 +692,9 @@ void table_done(struct map *map)
 {
 	struct table *t = (struct table *)map;
 
+	for (uint32_t i = 1; map->fields && !map->space && map->values && i <= t->state->fresh; i++)
+		if (elem_at(t, i)->link == TABLE_LIVE)
+			map_release_values(map, table_value(t, elem_at(t, i), 0), map->ncpus);
 	map_give(map, t->buckets, ((uint64_t)t->mask + 1) * 4);
 	map_give(map, t->stripes, t->nstripes * sizeof(*t->stripes));
 }
