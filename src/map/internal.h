@@ -119,6 +119,8 @@ struct space_record;
 int map_join(const struct map_attr *attr, struct space_record *record, struct map **ret,
 	     struct skep_error **reterr);
 
+bool map_user_may_write(const struct map *map); /* map.c */
+
 /* map_mem.c ---------------------------------------------------------------------------------------- */
 
 /* Zeroed memory of the system that costs nothing until it is touched. Checks the limit of the map, where
@@ -132,7 +134,11 @@ uint64_t map_random_seed(const struct map *map);
 /* base + n * size, or UINT64_MAX. */
 uint64_t map_bytes(uint64_t base, uint64_t n, uint64_t size);
 
-/* map_check.c ---------------------------------------------------------------------------------------- */
+/* map_check.c: refusals that tell which map and what it needs. ------------------------------------------ */
+
+int map_refuse(struct skep_error **reterr, const struct err_def *def, const struct map_attr *attr,
+	       const char *needs, uint32_t has);
+int map_check_flags(const struct map_attr *attr, uint32_t allowed, struct skep_error **reterr);
 
 int map_check_array(const struct map_attr *attr, struct skep_error **reterr);
 int map_check_percpu_array(const struct map_attr *attr, struct skep_error **reterr);
@@ -191,8 +197,8 @@ static inline int map_check_update(const struct map *map, uint64_t flags)
 
 static inline bool map_is_percpu(uint32_t type)
 {
-	return type == MAP_PERCPU_ARRAY || type == MAP_PERCPU_HASH ||
-	       type == MAP_LRU_PERCPU_HASH || type == MAP_PERCPU_CGROUP_STORAGE;
+	return type == MAP_PERCPU_ARRAY || type == MAP_PERCPU_HASH || type == MAP_LRU_PERCPU_HASH ||
+	       type == MAP_PERCPU_CGROUP_STORAGE;
 }
 
 /* map_fields.c: values with special fields ------------------------------------------------------------ */
@@ -200,9 +206,9 @@ static inline bool map_is_percpu(uint32_t type)
 /* What a type's values may have. */
 #define MAP_FIELDS_LOCK (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK)
 #define MAP_FIELDS_WORK (MAP_FIELD_TIMER | MAP_FIELD_WORKQUEUE | MAP_FIELD_TASK_WORK)
-#define MAP_FIELDS_KPTR                                                                \
+#define MAP_FIELDS_KPTR \
 	(MAP_FIELD_KPTR | MAP_FIELD_KPTR_REF | MAP_FIELD_KPTR_PERCPU | MAP_FIELD_REFCOUNT)
-#define MAP_FIELDS_GRAPH                                                         \
+#define MAP_FIELDS_GRAPH \
 	(MAP_FIELD_LIST_HEAD | MAP_FIELD_RB_ROOT | MAP_FIELD_LIST_NODE | MAP_FIELD_RB_NODE)
 #define MAP_FIELDS_LRU (MAP_FIELDS_WORK | MAP_FIELDS_KPTR | MAP_FIELDS_GRAPH)
 #define MAP_FIELDS_ARRAY (MAP_FIELDS_LOCK | MAP_FIELDS_LRU)

@@ -186,13 +186,10 @@ static int find_ops(const struct map_attr *attr, const struct map_ops **ret,
 {
 	const char *name = attr->type ? spec_map_type_name((int)attr->type) : NULL;
 
-	if (!name)
+	*ret = name ? ops_of((enum spec_map_type)attr->type) : NULL;
+	if (!*ret)
 		return skep_fail(reterr, &ERR_TYPE, map_place(attr), "'%s' has type %u", attr->name,
 				 attr->type);
-	*ret = ops_of((enum spec_map_type)attr->type);
-	if (!*ret)
-		return skep_fail(reterr, &ERR_UNSERVED, map_place(attr), "'%s' is of type %s",
-				 attr->name, name);
 	if (attr->ncpus > MAP_MAX_CPUS)
 		return skep_fail(reterr, &ERR_CPUS, map_place(attr),
 				 "'%s' is for %u CPUs, at most %u", attr->name, attr->ncpus,
@@ -405,7 +402,7 @@ int map_peek(struct map *map, void *value)
 
 /* As user space does ------------------------------------------------------------------------------- */
 
-static bool user_may_write(const struct map *map)
+bool map_user_may_write(const struct map *map)
 {
 	return !(map->attr.flags & MAP_F_RDONLY) &&
 	       !__atomic_load_n(&map->sh->frozen, __ATOMIC_ACQUIRE);
@@ -433,7 +430,7 @@ static int check_lock(const struct map *map, uint64_t flags)
 
 int map_user_update(struct map *map, const void *key, const void *value, uint64_t flags)
 {
-	if (!user_may_write(map))
+	if (!map_user_may_write(map))
 		return -EPERM;
 	if (check_lock(map, flags) < 0)
 		return -EINVAL;
@@ -459,7 +456,7 @@ int map_user_lookup_flags(struct map *map, const void *key, void *value, uint64_
 
 int map_user_lookup_and_delete(struct map *map, const void *key, void *value, uint64_t flags)
 {
-	if (!user_may_write(map) || map->attr.flags & MAP_F_WRONLY)
+	if (!map_user_may_write(map) || map->attr.flags & MAP_F_WRONLY)
 		return -EPERM;
 	if (flags & ~(uint64_t)MAP_LOCK || check_lock(map, flags) < 0)
 		return -EINVAL;
@@ -471,7 +468,7 @@ int map_user_lookup_and_delete(struct map *map, const void *key, void *value, ui
 
 int map_user_delete(struct map *map, const void *key)
 {
-	if (!user_may_write(map))
+	if (!map_user_may_write(map))
 		return -EPERM;
 	return map->ops->remove(map, key);
 }

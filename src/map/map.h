@@ -50,7 +50,7 @@ struct map_stats {
 /* Does this engine have maps of this type? */
 bool map_type_served(uint32_t type);
 uint32_t map_possible_cpus(void);
-/* -EOPNOTSUPP: a type that this engine does not have; other errors concern the declaration. */
+/* Errors concern the declaration. */
 int map_new(const struct map_attr *attr, struct map **ret, struct skep_error **reterr);
 struct map *map_ref(struct map *map);
 struct map *map_unref(struct map *map);

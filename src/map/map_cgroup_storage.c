@@ -19,8 +19,8 @@ struct key {
 static int init(struct map *map, struct skep_error **reterr)
 {
 	uint64_t limit = map->attr.memory_limit ? map->attr.memory_limit : MAP_DEFAULT_MEMORY;
-	uint64_t each = sizeof(struct table_elem) + 32 +
-			num_align(map->attr.value_size, 8) * map->ncpus;
+	uint64_t each =
+		sizeof(struct table_elem) + 32 + num_align(map->attr.value_size, 8) * map->ncpus;
 	uint64_t n = limit / 2 / each;
 
 	map->vstride = (uint32_t)num_align(map->attr.value_size, 8);

@@ -6,14 +6,14 @@
  */
 #include "map/internal.h"
 
-static int refuse(struct skep_error **reterr, const struct err_def *def,
-		  const struct map_attr *attr, const char *needs, uint32_t has)
+int map_refuse(struct skep_error **reterr, const struct err_def *def, const struct map_attr *attr,
+	       const char *needs, uint32_t has)
 {
 	return skep_fail(reterr, def, map_place(attr), "'%s' of type %s needs %s, has %u",
 			 attr->name, spec_map_type_name((int)attr->type), needs, has);
 }
 
-static int check_flags(const struct map_attr *attr, uint32_t allowed, struct skep_error **reterr)
+int map_check_flags(const struct map_attr *attr, uint32_t allowed, struct skep_error **reterr)
 {
 	uint32_t both = MAP_F_RDONLY | MAP_F_WRONLY;
 	uint32_t prog = MAP_F_RDONLY_PROG | MAP_F_WRONLY_PROG;
@@ -54,16 +54,16 @@ static int check_percpu_size(const struct map_attr *attr, struct skep_error **re
 static int check_any_array(const struct map_attr *attr, uint32_t extra, bool percpu,
 			   struct skep_error **reterr)
 {
-	int r = check_flags(attr, MAP_F_NUMA_NODE | MAP_ACCESS_FLAGS | extra, reterr);
+	int r = map_check_flags(attr, MAP_F_NUMA_NODE | MAP_ACCESS_FLAGS | extra, reterr);
 
 	if (r < 0)
 		return r;
 	if (attr->key_size != 4)
-		return refuse(reterr, &ERR_KEY_SIZE, attr, "a key of 4 bytes", attr->key_size);
+		return map_refuse(reterr, &ERR_KEY_SIZE, attr, "a key of 4 bytes", attr->key_size);
 	if (!attr->value_size)
-		return refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
+		return map_refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
 	if (!attr->max_entries)
-		return refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
+		return map_refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
 	r = check_node(attr, percpu, reterr);
 	if (r < 0)
 		return r;
@@ -86,8 +86,8 @@ int map_check_percpu_array(const struct map_attr *attr, struct skep_error **rete
 static int check_fd_value(const struct map_attr *attr, struct skep_error **reterr)
 {
 	if (attr->value_size != 4)
-		return refuse(reterr, &ERR_VALUE_SIZE, attr, "a value of 4 bytes",
-			      attr->value_size);
+		return map_refuse(reterr, &ERR_VALUE_SIZE, attr, "a value of 4 bytes",
+				  attr->value_size);
 	return 0;
 }
 
@@ -125,7 +125,7 @@ int map_check_hash(const struct map_attr *attr, struct skep_error **reterr)
 	bool own_lists = attr->flags & MAP_F_NO_COMMON_LRU;
 	uint32_t allowed = MAP_F_NO_PREALLOC | MAP_F_NUMA_NODE | MAP_ACCESS_FLAGS |
 			   MAP_F_ZERO_SEED | (lru ? MAP_F_NO_COMMON_LRU : 0);
-	int r = check_flags(attr, allowed, reterr);
+	int r = map_check_flags(attr, allowed, reterr);
 
 	if (r < 0)
 		return r;
@@ -135,11 +135,11 @@ int map_check_hash(const struct map_attr *attr, struct skep_error **reterr)
 	if (r < 0)
 		return r;
 	if (!attr->max_entries)
-		return refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
+		return map_refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
 	if (!attr->key_size)
-		return refuse(reterr, &ERR_KEY_SIZE, attr, "a key size", 0);
+		return map_refuse(reterr, &ERR_KEY_SIZE, attr, "a key size", 0);
 	if (!attr->value_size)
-		return refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
+		return map_refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
 	r = check_element(attr, 48, reterr);
 	if (r < 0)
 		return r;
@@ -180,7 +180,8 @@ int map_check_inner_hash(const struct map_attr *attr, struct skep_error **reterr
 
 int map_check_lpm(const struct map_attr *attr, struct skep_error **reterr)
 {
-	int r = check_flags(attr, MAP_F_NO_PREALLOC | MAP_F_NUMA_NODE | MAP_ACCESS_FLAGS, reterr);
+	int r = map_check_flags(attr, MAP_F_NO_PREALLOC | MAP_F_NUMA_NODE | MAP_ACCESS_FLAGS,
+				reterr);
 
 	if (r < 0)
 		return r;
@@ -188,45 +189,46 @@ int map_check_lpm(const struct map_attr *attr, struct skep_error **reterr)
 		return skep_fail(reterr, &ERR_FLAGS, map_place(attr),
 				 "'%s' of type lpm_trie needs BPF_F_NO_PREALLOC", attr->name);
 	if (!attr->max_entries)
-		return refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
+		return map_refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
 	if (attr->key_size < 5 || attr->key_size > 4 + 256)
-		return refuse(reterr, &ERR_KEY_SIZE, attr,
-			      "a key of 4 bytes of length and 1 to 256 of data", attr->key_size);
+		return map_refuse(reterr, &ERR_KEY_SIZE, attr,
+				  "a key of 4 bytes of length and 1 to 256 of data",
+				  attr->key_size);
 	if (!attr->value_size || attr->value_size > MAP_MAX_ELEMENT - 256 - 40)
-		return refuse(reterr, &ERR_VALUE_SIZE, attr, "a value of 1 byte to 4 MiB",
-			      attr->value_size);
+		return map_refuse(reterr, &ERR_VALUE_SIZE, attr, "a value of 1 byte to 4 MiB",
+				  attr->value_size);
 	return 0;
 }
 
 int map_check_ring(const struct map_attr *attr, struct skep_error **reterr)
 {
-	int r = check_flags(attr, MAP_F_NUMA_NODE, reterr);
+	int r = map_check_flags(attr, MAP_F_NUMA_NODE, reterr);
 
 	if (r < 0)
 		return r;
 	if (attr->key_size)
-		return refuse(reterr, &ERR_KEY_SIZE, attr, "no key", attr->key_size);
+		return map_refuse(reterr, &ERR_KEY_SIZE, attr, "no key", attr->key_size);
 	if (attr->value_size)
-		return refuse(reterr, &ERR_VALUE_SIZE, attr, "no value", attr->value_size);
+		return map_refuse(reterr, &ERR_VALUE_SIZE, attr, "no value", attr->value_size);
 	if (!num_is_pow2(attr->max_entries) || attr->max_entries & 4095)
-		return refuse(reterr, &ERR_ENTRIES, attr,
-			      "max_entries, its bytes, a power of two and whole pages",
-			      attr->max_entries);
+		return map_refuse(reterr, &ERR_ENTRIES, attr,
+				  "max_entries, its bytes, a power of two and whole pages",
+				  attr->max_entries);
 	return 0;
 }
 
 int map_check_queue(const struct map_attr *attr, struct skep_error **reterr)
 {
-	int r = check_flags(attr, MAP_F_NUMA_NODE | MAP_ACCESS_FLAGS, reterr);
+	int r = map_check_flags(attr, MAP_F_NUMA_NODE | MAP_ACCESS_FLAGS, reterr);
 
 	if (r < 0)
 		return r;
 	if (attr->key_size)
-		return refuse(reterr, &ERR_KEY_SIZE, attr, "no key", attr->key_size);
+		return map_refuse(reterr, &ERR_KEY_SIZE, attr, "no key", attr->key_size);
 	if (!attr->value_size)
-		return refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
+		return map_refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
 	if (!attr->max_entries)
-		return refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
+		return map_refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
 	if (attr->value_size > MAP_MAX_ELEMENT)
 		return skep_fail(reterr, &ERR_ELEMENT_LARGE, map_place(attr),
 				 "a value of '%s' has %u bytes, at most %u", attr->name,
@@ -236,7 +238,7 @@ int map_check_queue(const struct map_attr *attr, struct skep_error **reterr)
 
 int map_check_bloom(const struct map_attr *attr, struct skep_error **reterr)
 {
-	int r = check_flags(attr, MAP_F_NUMA_NODE | MAP_F_ZERO_SEED | MAP_ACCESS_FLAGS, reterr);
+	int r = map_check_flags(attr, MAP_F_NUMA_NODE | MAP_F_ZERO_SEED | MAP_ACCESS_FLAGS, reterr);
 
 	if (r < 0)
 		return r;
@@ -245,10 +247,10 @@ int map_check_bloom(const struct map_attr *attr, struct skep_error **reterr)
 				 "'%s' asks for %llu hash functions, at most 15", attr->name,
 				 (unsigned long long)attr->map_extra);
 	if (attr->key_size)
-		return refuse(reterr, &ERR_KEY_SIZE, attr, "no key", attr->key_size);
+		return map_refuse(reterr, &ERR_KEY_SIZE, attr, "no key", attr->key_size);
 	if (!attr->value_size)
-		return refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
+		return map_refuse(reterr, &ERR_VALUE_SIZE, attr, "a value size", 0);
 	if (!attr->max_entries)
-		return refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
+		return map_refuse(reterr, &ERR_ENTRIES, attr, "max_entries", 0);
 	return 0;
 }

@@ -7,7 +7,6 @@
  */
 #include "map/world.h"
 
-
 #define MAX_QUEUE 16384u
 
 struct entry {
@@ -277,17 +276,16 @@ static int target(struct map *map, const void *key, struct map_target *ret)
 	return at ? 0 : -ENOENT;
 }
 
-#define DEV_OPS(check_fn, update_fn, remove_fn, next_fn)                                         \
-	{                                                                                        \
-		.size = sizeof(struct dev), .check = check_fn, .init = init, .done = done,       \
-		.lookup = lookup, .update = map_refuse_update, .remove = remove_fn,              \
-		.next_key = next_fn, .user_lookup = user_lookup, .user_update = update_fn,       \
-		.worldly = true, .target = target,                                               \
+#define DEV_OPS(check_fn, update_fn, remove_fn, next_fn)                                   \
+	{                                                                                  \
+		.size = sizeof(struct dev), .check = check_fn, .init = init, .done = done, \
+		.lookup = lookup, .update = map_refuse_update, .remove = remove_fn,        \
+		.next_key = next_fn, .user_lookup = user_lookup, .user_update = update_fn, \
+		.worldly = true, .target = target,                                         \
 	}
 
 const struct map_ops map_dev_ops =
 	DEV_OPS(map_check_dev, array_update, array_remove, map_index_next);
-const struct map_ops map_dev_hash_ops =
-	DEV_OPS(map_check_dev, hash_update, hash_remove, hash_next);
+const struct map_ops map_dev_hash_ops = DEV_OPS(map_check_dev, hash_update, hash_remove, hash_next);
 const struct map_ops map_cpu_ops =
 	DEV_OPS(map_check_cpu, array_update, array_remove, map_index_next);

@@ -207,9 +207,10 @@ static int check_once(const struct map *map, const struct map_fields *f, struct 
 
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (f->list[i].kind & seen & single)
-			return skep_fail(reterr, &ERR_FIELD_TWICE, map_place(&map->attr),
-					 "a value of '%s' has two of one kind, the second at byte %u",
-					 map->attr.name, f->list[i].off);
+			return skep_fail(
+				reterr, &ERR_FIELD_TWICE, map_place(&map->attr),
+				"a value of '%s' has two of one kind, the second at byte %u",
+				map->attr.name, f->list[i].off);
 		seen |= f->list[i].kind;
 	}
 	return 0;
@@ -344,9 +345,9 @@ void map_get_value(const struct map *map, void *to, const void *from, bool locke
 /* Releasing ---------------------------------------------------------------------------------------------- */
 
 /* Nodes belong to the lists that they are in; locks and counts hold nothing. */
-#define HOLDERS                                                                                  \
-	(MAP_FIELD_TIMER | MAP_FIELD_WORKQUEUE | MAP_FIELD_TASK_WORK | MAP_FIELD_KPTR |          \
-	 MAP_FIELD_KPTR_REF | MAP_FIELD_KPTR_PERCPU | MAP_FIELD_UPTR | MAP_FIELD_LIST_HEAD |     \
+#define HOLDERS                                                                              \
+	(MAP_FIELD_TIMER | MAP_FIELD_WORKQUEUE | MAP_FIELD_TASK_WORK | MAP_FIELD_KPTR |      \
+	 MAP_FIELD_KPTR_REF | MAP_FIELD_KPTR_PERCPU | MAP_FIELD_UPTR | MAP_FIELD_LIST_HEAD | \
 	 MAP_FIELD_RB_ROOT)
 
 void map_on_release(struct map *map, map_release_fn fn, void *ctx)

@@ -446,6 +446,7 @@ const struct map_ops map_lpm_ops = {
 	.state = sizeof(struct lpm_state),
 	.shares = true,
 	.check = map_check_lpm,
+	.batches = true,
 	.init = init,
 	.done = done,
 	.lookup = lookup,

@@ -64,8 +64,7 @@ static int place(struct map *map, const void *key, struct map_object *now)
 		map->sh->entries = map->inside->sh->entries;
 		map->sh->full = map->inside->sh->full;
 	} else {
-		map_count(&map->sh->entries,
-			  (now != NULL) - (s->slot[map_index(key)] != NULL));
+		map_count(&map->sh->entries, (now != NULL) - (s->slot[map_index(key)] != NULL));
 		__atomic_store_n(&s->slot[map_index(key)], now, __ATOMIC_RELEASE);
 	}
 	return r;
@@ -151,8 +150,7 @@ static int clear(struct map *map, const void *key, int missing)
 /* The descriptor in a value of 4 or 8 bytes. */
 static int descriptor(const struct map *map, const void *value, int *ret)
 {
-	uint64_t fd = map->attr.value_size == 8 ? bytes_u64(value, false) :
-						  bytes_u32(value, false);
+	uint64_t fd = map->attr.value_size == 8 ? bytes_u64(value, false) : bytes_u32(value, false);
 
 	if (map->attr.value_size == 8 && fd > INT32_MAX)
 		return -EINVAL;
@@ -178,7 +176,9 @@ static int check_sock(const struct map_sock *s)
 				       s->state == TCP_LISTEN ?
 			       0 :
 			       -EOPNOTSUPP;
-	return udp || (s->family == AF_UNIX && s->type == SOCK_DGRAM) ? 0 : -EOPNOTSUPP;
+	if (udp)
+		return s->bound ? 0 : -EOPNOTSUPP;
+	return s->family == AF_UNIX && s->type == SOCK_DGRAM ? 0 : -EOPNOTSUPP;
 }
 
 int map_sock_update(struct map *map, const void *key, struct map_object *sock, uint64_t flags)
@@ -190,6 +190,8 @@ int map_sock_update(struct map *map, const void *key, struct map_object *sock, u
 		return -EOPNOTSUPP;
 	world_lock(map->world);
 	r = check_sock(&sock->sock);
+	if (r == 0 && world_holds(sock, &map_reuseport_ops))
+		r = -EBUSY;
 	if (r == 0)
 		r = put(map, key, sock, flags);
 	world_unlock(map->world);
@@ -249,7 +251,7 @@ static int xsk_user_update(struct map *map, const void *key, const void *value, 
 		return -E2BIG;
 	world_lock(map->world);
 	r = world_object(map->world, MAP_OBJECT_SOCK, (int)bytes_u32(value, false), true, &o);
-	if (r == 0 && (o->sock.family != AF_XDP || !o->sock.ready))
+	if (r == 0 && o->sock.family != AF_XDP)
 		r = -EOPNOTSUPP;
 	if (r == 0 && find(map, key) != o)
 		r = put(map, key, o, flags);
@@ -288,7 +290,10 @@ static int check_reuseport(struct map *map, const void *key, const struct map_ob
 		return -MAP_ENOTSUPP;
 	if (!s->reuseport || !(udp ? s->bound : s->state == TCP_LISTEN))
 		return -EINVAL;
-	return world_holds(o, map->ops) ? -EBUSY : 0;
+	return world_holds(o, &map_reuseport_ops) || world_holds(o, &map_sock_ops) ||
+			       world_holds(o, &map_sock_hash_ops) ?
+		       -EBUSY :
+		       0;
 }
 
 static int reuseport_user_update(struct map *map, const void *key, const void *value,
@@ -362,22 +367,22 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 	return o ? o->model : NULL;
 }
 
-#define SOCK_OPS(check_fn, update_fn, lookup_fn, remove_fn, next_fn)                             \
-	{                                                                                        \
-		.size = sizeof(struct socks), .check = check_fn, .init = init, .done = done,     \
-		.lookup = lookup, .update = map_refuse_update, .remove = remove_fn,              \
-		.next_key = next_fn, .user_lookup = lookup_fn, .user_update = update_fn,         \
-		.worldly = true, .forget = forget, .adopt = adopt, .target = target,             \
+#define SOCK_OPS(check_fn, update_fn, lookup_fn, remove_fn, next_fn)                         \
+	{                                                                                    \
+		.size = sizeof(struct socks), .check = check_fn, .init = init, .done = done, \
+		.lookup = lookup, .update = map_refuse_update, .remove = remove_fn,          \
+		.next_key = next_fn, .user_lookup = lookup_fn, .user_update = update_fn,     \
+		.worldly = true, .forget = forget, .adopt = adopt, .target = target,         \
 	}
 
 const struct map_ops map_sock_ops =
 	SOCK_OPS(map_check_socks, sock_user_update, cookie, sock_remove, map_index_next);
 const struct map_ops map_sock_hash_ops =
 	SOCK_OPS(map_check_socks, sock_user_update, cookie, sock_remove, hash_next);
-const struct map_ops map_xsk_ops = SOCK_OPS(map_check_socks, xsk_user_update, xsk_user_lookup,
-					    xsk_remove, map_index_next);
+const struct map_ops map_xsk_ops =
+	SOCK_OPS(map_check_socks, xsk_user_update, xsk_user_lookup, xsk_remove, map_index_next);
 const struct map_ops map_reuseport_ops = SOCK_OPS(map_check_reuseport, reuseport_user_update,
 						  cookie, reuseport_remove, map_index_next);
-const struct map_ops map_cgroup_array_ops =
-	SOCK_OPS(map_check_fds, cgroup_user_update, map_refuse_user_lookup, reuseport_remove,
-		 map_index_next);
+const struct map_ops map_cgroup_array_ops = SOCK_OPS(map_check_fds, cgroup_user_update,
+						     map_refuse_user_lookup, reuseport_remove,
+						     map_index_next);

@@ -95,8 +95,7 @@ static void forget(struct map *map, struct map_object *o, const void *key)
 
 static bool fits(const struct map *map, const struct map_object *o)
 {
-	return map->ops->forget == forget && o && o->world == map->world &&
-	       o->kind == kind_of(map);
+	return map->ops->forget == forget && o && o->world == map->world && o->kind == kind_of(map);
 }
 
 static int put_zero(struct map *map, struct map_object *o)
@@ -215,13 +214,13 @@ static int next_key(struct map *map, const void *key, void *next)
 	return -MAP_ENOTSUPP;
 }
 
-#define STORAGE_OPS(more)                                                                       \
-	{                                                                                       \
-		.size = sizeof(struct map), .check = map_check_storage, .init = init,           \
-		.done = done, .lookup = map_refuse_lookup, .update = map_refuse_update,         \
-		.remove = user_remove, .next_key = next_key, .user_lookup = user_lookup,        \
-		.user_update = user_update, .worldly = true, .forget = forget,                  \
-		.fields = MAP_FIELDS_STORAGE | (more),                                          \
+#define STORAGE_OPS(more)                                                                \
+	{                                                                                \
+		.size = sizeof(struct map), .check = map_check_storage, .init = init,    \
+		.done = done, .lookup = map_refuse_lookup, .update = map_refuse_update,  \
+		.remove = user_remove, .next_key = next_key, .user_lookup = user_lookup, \
+		.user_update = user_update, .worldly = true, .forget = forget,           \
+		.fields = MAP_FIELDS_STORAGE | (more),                                   \
 	}
 
 const struct map_ops map_sk_storage_ops = STORAGE_OPS(0);

@@ -637,6 +637,40 @@ int table_next_key(struct map *map, const void *key, void *next)
 	return first_from(t, e ? (uint64_t)(hash & t->mask) + 1 : 0, next);
 }
 
+/* For batches and iteration. */
+uint32_t table_bucket_elems(const struct table *t, uint32_t bucket, uint32_t skip, uint32_t *ret,
+			    uint32_t room)
+{
+	struct table_stripe *stripe = stripe_of(t, bucket);
+	uint32_t n = 0, at;
+
+	stripe_lock(t, stripe);
+	for (at = t->buckets[bucket]; !is_end(at) && n < room; at = elem_at(t, at)->next) {
+		if (skip)
+			skip--;
+		else
+			ret[n++] = at;
+	}
+	map_unlock(&stripe->lock);
+	return n;
+}
+
+uint32_t table_bucket_keys(const struct table *t, uint32_t bucket, void *keys, uint32_t room)
+{
+	struct table_stripe *stripe = stripe_of(t, bucket);
+	uint32_t n = 0, at;
+
+	if (is_end(__atomic_load_n(&t->buckets[bucket], __ATOMIC_RELAXED)))
+		return 0;
+	stripe_lock(t, stripe);
+	for (at = t->buckets[bucket]; !is_end(at); at = elem_at(t, at)->next, n++)
+		if (n < room)
+			memcpy((uint8_t *)keys + (uint64_t)n * t->map.attr.key_size,
+			       elem_at(t, at)->key, t->map.attr.key_size);
+	map_unlock(&stripe->lock);
+	return n;
+}
+
 /* Life ------------------------------------------------------------------------------------------------- */
 
 /* Two or more for each entry: most chains then have one element. */

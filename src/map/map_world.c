@@ -279,7 +279,7 @@ bool world_holds(const struct map_object *o, const struct map_ops *ops)
 	return false;
 }
 
-/* Tables inside ------------------------------------------------------------------------------------------ */
+/* Tables inside: what the map declares of fields is checked already. ---------------------------------------- */
 
 int world_table(struct map *map, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
 		bool with_fields, struct map **ret, struct skep_error **reterr)
@@ -292,14 +292,25 @@ int world_table(struct map *map, uint32_t key_size, uint32_t value_size, uint32_
 		.max_entries = max_entries,
 		.ncpus = map->possible,
 		.memory_limit = map->attr.memory_limit,
-		.btf = with_fields ? map->attr.btf : NULL,
-		.value_type = with_fields ? map->attr.value_type : 0,
 	};
-	int r = map_new(&attr, ret, reterr);
+	struct map *table;
+	int r = map_new(&attr, &table, reterr);
 
-	if (r == 0)
-		map->memory += (*ret)->memory;
-	return r;
+	if (r < 0)
+		return r;
+	map->memory += table->memory;
+	if (with_fields && map->fields) {
+		table->fields = malloc(sizeof(*table->fields));
+		if (!table->fields) {
+			map_unref(table);
+			return skep_fail_nomem(reterr);
+		}
+		*table->fields = *map->fields;
+		table->attr.btf = btf_ref(map->attr.btf);
+		table->attr.value_type = map->attr.value_type;
+	}
+	*ret = table;
+	return 0;
 }
 
 int world_table_lookup(const struct map *map, const void *key, void *value)

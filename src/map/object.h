@@ -28,7 +28,6 @@ struct map_sock {
 	uint8_t state;			 /* TCP_ESTABLISHED ...; of others 0 */
 	bool bound;			 /* has a port, listens or is connected: can be found */
 	bool reuseport;			 /* in a group of SO_REUSEPORT */
-	bool ready;			 /* AF_XDP: bound to a queue with its rings */
 };
 
 struct map_object {
@@ -139,5 +138,15 @@ int64_t map_user_ring_drain(struct map *map,
 void *map_user_ring_reserve(struct map *map, uint32_t size);
 void map_user_ring_submit(struct map *map, void *sample);
 void map_user_ring_discard(struct map *map, void *sample);
+
+/* insn_array: where entry @index's instruction came to lie. -EINVAL: there is no such entry. */
+int map_insn_set(struct map *map, uint32_t index, uint32_t rewritten, uint32_t compiled);
+
+/*
+ * struct_ops: the program that user space registered for the member at byte @offset of the structure, and its data; NULL
+ * while it is not registered.
+ */
+void *map_struct_ops_prog(struct map *map, uint32_t offset);
+const void *map_struct_ops_data(const struct map *map);
 
 #endif

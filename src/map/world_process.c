@@ -7,13 +7,11 @@
 #include "map/world.h"
 
 #include <fcntl.h>
-#include <linux/if_xdp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -60,18 +58,6 @@ static uint8_t state_of(int fd, const struct map_sock *s)
 	return getpeername(fd, (struct sockaddr *)&addr, &len) == 0 ? TCP_ESTABLISHED : TCP_CLOSE;
 }
 
-/* AF_XDP: a ring is there if it can be mapped. */
-static bool has_ring(int fd, uint64_t which)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *mem = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, (off_t)which);
-
-	if (mem == MAP_FAILED)
-		return false;
-	munmap(mem, page);
-	return true;
-}
-
 static int socket_at(int fd, struct map_object_desc *ret)
 {
 	int family = option(fd, SO_DOMAIN);
@@ -87,8 +73,6 @@ static int socket_at(int fd, struct map_object_desc *ret)
 		.reuseport = option(fd, SO_REUSEPORT) > 0,
 	};
 	ret->sock.state = state_of(fd, &ret->sock);
-	ret->sock.ready = family == AF_XDP && has_ring(fd, XDP_PGOFF_RX_RING) &&
-			  has_ring(fd, XDP_UMEM_PGOFF_FILL_RING);
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &ret->id, &len) < 0 ? -errno : 0;
 }
 

@@ -227,7 +227,7 @@ static uint32_t pick(uint64_t *state, const uint32_t *from, size_t n)
 static void random_attr(struct map_attr *attr, uint64_t *state)
 {
 	static const uint32_t keys[] = { 0, 1, 4, 4, 4, 5, 8, 260, 261 };
-	static const uint32_t values[] = { 0, 4, 4, 8, 32768, 32769, 4193 };
+	static const uint32_t values[] = { 0, 4, 4, 8, 32768, 32769, 4193, 65407, 65408 };
 	static const uint32_t entries[] = { 0, 1, 3, 64, 4096, 8192, 6144 };
 	uint64_t bits = model_random(state);
 
@@ -239,8 +239,17 @@ static void random_attr(struct map_attr *attr, uint64_t *state)
 		attr->flags |= 1u << (bits >> 8) % 14;
 	if ((bits & 24) == 24)
 		attr->flags |= 1u << (bits >> 16) % 14;
-	if (attr->type == MAP_RINGBUF && bits & 96)
+	if ((attr->type == MAP_RINGBUF || attr->type == MAP_USER_RINGBUF) && bits & 96)
 		attr->key_size = attr->value_size = 0;
+	if (attr->type == MAP_STACK_TRACE && bits & 96)
+		attr->value_size = 8 + (uint32_t)(bits >> 40) % 200 * 8;
+	if (attr->type == MAP_CPUMAP &&
+	    attr->max_entries > 64) /* the kernel's limit is its configuration's */
+		attr->max_entries = 64;
+	if (attr->type == MAP_CGROUP_STORAGE || attr->type == MAP_PERCPU_CGROUP_STORAGE) {
+		attr->key_size = bits & 32 ? 16 : attr->key_size;
+		attr->max_entries = bits & 192 ? 0 : attr->max_entries;
+	}
 	if ((attr->type == MAP_QUEUE || attr->type == MAP_STACK_MAP ||
 	     attr->type == MAP_BLOOM_FILTER) &&
 	    bits & 96)
@@ -250,13 +259,19 @@ static void random_attr(struct map_attr *attr, uint64_t *state)
 
 static void same_refusals(void)
 {
-	static const uint32_t types[] = { MAP_HASH,	   MAP_ARRAY,
-					  MAP_PROG_ARRAY,  MAP_PERF_EVENT_ARRAY,
-					  MAP_PERCPU_HASH, MAP_PERCPU_ARRAY,
-					  MAP_LRU_HASH,	   MAP_LRU_PERCPU_HASH,
-					  MAP_LPM_TRIE,	   MAP_QUEUE,
-					  MAP_STACK_MAP,   MAP_BLOOM_FILTER,
-					  MAP_RINGBUF,	   200 };
+	static const uint32_t types[] = { MAP_HASH,	      MAP_ARRAY,
+					  MAP_PROG_ARRAY,     MAP_PERF_EVENT_ARRAY,
+					  MAP_PERCPU_HASH,    MAP_PERCPU_ARRAY,
+					  MAP_LRU_HASH,	      MAP_LRU_PERCPU_HASH,
+					  MAP_LPM_TRIE,	      MAP_QUEUE,
+					  MAP_STACK_MAP,      MAP_BLOOM_FILTER,
+					  MAP_RINGBUF,	      MAP_STACK_TRACE,
+					  MAP_CGROUP_ARRAY,   MAP_DEVMAP,
+					  MAP_DEVMAP_HASH,    MAP_CPUMAP,
+					  MAP_XSKMAP,	      MAP_SOCKMAP,
+					  MAP_SOCKHASH,	      MAP_REUSEPORT_SOCKARRAY,
+					  MAP_CGROUP_STORAGE, MAP_PERCPU_CGROUP_STORAGE,
+					  MAP_USER_RINGBUF,   200 };
 	const char *missing = oracle_missing();
 	uint64_t state = 3;
 

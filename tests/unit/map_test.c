@@ -305,9 +305,6 @@ static const struct {
 } refused[] = {
 	{ { .type = 99, .key_size = 4, .value_size = 4, .max_entries = 1 }, "M0001", EINVAL },
 	{ { .type = 0 }, "M0001", EINVAL },
-	{ { .type = MAP_SOCKMAP, .key_size = 4, .value_size = 4, .max_entries = 1 },
-	  "M0002",
-	  EOPNOTSUPP },
 	{ { .type = MAP_ARRAY, .key_size = 8, .value_size = 4, .max_entries = 1 }, "M0003", EINVAL },
 	{ { .type = MAP_HASH, .key_size = 8, .max_entries = 1 }, "M0004", EINVAL },
 	{ { .type = MAP_RINGBUF, .max_entries = 12288 }, "M0005", EINVAL },

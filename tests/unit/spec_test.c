@@ -184,7 +184,7 @@ static void types(void)
 	CHECK(!spec_map_type_name(-1) && !spec_map_type_name(MAP_TYPE_COUNT));
 	CHECK(!spec_prog_type_name(999) && !spec_attach_type_name(-1));
 	CHECK(spec_prog_type_served(PROG_XDP) && !spec_prog_type_served(PROG_LSM));
-	CHECK(spec_map_type_served(MAP_HASH) && !spec_map_type_served(MAP_XSKMAP));
+	CHECK(spec_map_type_served(MAP_HASH) && !spec_map_type_served(MAP_UNSPEC));
 }
 
 static void helpers(void)
@@ -450,7 +450,7 @@ static void model_types(void)
 	CHECK(has_enumerator(btf, "bpf_func_id", "BPF_FUNC_ringbuf_reserve", 131));
 	CHECK(!has_enumerator(btf, "bpf_func_id", "BPF_FUNC_sk_release", 86));
 	CHECK(has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_RINGBUF", 27));
-	CHECK(!has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_XSKMAP", 17));
+	CHECK(has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_XSKMAP", 17));
 	CHECK(has_enumerator(btf, "bpf_prog_type", "BPF_PROG_TYPE_XDP", 6));
 	CHECK(!has_enumerator(btf, "bpf_prog_type", "BPF_PROG_TYPE_LSM", 29));
 	CHECK(btf_find(btf, "bpf_ringbuf", BTF_STRUCT, 0));
