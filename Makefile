@@ -183,7 +183,7 @@ $(O)/tests/unit/%_oracle_test: $(O)/obj/tests/unit/%_oracle_test.o $(LIB)
 $(O)/tests/unit/encode_test $(O)/tests/unit/encode_arm64_test $(O)/tests/unit/jit_protect_test: private LIB_LIBS += -lcapstone
 $(O)/tests/unit/domain_test: private LIB_LIBS += -lm
 # Its allocations fail one after the other.
-$(O)/tests/unit/memory_test: private LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=free,--wrap=strdup \
+$(O)/tests/unit/memory_test: private LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=free,--wrap=strdup,--wrap=mmap \
 	-Wl,--wrap=arena_alloc,--wrap=arena_strdup,--wrap=arena_dup
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)

@@ -72,6 +72,7 @@ struct map_ops {
 	/* Which fields a value may have (enum map_field_kind), whether user space may batch, and programs iterate. */
 	uint32_t fields;
 	bool batches, iterates;
+	bool untyped; /* whatever type a value is said to have: it is a descriptor, or the map's own */
 };
 
 /* What all who use a map see; behind it lies the state of its family. In a space it lies in the map's record there. */

@@ -106,8 +106,8 @@ int map_user_lookup_and_delete(struct map *map, const void *key, void *value, ui
 int map_next_key(struct map *map, const void *key, void *next);
 
 /*
- * Batches, as bpf(2)'s: @count entries of keys and of values side by side. *count becomes how many were done, also when
- * a later one fails. Look-ups go on at @in, the @out of the one before, NULL to begin; both of map_batch_size() bytes.
+ * Batches, as bpf(2)'s: @count entries of keys and of values side by side. count becomes how many were done, also when
+ * a later one fails; what is refused outright leaves it alone. Look-ups go on at @in, the @out of the one before, NULL to begin; both of map_batch_size() bytes.
  * -ENOENT: that was the last. -ENOSPC: not even one bucket's entries fit. Types without batches: -MAP_ENOTSUPP.
  */
 #define MAP_ENOTSUPP 524 /* the kernel's ENOTSUPP, which libc does not know */
@@ -165,7 +165,10 @@ struct map_fields {
 	struct map_field list[MAP_MAX_FIELDS]; /* by offset */
 };
 const struct map_fields *map_fields(const struct map *map); /* NULL: none */
-/* The special fields of any type, e.g. of what bpf_obj_new() makes. False: more than MAP_MAX_FIELDS. */
+/*
+ * The special fields of any type, e.g. of what bpf_obj_new() makes. False: more than MAP_MAX_FIELDS, or a pointer to
+ * no struct, and the kernel takes all for plain bytes.
+ */
 bool map_fields_find(const struct btf *btf, uint32_t type, struct map_fields *ret);
 /* @at: the field. Called with no lock of the map held; must leave the field zero. Set before the map is used. */
 typedef void (*map_release_fn)(void *ctx, struct map *map, const struct map_field *field, void *at);

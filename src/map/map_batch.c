@@ -101,7 +101,7 @@ static int check(const struct map *map, enum map_batch_op op, const struct map_b
 		return -MAP_ENOTSUPP;
 	if (op == MAP_BATCH_DELETE && map->ops->remove == map_refuse_remove)
 		return -MAP_ENOTSUPP;
-	if (b->elem_flags & ~(uint64_t)MAP_LOCK || b->flags)
+	if (b->elem_flags & ~(uint64_t)MAP_LOCK || (b->flags && reads && is_table(map)))
 		return -EINVAL;
 	return b->elem_flags && !map_has_field(map, MAP_FIELD_SPIN_LOCK) ? -EINVAL : 0;
 }
@@ -128,12 +128,8 @@ int map_user_batch(struct map *map, enum map_batch_op op, struct map_batch *b)
 	uint32_t n = 0;
 	int r = check(map, op, b);
 
-	if (r < 0 || !b->count) {
-		if (r == 0)
-			return 0;
-		b->count = 0;
+	if (r < 0 || !b->count)
 		return r;
-	}
 	if (op == MAP_BATCH_UPDATE || op == MAP_BATCH_DELETE)
 		r = write_all(map, op, b, &n);
 	else if (is_table(map))

@@ -281,7 +281,7 @@ static int target(struct map *map, const void *key, struct map_target *ret)
 		.size = sizeof(struct dev), .check = check_fn, .init = init, .done = done, \
 		.lookup = lookup, .update = map_refuse_update, .remove = remove_fn,        \
 		.next_key = next_fn, .user_lookup = user_lookup, .user_update = update_fn, \
-		.worldly = true, .target = target,                                         \
+		.worldly = true, .untyped = true, .target = target,                        \
 	}
 
 const struct map_ops map_dev_ops =

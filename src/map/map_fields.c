@@ -16,7 +16,7 @@ static const struct {
 	uint32_t kind, size;
 } structs[] = {
 	{ "bpf_spin_lock", MAP_FIELD_SPIN_LOCK, 4 },
-	{ "bpf_res_spin_lock", MAP_FIELD_RES_SPIN_LOCK, 8 },
+	{ "bpf_res_spin_lock", MAP_FIELD_RES_SPIN_LOCK, 4 },
 	{ "bpf_timer", MAP_FIELD_TIMER, 16 },
 	{ "bpf_wq", MAP_FIELD_WORKQUEUE, 16 },
 	{ "bpf_task_work", MAP_FIELD_TASK_WORK, 8 },
@@ -43,7 +43,7 @@ struct search {
 	const struct btf *btf;
 	struct map_fields *out;
 	uint32_t depth;
-	bool full;
+	bool unsound; /* too many, or not what the kernel takes */
 };
 
 static struct map_field *add(struct search *s, uint32_t kind, uint32_t off, uint32_t size)
@@ -51,7 +51,7 @@ static struct map_field *add(struct search *s, uint32_t kind, uint32_t off, uint
 	struct map_field *f;
 
 	if (s->out->n == MAP_MAX_FIELDS) {
-		s->full = true;
+		s->unsound = true;
 		return NULL;
 	}
 	f = &s->out->list[s->out->n++];
@@ -76,6 +76,8 @@ static void find_pointer(struct search *s, uint32_t id, uint32_t off)
 		f = add(s, pointers[i].kind, off, 8);
 		if (f)
 			f->type = btf_strip_all(s->btf, tag);
+		if (f && btf_kind(s->btf, f->type) != BTF_STRUCT)
+			s->unsound = true;
 	}
 }
 
@@ -148,7 +150,7 @@ static void find_type(struct search *s, uint32_t type, uint32_t off, struct owne
 		uint64_t size = btf_size(b, btf_array_elem(b, id));
 		uint32_t n = (uint32_t)num_min(btf_array_len(b, id), MAX_REPEATS);
 
-		for (uint32_t i = 0; i < n && size && !s->full; i++)
+		for (uint32_t i = 0; i < n && size && !s->unsound; i++)
 			find_type(s, btf_array_elem(b, id), off + (uint32_t)(i * size), owner);
 	}
 }
@@ -161,7 +163,7 @@ static void find_inside(struct search *s, uint32_t id, uint32_t off)
 	if (s->depth == MAX_DEPTH)
 		return;
 	s->depth++;
-	for (uint32_t i = 0; i < btf_vlen(b, id) && !s->full; i++) {
+	for (uint32_t i = 0; i < btf_vlen(b, id) && !s->unsound; i++) {
 		if (section) {
 			struct btf_secinfo v = btf_secinfo(b, id, i);
 
@@ -194,12 +196,13 @@ bool map_fields_find(const struct btf *btf, uint32_t type, struct map_fields *re
 		return true;
 	find_type(&s, type, 0, (struct owner){ 0, -1 });
 	qsort(ret->list, ret->n, sizeof(ret->list[0]), by_offset);
-	return !s.full;
+	return !s.unsound;
 }
 
 /* Which maps may have which ----------------------------------------------------------------------------- */
 
-static int check_once(const struct map *map, const struct map_fields *f, struct skep_error **reterr)
+/* Else the kernel takes all for plain bytes, and refuses the program that uses it for something else. */
+static bool is_sound(const struct map_fields *f)
 {
 	const uint32_t single = MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK | MAP_FIELD_TIMER |
 				MAP_FIELD_WORKQUEUE | MAP_FIELD_TASK_WORK | MAP_FIELD_REFCOUNT;
@@ -207,27 +210,17 @@ static int check_once(const struct map *map, const struct map_fields *f, struct 
 
 	for (uint32_t i = 0; i < f->n; i++) {
 		if (f->list[i].kind & seen & single)
-			return skep_fail(
-				reterr, &ERR_FIELD_TWICE, map_place(&map->attr),
-				"a value of '%s' has two of one kind, the second at byte %u",
-				map->attr.name, f->list[i].off);
+			return false;
 		seen |= f->list[i].kind;
 	}
-	return 0;
+	return !(seen & (MAP_FIELD_LIST_HEAD | MAP_FIELD_RB_ROOT)) ||
+	       seen & (MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK);
 }
 
 static int check(const struct map *map, const struct map_fields *f, struct skep_error **reterr)
 {
-	const uint32_t locks = MAP_FIELD_SPIN_LOCK | MAP_FIELD_RES_SPIN_LOCK;
 	const struct map_attr *attr = &map->attr;
-	const struct map_field *last = &f->list[f->n - 1];
 
-	if (last->off + last->size > attr->value_size)
-		return skep_fail(reterr, &ERR_FIELD_PLACE, map_place(attr),
-				 "a value of '%s' has %u bytes, a field lies at %u", attr->name,
-				 attr->value_size, last->off);
-	if (f->kinds & (MAP_FIELD_LIST_HEAD | MAP_FIELD_RB_ROOT) && !(f->kinds & locks))
-		return skep_fail(reterr, &ERR_FIELD_LOCK, map_place(attr), "'%s'", attr->name);
 	if (attr->flags & (MAP_F_RDONLY_PROG | MAP_F_WRONLY_PROG))
 		return skep_fail(reterr, &ERR_FIELD_ACCESS, map_place(attr), "'%s'", attr->name);
 	if (f->kinds & ~map->ops->fields)
@@ -235,22 +228,20 @@ static int check(const struct map *map, const struct map_fields *f, struct skep_
 				 "'%s' is of type %s, its values have fields of kinds 0x%x",
 				 attr->name, spec_map_type_name((int)attr->type),
 				 f->kinds & ~map->ops->fields);
-	return check_once(map, f, reterr);
+	return 0;
 }
 
 int map_take_fields(struct map *map, struct skep_error **reterr)
 {
+	const struct map_attr *attr = &map->attr;
 	struct map_fields found;
 	int r;
 
-	if (!map->attr.btf || !map->attr.value_type)
+	if (!attr->btf || !attr->value_type || !attr->key_size || map->ops->untyped ||
+	    !map_fields_find(attr->btf, attr->value_type, &found) || !found.n || !is_sound(&found))
 		return 0;
-	if (!map_fields_find(map->attr.btf, map->attr.value_type, &found))
-		return skep_fail(reterr, &ERR_FIELDS_MANY, map_place(&map->attr),
-				 "a value of '%s' has more than %u", map->attr.name,
-				 MAP_MAX_FIELDS);
-	if (!found.n)
-		return 0;
+	if (found.list[found.n - 1].off + found.list[found.n - 1].size > attr->value_size)
+		return 0; /* they are those of something else */
 	r = check(map, &found, reterr);
 	if (r < 0)
 		return r;

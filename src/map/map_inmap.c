@@ -116,6 +116,7 @@ static int next_key(struct map *map, const void *key, void *next)
 const struct map_ops map_hash_of_maps_ops = {
 	.size = sizeof(struct inmap),
 	.check = map_check_inner_hash,
+	.untyped = true,
 	.init = init,
 	.done = done,
 	.lookup = lookup,

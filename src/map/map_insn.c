@@ -85,6 +85,7 @@ int map_insn_set(struct map *map, uint32_t index, uint32_t rewritten, uint32_t c
 const struct map_ops map_insn_ops = {
 	.size = sizeof(struct map),
 	.check = map_check_insns,
+	.untyped = true,
 	.init = init,
 	.lookup = map_refuse_lookup,
 	.update = map_refuse_update,

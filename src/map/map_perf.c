@@ -217,6 +217,7 @@ static int perf_remove(struct map *map, const void *key)
 const struct map_ops map_perf_ops = {
 	.size = sizeof(struct perf),
 	.check = map_check_fds,
+	.untyped = true,
 	.init = init,
 	.done = done,
 	.lookup = map_refuse_lookup,

@@ -110,6 +110,7 @@ _Static_assert(offsetof(struct slot, obj) == 0, "as the form says");
 const struct map_ops map_progs_ops = {
 	.size = sizeof(struct slots),
 	.check = map_check_fds,
+	.untyped = true,
 	.init = init,
 	.done = done,
 	.lookup = map_refuse_lookup,
@@ -132,6 +133,7 @@ static void *inner_lookup(struct map *map, const void *key, uint32_t cpu)
 const struct map_ops map_array_of_maps_ops = {
 	.size = sizeof(struct slots),
 	.check = map_check_inner_array,
+	.untyped = true,
 	.init = init,
 	.done = done,
 	.lookup = inner_lookup,

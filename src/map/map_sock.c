@@ -372,7 +372,8 @@ static void *lookup(struct map *map, const void *key, uint32_t cpu)
 		.size = sizeof(struct socks), .check = check_fn, .init = init, .done = done, \
 		.lookup = lookup, .update = map_refuse_update, .remove = remove_fn,          \
 		.next_key = next_fn, .user_lookup = lookup_fn, .user_update = update_fn,     \
-		.worldly = true, .forget = forget, .adopt = adopt, .target = target,         \
+		.worldly = true, .untyped = true, .forget = forget, .adopt = adopt,          \
+		.target = target,                                                            \
 	}
 
 const struct map_ops map_sock_ops =

@@ -246,6 +246,7 @@ static int next_key(struct map *map, const void *key, void *next)
 const struct map_ops map_stack_trace_ops = {
 	.size = sizeof(struct traces),
 	.check = map_check_stack_trace,
+	.untyped = true,
 	.init = init,
 	.done = done,
 	.lookup = map_refuse_lookup,

@@ -254,6 +254,7 @@ const void *map_struct_ops_data(const struct map *map)
 const struct map_ops map_struct_ops_ops = {
 	.size = sizeof(struct struct_ops),
 	.check = map_check_struct_ops,
+	.untyped = true,
 	.init = init,
 	.done = done,
 	.lookup = map_refuse_lookup,

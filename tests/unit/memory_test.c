@@ -4,8 +4,13 @@
  * one run needs fewer. Each must end with ENOMEM or do its work, and give back all that it took. The linker leads
  * malloc(3) and the like of the library through this file (--wrap).
  */
+#include <sys/mman.h>
+#include <sys/socket.h>
+
 #include "base/arena.h"
+#include "base/error.h"
 #include "lib_kit.h"
+#include "map/object.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -17,6 +22,8 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 char *__wrap_strdup(const char *s);
 void __wrap_free(void *p);
+void *__real_mmap(void *at, size_t size, int prot, int flags, int fd, off_t off);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t off);
 
 void *__real_arena_alloc(struct arena *a, size_t n, size_t size);
 char *__real_arena_strdup(struct arena *a, const char *s);
@@ -29,7 +36,7 @@ void *__wrap_arena_dup(struct arena *a, const void *src, size_t len);
 #define LIVE 65536 /* a power of two, more than any scenario holds at once */
 
 static struct {
-	bool on;
+	bool on, pages;	       /* pages of the system fail as well */
 	size_t fail_at, count; /* allocations since reset */
 	void *live[LIVE];      /* open addressing */
 	size_t nlive;
@@ -128,6 +135,15 @@ char *__wrap_arena_strdup(struct arena *a, const char *s)
 void *__wrap_arena_dup(struct arena *a, const void *src, size_t len)
 {
 	return fails() ? NULL : __real_arena_dup(a, src, len);
+}
+
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t off)
+{
+	if (memory.pages && fails()) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return __real_mmap(at, size, prot, flags, fd, off);
 }
 
 struct scenario {
@@ -251,6 +267,154 @@ static int play_explain(struct skep_error **err)
 	return r == -EACCES ? 0 : r;
 }
 
+/* Every type of map: made, filled, emptied. */
+static const struct map_plan {
+	uint32_t type, key_size, value_size, max, flags;
+} map_plans[] = {
+	{ MAP_HASH, 8, 8, 4, 0 },
+	{ MAP_ARRAY, 4, 8, 4, 0 },
+	{ MAP_PROG_ARRAY, 4, 4, 4, 0 },
+	{ MAP_PERF_EVENT_ARRAY, 4, 4, 4, 0 },
+	{ MAP_PERCPU_HASH, 4, 8, 4, 0 },
+	{ MAP_PERCPU_ARRAY, 4, 8, 4, 0 },
+	{ MAP_STACK_TRACE, 4, 80, 4, 0 },
+	{ MAP_CGROUP_ARRAY, 4, 4, 4, 0 },
+	{ MAP_LRU_HASH, 4, 8, 4, 0 },
+	{ MAP_LRU_PERCPU_HASH, 4, 8, 4, 0 },
+	{ MAP_LPM_TRIE, 8, 8, 4, MAP_F_NO_PREALLOC },
+	{ MAP_ARRAY_OF_MAPS, 4, 4, 4, 0 },
+	{ MAP_HASH_OF_MAPS, 4, 4, 4, 0 },
+	{ MAP_DEVMAP, 4, 8, 4, 0 },
+	{ MAP_SOCKMAP, 4, 8, 4, 0 },
+	{ MAP_CPUMAP, 4, 8, 4, 0 },
+	{ MAP_XSKMAP, 4, 4, 4, 0 },
+	{ MAP_SOCKHASH, 4, 8, 4, 0 },
+	{ MAP_CGROUP_STORAGE, 8, 8, 0, 0 },
+	{ MAP_REUSEPORT_SOCKARRAY, 4, 8, 4, 0 },
+	{ MAP_PERCPU_CGROUP_STORAGE, 16, 8, 0, 0 },
+	{ MAP_QUEUE, 0, 8, 4, 0 },
+	{ MAP_STACK_MAP, 0, 8, 4, 0 },
+	{ MAP_SK_STORAGE, 4, 8, 0, MAP_F_NO_PREALLOC },
+	{ MAP_DEVMAP_HASH, 4, 8, 4, 0 },
+	{ MAP_STRUCT_OPS, 4, 16, 1, 0 },
+	{ MAP_RINGBUF, 0, 0, 4096, 0 },
+	{ MAP_INODE_STORAGE, 4, 8, 0, MAP_F_NO_PREALLOC },
+	{ MAP_TASK_STORAGE, 4, 8, 0, MAP_F_NO_PREALLOC | MAP_F_CLONE },
+	{ MAP_BLOOM_FILTER, 0, 8, 4, 0 },
+	{ MAP_USER_RINGBUF, 0, 0, 4096, 0 },
+	{ MAP_CGRP_STORAGE, 4, 8, 0, MAP_F_NO_PREALLOC },
+	{ MAP_ARENA, 0, 0, 2, MAP_F_MMAPABLE },
+	{ MAP_INSN_ARRAY, 4, 16, 4, 0 },
+};
+_Static_assert(ARRAY_SIZE(map_plans) + 1 == MAP_TYPE_COUNT, "every type");
+
+/* Descriptors are the numbers of objects, here. */
+static int any_object(void *ctx, enum map_object_kind kind, int fd, struct map_object_desc *ret)
+{
+	(void)ctx, (void)kind;
+	*ret = (struct map_object_desc){ .id = (uint64_t)fd };
+	ret->sock.family = AF_UNIX;
+	ret->sock.type = SOCK_DGRAM;
+	return 0;
+}
+
+static struct btf *plan_types(void)
+{
+	struct btf_builder *b = btf_builder_new();
+	struct btf_member m[2] = { { .name = "a", .type = 2 },
+				   { .name = "t", .type = 3, .bit_off = 0 } };
+	struct btf *btf = NULL;
+
+	if (!b)
+		return NULL;
+	btf_add_int(b, "int", 4, BTF_INT_SIGNED);
+	btf_add_int(b, "long", 8, 0);
+	btf_add_composite(b, BTF_STRUCT, "data", 8, m, 1);
+	m[0].type = 2;
+	m[1].bit_off = 64;
+	btf_add_composite(b, BTF_STRUCT, "value", 16, m, 2);
+	btf_finish(b, "types", &btf, NULL);
+	btf_builder_free(b);
+	return btf;
+}
+
+static int use_map(struct map *map, struct map_world *w)
+{
+	uint64_t key[4] = { 1 }, value[512] = { 1 }, next[4], out[4], keys[8], values[512];
+	struct map_batch b = { .out = out, .keys = keys, .values = values, .count = 2 };
+	uint32_t type = map_attr(map)->type;
+	struct map_object *o;
+	int r = map_user_update(map, key, value, 0);
+
+	if (r == -ENOMEM)
+		return r;
+	r = map_user_batch(map, MAP_BATCH_LOOKUP, &b);
+	if (r == -ENOMEM)
+		return r;
+	map_next_key(map, NULL, next);
+	map_user_lookup(map, key, value);
+	map_user_delete(map, key);
+	if (type == MAP_SK_STORAGE || type == MAP_TASK_STORAGE) {
+		o = map_object_find(w, type == MAP_SK_STORAGE ? MAP_OBJECT_SOCK : MAP_OBJECT_TASK,
+				    9, true);
+		if (!o || !map_storage_get(map, o, NULL, MAP_STORAGE_CREATE))
+			return -ENOMEM;
+	}
+	if (type == MAP_CGROUP_STORAGE) {
+		o = map_object_find(w, MAP_OBJECT_CGROUP, 9, true);
+		return o ? map_cgroup_storage_attach(map, o, 1) : -ENOMEM;
+	}
+	return 0;
+}
+
+static int play_plan(const struct map_plan *plan, struct map_world *w, struct btf *types,
+		     struct skep_error **err)
+{
+	struct map_attr inner = {
+		.name = "i", .type = MAP_HASH, .key_size = 4, .value_size = 4, .max_entries = 2
+	};
+	struct map_attr attr = { .name = "m",
+				 .type = plan->type,
+				 .key_size = plan->key_size,
+				 .value_size = plan->value_size,
+				 .max_entries = plan->max,
+				 .flags = plan->flags,
+				 .memory_limit = 1u << 20,
+				 .btf = types,
+				 .key_type = 1,
+				 .value_type = plan->value_size == 16 ? 4 : 2,
+				 .inner = &inner,
+				 .world = w };
+	struct map *map = NULL;
+	int r = map_new(&attr, &map, err);
+
+	if (r < 0)
+		return r;
+	r = use_map(map, w);
+	map_unref(map);
+	return r < 0 ? skep_fail_nomem(err) : 0;
+}
+
+static int play_maps(struct skep_error **err)
+{
+	static const struct map_world_ops ops = { .object = any_object };
+	struct map_world *w;
+	struct btf *types;
+	int r = 0;
+
+	memory.pages = true;
+	w = map_world_new(&ops, NULL);
+	types = w ? plan_types() : NULL;
+	if (!types)
+		r = skep_fail_nomem(err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(map_plans); i++)
+		r = play_plan(&map_plans[i], w, types, err);
+	btf_unref(types);
+	map_world_unref(w);
+	memory.pages = false;
+	return r;
+}
+
 static char *const run_true[] = { (char *)"true", NULL };
 
 static const struct scenario scenarios[] = {
@@ -264,6 +428,7 @@ static const struct scenario scenarios[] = {
 	{ "rewritten packets", "examples/tc_rewrite", NULL, "examples/captures/small.pcapng", NULL,
 	  1, NULL },
 	{ "an explanation", "", .step = 1, .play = play_explain },
+	{ "maps of every type", "", .step = 1, .play = play_maps },
 	{ "a command", "examples/opensnoop", run_true, NULL, NULL, 1, NULL },
 };
 
