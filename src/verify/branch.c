@@ -35,7 +35,7 @@ static bool never_null(const struct reg *r)
 	case T_MEM:
 		return !(r->flags & F_UNTRUSTED);
 	case T_BTF:
-		return r->flags & (F_TRUSTED | F_ALLOC) && !(r->flags & F_UNTRUSTED);
+		return (r->flags & (F_TRUSTED | F_ALLOC) || r->ref) && !(r->flags & F_UNTRUSTED);
 	case T_NOT_INIT:
 	case T_SCALAR:
 	case T_PKT:

@@ -47,7 +47,7 @@ static int leaf(struct verifier *v, const struct btf *b, uint32_t id, uint64_t o
 				ret->member, 0, ret->parent, (unsigned long long)off, size);
 		target = btf_strip_all(b, id);
 		target = btf_strip_all(b, btf_ref_type(b, target));
-		ret->flags = tag_flags(b, id);
+		ret->flags |= tag_flags(b, id);
 		if (btf_kind(b, target) == BTF_STRUCT || btf_kind(b, target) == BTF_UNION)
 			ret->type = target;
 		return 0;
@@ -106,6 +106,8 @@ static int walk(struct verifier *v, const struct btf *b, uint32_t id, uint64_t o
 		switch ((int)btf_kind(b, id)) {
 		case BTF_STRUCT:
 		case BTF_UNION:
+			if (btf_kind(b, id) == BTF_UNION && btf_vlen(b, id) != 1)
+				ret->flags |= F_UNTRUSTED; /* who knows which member it is */
 			if (off + size > btf_size(b, id) && btf_vlen(b, id)) {
 				struct btf_member last = btf_member(b, id, btf_vlen(b, id) - 1);
 				uint32_t t = btf_strip_all(b, last.type);
@@ -185,15 +187,15 @@ static unsigned int trust(struct verifier *v, const struct reg *r, const struct 
 	if (r->flags & F_UNTRUSTED)
 		return F_UNTRUSTED;
 	if (!trusted && !(r->flags & F_RCU))
-		return flags & (F_USER | F_PERCPU);
+		return flags & (F_USER | F_PERCPU | F_UNTRUSTED);
 	if (keep & F_TRUSTED && trusted)
 		return keep;
 	if (rcu && !(r->flags & F_NULL)) {
 		if (keep & F_RCU)
-			return keep | (flags & F_PERCPU);
+			return keep | (flags & (keep & F_NULL ? F_PERCPU : F_PERCPU | F_UNTRUSTED));
 		if (flags & F_RCU)
-			return F_RCU | F_NULL | (flags & F_PERCPU);
-		return flags & (F_USER | F_PERCPU);
+			return F_RCU | F_NULL | (flags & (F_PERCPU | F_UNTRUSTED));
+		return flags & (F_USER | F_PERCPU | F_UNTRUSTED);
 	}
 	return F_UNTRUSTED | (flags & (F_USER | F_PERCPU));
 }

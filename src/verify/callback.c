@@ -93,7 +93,6 @@ static int enter(struct verifier *v, const struct call *c, struct frame *callee,
 		reg_pointer(&callee->regs[1], T_DYNPTR, 0);
 		callee->regs[1].dynptr = DYNPTR_LOCAL;
 		callee->regs[1].id = next_id(v);
-		callee->regs[1].flags = F_RDONLY;
 		context(&callee->regs[2], &caller->regs[3]);
 		return 0;
 	default:

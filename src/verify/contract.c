@@ -116,6 +116,14 @@ static int read_args(struct verifier *v, struct func *f, uint32_t proto)
 		}
 		if (a->kind == FA_BAD) {
 			v->at = f->start;
+			if (btf_kind(b, t) == BTF_PTR) {
+				uint32_t target = btf_strip_all(b, btf_ref_type(b, t));
+
+				return reject(
+					v, &ERR_FUNCTION,
+					"arg#%u reference type('%s %s') size cannot be determined: -22",
+					i, btf_kind_name(btf_kind(b, target)), btf_name(b, target));
+			}
 			return reject(v, &ERR_FUNCTION,
 				      "Arg#%u type %s in %s() is not supported yet.", i,
 				      btf_kind_name(btf_kind(b, t)), f->name ? f->name : "");

@@ -29,13 +29,15 @@ struct collect {
 	const struct btf *btf;
 	struct fields *out;
 	uint32_t depth;
+	bool full; /* more than the kernel counts: then it takes none for special */
 };
 
 static void put(struct collect *c, uint32_t kind, uint32_t off, uint32_t size)
 {
 	struct field *f;
 
-	if (c->out->n == ARRAY_SIZE(c->out->list))
+	c->full |= c->out->n == ARRAY_SIZE(c->out->list);
+	if (c->full)
 		return;
 	f = &c->out->list[c->out->n++];
 	*f = (struct field){ .kind = kind, .off = off, .size = size };
@@ -208,7 +210,7 @@ const struct fields *fields_of(struct verifier *v, const struct btf *btf, uint32
 	*k = (struct fields_cache){ btf, type, NULL, v->fields };
 	v->fields = k;
 	one_type(&c, type, 0, (struct owner){ 0, -1 });
-	if (c.out->n)
+	if (c.out->n && !c.full)
 		k->f = c.out;
 	return k->f;
 }

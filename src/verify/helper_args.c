@@ -107,6 +107,12 @@ static bool raw(enum spec_arg arg)
 	return writes(arg) && arg != ARG_MEM_INOUT && arg != ARG_INT_INOUT;
 }
 
+static bool releases(const struct call *c, unsigned int regno)
+{
+	return (regno == 1 && c->proto->flags & HELPER_F_RELEASE_1) ||
+	       (regno == 2 && c->proto->flags & HELPER_F_RELEASE_2);
+}
+
 static int check_type(struct verifier *v, struct call *c, unsigned int regno, enum spec_arg arg)
 {
 	const struct reg *r = reg_at(v, regno);
@@ -121,6 +127,15 @@ static int check_type(struct verifier *v, struct call *c, unsigned int regno, en
 	if (w.types >> r->type & 1 && !(flags & ~w.flags)) {
 		if (r->type == T_BTF && w.names == mem_names && !(flags & (F_TRUSTED | F_ALLOC)))
 			goto bad;
+		if (r->type == T_BTF && w.names == mem_names && arg != ARG_MEM &&
+		    arg != ARG_MEM_OR_NULL)
+			return reject(v, &ERR_ARGUMENT,
+				      "bpf_%s() may write into memory pointed by R%u type=%s",
+				      c->proto->name, regno,
+				      type_name(v, r->type, r->flags, name, sizeof(name)));
+		if (r->type == T_BTF && r->flags & F_NULL && releases(c, regno))
+			return reject(v, &ERR_ARGUMENT,
+				      "Possibly NULL pointer passed to helper arg%u", regno);
 		if (arg == ARG_PERCPU && !(flags & F_PERCPU))
 			goto bad;
 		if (arg == ARG_RING_MEM && !(flags & F_RINGBUF))

@@ -43,6 +43,8 @@ int dynptr_argument(struct verifier *v, struct call *c, unsigned int regno, enum
 void dynptr_forget(struct verifier *v, uint32_t id);
 void dynptr_packet_moved(struct verifier *v);
 /* A new dynptr on the stack, where the register points. */
+/* @ref: the reference that it shares with what it is a copy of; 0: none. */
+int dynptr_copy(struct verifier *v, unsigned int regno, enum dynptr_type type, uint32_t ref);
 int dynptr_make(struct verifier *v, unsigned int regno, enum dynptr_type type);
 /* callback.c */
 int callback_call(struct verifier *v, struct call *c);

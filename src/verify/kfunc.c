@@ -62,9 +62,7 @@ static void pointer_result(struct verifier *v, const struct kcall *k, struct reg
 	unsigned int null = k->rule->flags & KFUNC_F_RET_NULL ? F_NULL : 0;
 
 	if (btf_is_composite(b, target)) {
-		unsigned int flags = k->rule->flags & KFUNC_F_ACQUIRE ? F_TRUSTED : 0;
-
-		reg_pointer(r, T_BTF, flags | null);
+		reg_pointer(r, T_BTF, null);
 		r->btf = b;
 		r->btf_id = target;
 	} else {

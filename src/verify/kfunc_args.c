@@ -290,8 +290,8 @@ static int new_dynptr(struct verifier *v, const struct kcall *k, uint32_t i)
 		return dynptr_make(v, i + 1, DYNPTR_XDP);
 	if (kfunc_is(k, "bpf_dynptr_from_skb_meta"))
 		return dynptr_make(v, i + 1, DYNPTR_SKB_META);
-	if (kfunc_is(k, "bpf_dynptr_clone") && !k->dynptr_ref)
-		return dynptr_make(v, i + 1, k->dynptr);
+	if (kfunc_is(k, "bpf_dynptr_clone"))
+		return dynptr_copy(v, i + 1, k->dynptr, k->dynptr_ref);
 	return reject(v, &ERR_UNSERVED, "dynptrs made by kernel function %s", k->name);
 }
 

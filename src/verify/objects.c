@@ -157,8 +157,7 @@ int object_kptr_slot(struct verifier *v, struct call *c, unsigned int regno)
 	off = r->off + (int64_t)scalar_value(&r->s);
 	f = r->type == T_MAP_VALUE ? fields_of_map(v, r->map) : fields_of(v, r->btf, r->btf_id);
 	if (!f || !(f->kinds & FK_KPTR))
-		return reject(v, &ERR_ARGUMENT, "map '%s' has no valid kptr",
-			      r->type == T_MAP_VALUE && r->map->name ? r->map->name : "");
+		return reject(v, &ERR_ARGUMENT, "R%u has no valid kptr", regno);
 	field = off < 0 ? NULL : fields_at(f, (uint32_t)off, FK_KPTR);
 	if (!field)
 		return reject(v, &ERR_ARGUMENT, "off=%lld doesn't point to kptr", (long long)off);
@@ -277,16 +276,15 @@ void dynptr_packet_moved(struct verifier *v)
 		}
 }
 
-static int make_dynptr(struct verifier *v, struct call *c, unsigned int regno,
-		       enum dynptr_type type)
+/* @ref: the reference that it shares with the dynptr that it is a copy of, or 0. */
+static int make_dynptr(struct verifier *v, unsigned int regno, enum dynptr_type type, uint32_t ref)
 {
-	uint32_t frame, slot, id, ref = 0;
+	uint32_t frame, slot, id;
 	struct slot *s;
 	int err = reg_at(v, regno)->type == T_STACK ?
 			  dynptr_slot(v, regno, &frame, &slot) :
 			  reject(v, &ERR_DYNPTR, "Dynptr has to be an uninitialized dynptr");
 
-	(void)c;
 	if (err < 0)
 		return err;
 	for (uint32_t i = slot - 1; i <= slot; i++) {
@@ -306,7 +304,7 @@ static int make_dynptr(struct verifier *v, struct call *c, unsigned int regno,
 	}
 	depth_touch(v, v->st->frames[frame]->func, -8 * ((int64_t)slot + 1));
 	id = next_id(v);
-	if (type == DYNPTR_RINGBUF) {
+	if (type == DYNPTR_RINGBUF && !ref) {
 		struct ref r = { .kind = REF_PTR, .id = next_id(v), .insn = v->at };
 
 		state_add_ref(v, v->st, r);
@@ -324,6 +322,17 @@ static int make_dynptr(struct verifier *v, struct call *c, unsigned int regno,
 		touch_slot(v, frame, i);
 	}
 	return 0;
+}
+
+/* Does a dynptr with a reference lie where the register points to? */
+static bool holds_reference(const struct verifier *v, const struct reg *r)
+{
+	const struct stack *st = v->st->frames[r->frame]->stack;
+	int64_t off = r->off + (int64_t)scalar_value(&r->s);
+	uint32_t slot = (uint32_t)((-off - 1) / 8);
+
+	return scalar_is_const(&r->s) && off % 8 == 0 && off < 0 && off >= -ISA_STACK_SIZE && st &&
+	       slot < st->n && st->slots[slot].type[0] == SLOT_DYNPTR && st->slots[slot].spill.ref;
 }
 
 static void end_dynptr(struct verifier *v, uint32_t ref)
@@ -351,6 +360,8 @@ static int use_dynptr(struct verifier *v, struct call *c, unsigned int regno, en
 	int err;
 
 	if (r->type == T_STACK) {
+		if (arg == ARG_DYNPTR_RING && !holds_reference(v, r))
+			return reject(v, &ERR_RELEASE, "arg %u is an unacquired reference", regno);
 		err = dynptr_slot(v, regno, &frame, &slot);
 		if (err < 0)
 			return err;
@@ -391,16 +402,21 @@ int dynptr_argument(struct verifier *v, struct call *c, unsigned int regno, enum
 			return reject(v, &ERR_DYNPTR,
 				      "Unsupported reg type %s for bpf_dynptr_from_mem data",
 				      type_name(v, data->type, data->flags, name, sizeof(name)));
-		return make_dynptr(v, c, regno, DYNPTR_LOCAL);
+		return make_dynptr(v, regno, DYNPTR_LOCAL, 0);
 	}
 	if (arg == ARG_DYNPTR_NEW_RING)
-		return make_dynptr(v, c, regno, DYNPTR_RINGBUF);
+		return make_dynptr(v, regno, DYNPTR_RINGBUF, 0);
 	return use_dynptr(v, c, regno, arg);
 }
 
 int dynptr_make(struct verifier *v, unsigned int regno, enum dynptr_type type)
 {
-	return make_dynptr(v, NULL, regno, type);
+	return make_dynptr(v, regno, type, 0);
+}
+
+int dynptr_copy(struct verifier *v, unsigned int regno, enum dynptr_type type, uint32_t ref)
+{
+	return make_dynptr(v, regno, type, ref);
 }
 
 /* The kernel function that is called there. */
