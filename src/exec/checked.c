@@ -161,14 +161,15 @@ uint64_t exec_checked_table(struct exec_run *run, uint64_t insn, uint64_t value)
 	return table_target(run, (uint32_t)insn, value) < 0 ? 0 : value;
 }
 
-struct exec_pair exec_checked_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index)
+struct exec_pair exec_checked_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,
+				   uint64_t frame)
 {
 	const uint64_t r[6] = { 0, ctx, map, index, 0, 0 };
 	const struct exec_call *call;
 
 	if (!checked(run, &call, r))
 		return (struct exec_pair){ 0 };
-	return exec_tail(run, ctx, map, index);
+	return exec_tail(run, ctx, map, index, frame);
 }
 
 /* Runs the program, of which nothing was done yet, in the interpreter, which counts its instructions. */
@@ -177,12 +178,8 @@ uint64_t exec_interpret(struct exec_run *run, uint64_t r1, uint64_t r2)
 	const uint64_t args[5] = { r1, r2 };
 	const struct exec_native *native = run->native;
 	const uint32_t depth = run->depth;
-	uint64_t r0 = 0;
+	uint64_t r0 = interpret_at(run, run->prog->ops, args, 0);
 
-	run->native = NULL;
-	run->depth = 0;
-	if (interp(run, run->prog->ops, args, &r0) < 0)
-		r0 = 0;
 	run->native = native;
 	run->depth = depth;
 	return r0;

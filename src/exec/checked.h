@@ -22,13 +22,12 @@ struct exec_window {
 	uint64_t base, size[2], room[2][4];
 };
 #define EXEC_WINDOWS 4
-#define EXEC_STATE 16 /* r0 to r9 and what else checked code hands to its careful twin */
 
 struct exec_checks {
 	uint64_t left; /* of a piece of the budget, between functions */
 	bool open;     /* a window is */
 	struct exec_window windows[EXEC_WINDOWS];
-	uint64_t state[EXEC_STATE];
+	uint64_t callee; /* what exec_callx() is to call */
 };
 
 #define EXEC_PLACE_INSN 0xfffffu
@@ -50,8 +49,8 @@ uint64_t exec_context_store(struct exec_run *run, uint64_t addr, uint32_t place,
 /* Is r1 the context that compiled code takes run->ctx_backing for? */
 bool exec_context_is(const struct exec_run *run, uint64_t addr, const struct spec_ctx *ctx);
 uint64_t exec_checked_table(struct exec_run *run, uint64_t insn, uint64_t value);
-struct exec_pair exec_checked_tail(struct exec_run *run, uint64_t ctx, uint64_t map,
-				   uint64_t index);
+struct exec_pair exec_checked_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,
+				   uint64_t frame);
 uint64_t exec_interpret(struct exec_run *run, uint64_t r1, uint64_t r2);
 
 #endif

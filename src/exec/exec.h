@@ -167,9 +167,12 @@ struct exec_native {
 	const struct exec_prog *prog;
 	uint64_t (*call)(const struct exec_native *native, struct exec_run *run, uint32_t insn,
 			 const uint64_t args[5]);
+	/* May the function at @insn be called so? */
+	bool (*has)(const struct exec_native *native, uint32_t insn);
 	uint32_t frames; /* that the program needs */
 	uint32_t dirty;	 /* frames of them that it may write */
 	uint64_t entry;	 /* the code of its first function; 0: only `call` runs it */
+	bool jumps;	 /* it goes on to other programs without a look at run->shift */
 	/* exec_view_kin() of what may jump straight to `entry`; 0: nothing, the engine has to do something first */
 	uint64_t kin;
 	uint32_t depth; /* of the run in it: its frames but one */
@@ -218,7 +221,8 @@ struct exec_run {
 	uint32_t packet_len;
 	struct skep_error *fault; /* set by exec_fault(); taken by exec() */
 	uint64_t callback_depth;
-	uint8_t *stack; /* frames and the gaps between them, owned */
+	uint8_t *stack; /* frames and the gaps between them, owned; while compiled code runs in its place, of a subprogram that tail-called it */
+	uint32_t shift; /* the frames below that */
 	struct exec_frame *frames;
 	uint32_t depth, max_depth;
 	uint32_t dirty;	     /* frames that may hold what a program wrote */

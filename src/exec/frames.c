@@ -186,16 +186,36 @@ static uint32_t func_insn(const struct exec_prog *prog, uint64_t func)
 	return (uint32_t)((const struct exec_op *)(uintptr_t)func - prog->ops);
 }
 
+static int interpret_callback(struct exec_run *run, uint64_t func, const uint64_t args[5],
+			      uint64_t *ret)
+{
+	const struct exec_native *native = run->native;
+	const uint32_t depth = run->depth, frame = run->shift + depth + 1;
+
+	if (frame > run->max_depth)
+		run->max_depth = frame;
+	*ret = interpret_at(run, (const struct exec_op *)(uintptr_t)func, args, depth + 1);
+	run->native = native;
+	run->depth = depth;
+	return run->fault ? skep_error_code(run->fault) : 0;
+}
+
+static bool is_compiled(const struct exec_run *run, uint64_t func)
+{
+	return run->native && run->native->prog == run->prog &&
+	       run->native->has(run->native, func_insn(run->prog, func));
+}
+
 int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], uint64_t *ret)
 {
 	const struct exec_prog *prog = run->prog;
 	/* compiled functions have their frames from the compiler, and run->depth is the highest of them */
-	const bool native = run->native && run->native->prog == prog;
-	const uint64_t above = native ? run->callback_depth : run->depth;
+	const bool valid = func_is_valid(prog, func), native = valid && is_compiled(run, func);
+	const uint64_t above = native ? run->callback_depth : run->shift + run->depth;
 	uint32_t insn = run->insn;
 	int r;
 
-	if (!func_is_valid(prog, func))
+	if (!valid)
 		trap(run, &ERR_ARG_FUNC, "the callback is 0x%llx", (unsigned long long)func);
 	else if (above + 1 >= ISA_MAX_FRAMES)
 		trap(run, &ERR_DEPTH, "%u frames are in use", ISA_MAX_FRAMES);
@@ -208,19 +228,27 @@ int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], u
 		*ret = run->native->call(run->native, run, func_insn(prog, func), args);
 		r = run->fault ? skep_error_code(run->fault) : 0;
 	} else {
-		if (++run->depth > run->max_depth)
-			run->max_depth = run->depth;
-		r = interp(run, (const struct exec_op *)(uintptr_t)func, args, ret);
+		r = interpret_callback(run, func, args, ret);
 	}
 	if (r < 0)
 		return r;
 	run->callback_depth--;
-	run->depth -= !native;
 	if (run->prog != prog)
 		access_forget(run);
 	run->prog = prog;
 	run->insn = insn;
 	return 0;
+}
+
+uint64_t exec_callx(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+		    uint64_t a5)
+{
+	uint64_t r[6] = { 0, a1, a2, a3, a4, a5 };
+	const uint64_t callee = run->checks.callee;
+
+	if (!func_is_valid(run->prog, callee))
+		return call_by_id(run, callee, r) ? r[0] : 0;
+	return exec_callback(run, callee, &r[1], &r[0]) < 0 ? 0 : r[0];
 }
 
 const struct exec_prog *tail_target(struct exec_run *run, const uint64_t *r, uint64_t *ret_r0)

@@ -113,6 +113,9 @@ void sample(const struct exec_prog *prog, struct exec_run *run);
 /* interp.c: runs from @entry in the frame run->depth. 0, or -errno with run->fault set. */
 int interp(struct exec_run *run, const struct exec_op *entry, const uint64_t args[5],
 	   uint64_t *ret_r0);
+/* view.c: the same from compiled code, on the stack from @frame on; 0 after a fault. Changes run->native and ->depth. */
+uint64_t interpret_at(struct exec_run *run, const struct exec_op *entry, const uint64_t args[5],
+		      uint32_t frame);
 
 /* access.c: what the fast paths of the loop do not decide. False: run->fault is set. */
 bool access_load(struct exec_run *run, uint64_t addr, uint32_t size, uint64_t *ret);

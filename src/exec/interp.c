@@ -185,11 +185,11 @@ static inline void *pointer(uint64_t addr)
 	}                                                                                       \
 	NEXT;
 
-/* Outside the packet the program ends with 0, as in the kernel. */
+/* Outside the packet the function ends with 0, as in the kernel. */
 #define PACKET_AT(off, bits)                                          \
 	if (!access_packet(run, (int32_t)(off), (bits) / 8, &r[0])) { \
 		r[0] = 0;                                             \
-		goto ended;                                           \
+		goto L_EXIT;                                          \
 	}                                                             \
 	if (run->prog->scrub)                                         \
 		scrub(r);                                             \

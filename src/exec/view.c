@@ -118,26 +118,69 @@ struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size)
 	return ret;
 }
 
-/* Runs @next on the stack from the frame run->stack on, where run->depth is 0. */
-static uint64_t run_next(struct exec_run *run, const struct exec_prog *next, uint64_t ctx)
+static void shift(struct exec_run *run, uint32_t frames)
+{
+	run->stack += frames * FRAME_STRIDE;
+	run->shift += frames;
+}
+
+static void shift_back(struct exec_run *run, uint32_t frames)
+{
+	run->stack -= frames * FRAME_STRIDE;
+	run->shift -= frames;
+}
+
+/* Interprets on the stack from @frame on; 0 after a fault. The interpreter counts frames from the first one. */
+uint64_t interpret_at(struct exec_run *run, const struct exec_op *entry, const uint64_t args[5],
+		      uint32_t frame)
+{
+	const uint32_t before = run->shift;
+	uint64_t r0 = 0;
+	int r;
+
+	run->native = NULL;
+	run->depth = before + frame;
+	shift_back(run, before);
+	r = interp(run, entry, args, &r0);
+	shift(run, before);
+	return r < 0 ? 0 : r0;
+}
+
+/* Compiled code of @next, if the stack from @frame on is enough for it. */
+static const struct exec_native *native_of(const struct exec_run *run, const struct exec_prog *next,
+					   uint32_t frame)
 {
 	const struct exec_space_ops *ops = run->prog->space_ops;
 	const struct exec_native *native = ops->native ? ops->native(run->prog->space, next) : NULL;
-	const uint64_t args[5] = { ctx, run->ctx_len };
-	uint64_t r0 = 0;
 
-	run->prog = next;
-	memset(run->stack, 0, ISA_STACK_SIZE);
-	if (native) {
-		run->native = native;
-		run->depth = native->frames ? native->frames - 1 : 0;
-		return native->call(native, run, 0, args);
-	}
-	run->native = NULL;
-	return interp(run, next->ops, args, &r0) < 0 ? 0 : r0;
+	frame += run->shift;
+	if (!native || frame + native->frames > ISA_MAX_FRAMES || (frame && native->jumps))
+		return NULL;
+	return native;
 }
 
-struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index)
+/* Runs @next on the stack from @frame on. */
+static uint64_t run_next(struct exec_run *run, const struct exec_prog *next, uint64_t ctx,
+			 uint32_t frame)
+{
+	const struct exec_native *native = native_of(run, next, frame);
+	const uint64_t args[5] = { ctx, run->ctx_len };
+	uint64_t r0;
+
+	run->prog = next;
+	memset(run->stack + frame * FRAME_STRIDE, 0, ISA_STACK_SIZE);
+	if (!native)
+		return interpret_at(run, next->ops, args, frame);
+	run->native = native;
+	run->depth = native->frames ? native->frames - 1 : 0;
+	shift(run, frame);
+	r0 = native->call(native, run, 0, args);
+	shift_back(run, frame);
+	return r0;
+}
+
+struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,
+			   uint64_t frame)
 {
 	const uint64_t r[6] = { 0, ctx, map, index };
 	const struct exec_prog *prog = run->prog;
@@ -149,8 +192,7 @@ struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uin
 	if (!next)
 		return ret;
 	run->dirty = ISA_MAX_FRAMES;
-	run->depth = 0;
-	ret.value = run_next(run, next, ctx);
+	ret.value = run_next(run, next, ctx, (uint32_t)frame);
 	ret.ok = true;
 	run->depth = depth;
 	run->prog = prog;
@@ -169,14 +211,13 @@ static uint64_t call_entry(struct exec_run *run, uint64_t r1, uint64_t r2)
 struct exec_pair exec_tail_code(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index)
 {
 	const uint64_t r[6] = { 0, ctx, map, index };
-	const struct exec_space_ops *ops = run->prog->space_ops;
 	struct exec_pair ret = { 0 };
 	const struct exec_prog *next = tail_target(run, r, &ret.value);
 	const struct exec_native *native;
 
 	if (!next)
 		return ret;
-	native = ops->native ? ops->native(run->prog->space, next) : NULL;
+	native = native_of(run, next, 0);
 	run->prog = next;
 	run->native = native;
 	if (!native || native->dirty) {
@@ -199,7 +240,8 @@ struct exec_pair exec_tail_quick(struct exec_run *run, uint64_t ctx, uint64_t ma
 	const struct exec_native *native;
 	uint64_t object;
 
-	if ((uint32_t)index >= (uint32_t)shape || run->tail_calls >= ISA_MAX_TAIL_CALLS)
+	if ((uint32_t)index >= (uint32_t)shape || run->tail_calls >= ISA_MAX_TAIL_CALLS ||
+	    run->shift)
 		return exec_tail_code(run, ctx, map, index);
 	object = __atomic_load_n((const uint64_t *)(uintptr_t)at, __ATOMIC_ACQUIRE);
 	if (!object)

@@ -48,14 +48,18 @@ uint64_t exec_view_kin(const struct exec_prog *prog);
 
 /* What compiled code calls ------------------------------------------------------------------------ */
 
+/* A call of what run->checks.callee says, a function by its address or a helper by its number; 0 after a fault. */
+uint64_t exec_callx(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+		    uint64_t a5);
 /* LD_ABS and LD_IND: !ok outside the packet. */
 struct exec_pair exec_packet(struct exec_run *run, uint64_t off, uint64_t size);
 /*
- * bpf_tail_call in the program's first frame: ok when another program ran to its end (value: its r0), else the
+ * bpf_tail_call in stack frame @frame: ok when another program ran to its end (value: its r0), else the
  * helper's return value. When ok the caller returns that value.
  */
-struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
-/* The same for a caller that goes on there itself: ok is the code to call, as (run, ctx, run->ctx_len), or 0. */
+struct exec_pair exec_tail(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,
+			   uint64_t frame);
+/* The same for a caller in the first frame that goes on there itself: ok is the code to call, as (run, ctx, run->ctx_len), or 0. */
 struct exec_pair exec_tail_code(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index);
 /* ... with a map whose form has slots, and EXEC_TAIL_SHAPE of it. */
 struct exec_pair exec_tail_quick(struct exec_run *run, uint64_t ctx, uint64_t map, uint64_t index,

@@ -63,6 +63,12 @@ struct build {
 	uint32_t at, charge;   /* the instruction at hand; those not charged yet */
 };
 
+/* Is a tail call one instruction here? Only the entry's frame can be left for good. */
+static inline bool build_jumps_on(const struct build *b)
+{
+	return b->u->jumps_on && b->fn == b->u->funcs;
+}
+
 /* cfg.c */
 int build_spans(struct build *b);
 int build_find_slots(struct build *b); /* before the spans are made */

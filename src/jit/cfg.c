@@ -21,7 +21,7 @@ static inline bool ends_span(const struct build *b, uint32_t i)
 	if (jit_ops[v->op].plain)
 		return false;
 	if (jit_ops[v->op].kind == ISA_KIND_CALL)
-		return (v->tail_call && !b->u->jumps_on) || jit_loop_callee(b->u, i);
+		return (v->tail_call && !build_jumps_on(b)) || jit_loop_callee(b->u, i);
 	return jit_ops[v->op].jumps || jit_ops[v->op].stops || is_packet(v->op);
 }
 
@@ -60,7 +60,7 @@ static void link_span(struct build *b, struct span *s)
 		s->succ[1] = s->succ[0];
 		s->succ[0] = (uint32_t)(s - b->spans) + !s->loop;
 	}
-	s->leaves = is_packet(v->op) || (v->tail_call && !b->u->jumps_on);
+	s->leaves = is_packet(v->op) || (v->tail_call && !build_jumps_on(b));
 	b->nleaves += s->leaves;
 }
 
@@ -228,7 +228,7 @@ static bool keeps_frame(const struct jit_unit *u, const struct jit_func *fn)
 {
 	if (!u->checked || u->vouched)
 		return fn->known ? !fn->escaped : !fn->names_frame;
-	if (fn != u->funcs || fn->callback || u->has_tails)
+	if (fn != u->funcs || fn->callback)
 		return false;
 	for (uint32_t f = 0; f < u->nfuncs; f++) {
 		const struct jit_func *other = &u->funcs[f];
@@ -304,6 +304,8 @@ uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn)
 		return u->funcs[u->func_of[jit_target_of(u, insn)]].live_in;
 	if (v->tail_call)
 		return 0xe;
+	if (v->op == ISA_CALLX)
+		return 0x3e;
 	args = v->call->row ? v->call->row->args : v->call->custom->args;
 	for (int i = 0; i < 5 && args[i] != ARG_NONE; i++)
 		mask |= 2ull << i;

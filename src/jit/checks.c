@@ -21,7 +21,7 @@
 /* May the helper look at the budget? So may one that calls back. */
 static bool sees_budget(const struct exec_view *v, const struct exec_prog *prog)
 {
-	if (v->op == ISA_MAY_GOTO || v->tail_call)
+	if (v->op == ISA_MAY_GOTO || v->tail_call || v->op == ISA_CALLX)
 		return true;
 	if (v->op != ISA_CALL_HELPER)
 		return false;
@@ -37,7 +37,7 @@ static bool sees_budget(const struct exec_view *v, const struct exec_prog *prog)
 bool build_moves(const struct exec_view *v, const struct exec_prog *prog)
 {
 	if (v->op != ISA_CALL_HELPER)
-		return false;
+		return v->op == ISA_CALLX;
 	if (v->call->custom || v->tail_call)
 		return v->tail_call || !exec_view_custom_ctx(prog);
 	switch (v->call->row->id) {
@@ -397,6 +397,8 @@ uintptr_t build_body(const struct build *b, uint32_t insn)
 {
 	const struct exec_view *v = &b->u->view[insn];
 
+	if (v->op == ISA_CALLX)
+		return (uintptr_t)exec_callx;
 	if (b->u->checked && has_checks(v->call->row) && !jit_fact(b->u, insn, FACT_SAFE))
 		return (uintptr_t)exec_checked_call;
 	return v->call->custom ? (uintptr_t)v->call->custom->fn : (uintptr_t)v->call->fn;

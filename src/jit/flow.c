@@ -130,6 +130,9 @@ void build_call(struct build *b, uint32_t i)
 						       .imm = (uint64_t)(to - b->u->funcs) });
 	} else {
 		args[0] = b->run;
+		if (v->op == ISA_CALLX)
+			build_set_run(b, offsetof(struct exec_run, checks.callee),
+				      build_get(b, v->dst), 8);
 		if (v->call->custom && exec_view_custom_ctx(b->u->prog) &&
 		    build_body(b, i) == (uintptr_t)v->call->custom->fn)
 			args[0] = b->ctx;
@@ -192,8 +195,11 @@ static uint32_t tail_call(struct build *b, uint32_t args[6])
 {
 	struct map_form form;
 
+	args[4] = ir_const(b->f, b->fn->frame);
 	if (b->u->checked)
-		return build_call_to(b, (uintptr_t)exec_checked_tail, args, 4, true);
+		return build_call_to(b, (uintptr_t)exec_checked_tail, args, 5, true);
+	if (b->fn != b->u->funcs)
+		return build_call_to(b, (uintptr_t)exec_tail, args, 5, false);
 	if (!tail_form(b, args[2], &form))
 		return build_call_to(b, (uintptr_t)exec_tail_code, args, 4, false);
 	args[4] = ir_const(b->f, form.slots);
@@ -253,7 +259,7 @@ static void leave_or_go_on(struct build *b, const struct span *s, uint32_t leaf)
 	b->f->block = leaf;
 	b->f->blocks[leaf].start = b->f->n;
 	build_budget_out(b);
-	if (tail && !b->u->checked)
+	if (tail && !b->u->checked && b->fn == b->u->funcs)
 		value = go_on_at(b, second, args[1]);
 	finish(b, (struct ir_ins){ .op = IR_RET, .w = 1, .a = value }, NO_BLOCK, NO_BLOCK);
 }
@@ -578,7 +584,7 @@ static void build_span(struct build *b, struct span *s, uint32_t *leaf)
 			continue;
 		b->at = b->f->at = i;
 		b->charge++;
-		if ((!b->u->view[i].tail_call || b->u->jumps_on) && !jit_loop_callee(b->u, i))
+		if ((!b->u->view[i].tail_call || build_jumps_on(b)) && !jit_loop_callee(b->u, i))
 			build_insn(b, i);
 	}
 	b->f->at = s->last;

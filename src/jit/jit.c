@@ -68,8 +68,8 @@ static code_fn code_at(const struct jit_prog *jit, uint32_t off)
 	return (code_fn)(uintptr_t)(jit->mem.start + off);
 }
 
-/* A function by its first instruction: for callbacks and tail calls. */
-static uint32_t entry_at(const struct jit_prog *jit, uint32_t insn)
+/* The first entry at or behind an instruction. */
+static uint32_t find_entry(const struct jit_prog *jit, uint32_t insn)
 {
 	uint32_t lo = 0, hi = jit->nentries;
 
@@ -81,7 +81,15 @@ static uint32_t entry_at(const struct jit_prog *jit, uint32_t insn)
 		else
 			hi = mid;
 	}
-	return jit->entries[lo].code;
+	return lo;
+}
+
+static bool has_native(const struct exec_native *native, uint32_t insn)
+{
+	const struct jit_prog *jit = (const struct jit_prog *)native;
+	uint32_t k = find_entry(jit, insn);
+
+	return k < jit->nentries && jit->entries[k].insn == insn;
 }
 
 static uint64_t call_native(const struct exec_native *native, struct exec_run *run, uint32_t insn,
@@ -92,7 +100,8 @@ static uint64_t call_native(const struct exec_native *native, struct exec_run *r
 
 	if (jit->mode == JIT_CHECKED && insn)
 		run->checks.left = 0; /* the first charge takes a piece */
-	r0 = code_at(jit, entry_at(jit, insn))(run, args[0], args[1], args[2], args[3], args[4]);
+	r0 = code_at(jit, jit->entries[find_entry(jit, insn)].code)(run, args[0], args[1], args[2],
+								    args[3], args[4]);
 	if (jit->mode == JIT_CHECKED && insn)
 		run->budget += run->checks.left;
 	return r0;
@@ -316,11 +325,13 @@ static int keep_entries(struct jit_unit *u, struct jit_prog *jit)
 	for (uint32_t f = 0; f < u->nfuncs; f++) {
 		if (!u->funcs[f].reached)
 			continue;
-		jit->entries[jit->nentries++] =
-			(struct entry){ u->funcs[f].start, u->funcs[f].code };
+		if (!f || u->funcs[f].callback) /* what may be called from outside */
+			jit->entries[jit->nentries++] =
+				(struct entry){ u->funcs[f].start, u->funcs[f].code };
 		if (u->funcs[f].touches && u->funcs[f].deepest + 1 > jit->native.dirty)
 			jit->native.dirty = u->funcs[f].deepest + 1;
 	}
+	jit->native.jumps = u->has_tails && !u->checked;
 	jit->native.entry = jit->foreign ? 0 : (uintptr_t)jit->mem.start;
 	jit->native.depth = u->frames ? u->frames - 1 : 0;
 	if (!u->checked && !jit->foreign && !jit->native.dirty)
@@ -416,6 +427,7 @@ int jit_new(const struct exec_prog *prog, const struct jit_opts *opts, struct ji
 	jit->ctx = u.ctx;
 	jit->native.prog = prog;
 	jit->native.call = call_native;
+	jit->native.has = has_native;
 	jit->foreign = target_of(u.opts) != host();
 	u.native = &jit->native;
 	lent = jit_pool_lend(u.opts->pool, mem);

@@ -296,7 +296,7 @@ static int walk_function(struct jit_unit *u, struct jit_func *fn)
 	} while (w.changed && ++round < MAX_ROUNDS);
 	fn->known = !w.changed;
 	fn->escaped = w.escaped;
-	for (uint32_t i = fn->start; fn->known && i < fn->end; i++)
+	for (uint32_t i = fn->start; fn->known && !u->opts->no_optimise && i < fn->end; i++)
 		if (u->view[i].reached && u->call_of[i])
 			jit_inline_decide(u, &u->calls[u->call_of[i] - 1]);
 	return 0;
@@ -310,7 +310,7 @@ int jit_know(struct jit_unit *u)
 
 	for (uint32_t f = 0; f < u->nfuncs; f++)
 		any |= is_worthwhile(&u->funcs[f]);
-	if (u->opts->no_optimise || !any)
+	if (!any || (u->opts->no_optimise && !u->has_callbacks)) /* they tell frames apart */
 		return 0;
 	u->call_of = ARENA_ARRAY(u->arena, uint32_t, u->n);
 	u->frame_off = ARENA_ARRAY(u->arena, int16_t, u->n);

@@ -54,21 +54,9 @@ uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn)
 
 static const char *unsupported(const struct jit_unit *u, uint32_t i)
 {
-	const struct exec_view *v = &u->view[i];
-	bool entry = i < u->funcs[0].end;
-
-	if (v->op == ISA_INVALID)
+	if (u->view[i].op == ISA_INVALID)
 		return "an instruction that is never run is reached";
-	switch ((int)jit_ops[v->op].kind) {
-	case ISA_KIND_PACKET:
-		return entry ? NULL : "a packet load in a subprogram can end the program";
-	case ISA_KIND_CALL:
-		if (v->op == ISA_CALL_KFUNC || v->op == ISA_CALLX)
-			return "a call that is decided at run time";
-		return v->tail_call && !entry ? "a tail call in a subprogram" : NULL;
-	default:
-		return NULL;
-	}
+	return u->view[i].op == ISA_CALL_KFUNC ? "a kernel function is called" : NULL;
 }
 
 static int find_functions(struct jit_unit *u)
@@ -167,6 +155,8 @@ static bool takes_function(const struct jit_unit *u, const struct exec_view *v)
 {
 	if (v->call->custom && !v->call->row)
 		return !exec_view_custom_ctx(u->prog);
+	if (v->op == ISA_CALLX)
+		return true;
 	for (int i = 0; v->op == ISA_CALL_HELPER && v->call->row && i < 5; i++)
 		if (v->call->row->args[i] == ARG_FUNC)
 			return true;
@@ -184,16 +174,27 @@ static void count_turns(struct jit_unit *u)
 	}
 }
 
-static bool raise_callbacks(struct jit_unit *u, uint32_t frame)
+static bool raise_frame(struct jit_func *fn, uint32_t frame)
 {
+	if (fn->frame >= frame)
+		return false;
+	fn->frame = frame;
+	return true;
+}
+
+/* The functions that the call may call lie above @frame: the one that it is known to get, or all callbacks. */
+static bool raise_callbacks(struct jit_unit *u, uint32_t insn, uint32_t frame)
+{
+	const struct exec_view *v = &u->view[insn];
+	const struct jit_known_call *call = jit_known_call(u, insn);
 	bool changed = false;
 
-	for (uint32_t f = 0; f < u->nfuncs; f++) {
-		if (!u->funcs[f].callback || u->funcs[f].frame >= frame)
-			continue;
-		u->funcs[f].frame = frame;
-		changed = true;
-	}
+	for (int a = 0; call && v->call->row && a < 5; a++)
+		if (v->call->row->args[a] == ARG_FUNC && call->arg[a].kind == KNOWN_FUNC)
+			return raise_frame(&u->funcs[u->func_of[call->arg[a].value]], frame);
+	for (uint32_t f = 0; f < u->nfuncs; f++)
+		if (u->funcs[f].callback)
+			changed |= raise_frame(&u->funcs[f], frame);
 	return changed;
 }
 
@@ -212,16 +213,13 @@ static bool spread(struct jit_unit *u, uint32_t number)
 		if (callee && callee->uses_run && !fn->uses_run)
 			fn->uses_run = changed = true;
 		if (v->reached && !callee && takes_function(u, v))
-			changed |= raise_callbacks(u, fn->frame + 1);
+			changed |= raise_callbacks(u, i, fn->frame + 1);
 		if (!v->reached || (v->op != ISA_CALL_LOCAL && v->op != ISA_LD_FUNC))
 			continue;
 		to = &u->funcs[u->func_of[jit_target_of(u, i)]];
 		if (to->uses_run && v->op == ISA_CALL_LOCAL && !fn->uses_run)
 			fn->uses_run = changed = true;
-		if (to->frame < fn->frame + 1) {
-			to->frame = fn->frame + 1;
-			changed = true;
-		}
+		changed |= raise_frame(to, fn->frame + 1);
 	}
 	return changed;
 }

@@ -31,7 +31,7 @@
 #define BUDGET 2000000
 #define SOUP_BUDGET 5000
 #define INPUTS 2
-#define HANG_SECONDS 5
+#define HANG_SECONDS (getenv("SKEP_EMULATED") ? 60 : 5)
 #define FUZZ_MAP sizeof(((struct fix *)0)->counts)
 
 static const struct form {

@@ -389,7 +389,7 @@ static inline void fuzz_helper(struct fuzz *f)
 	after_call(f);
 }
 
-/* A packet load ends the program when it falls outside. */
+/* A packet load ends its function when it falls outside. */
 static inline void fuzz_packet(struct fuzz *f)
 {
 	static const uint8_t codes[] = { 0x30, 0x28, 0x20, 0x50, 0x48, 0x40 };
@@ -397,7 +397,7 @@ static inline void fuzz_packet(struct fuzz *f)
 	unsigned int src = 6 + below(3);
 	int32_t at = (int32_t)below(one_in(8) ? FUZZ_MEM + 4 : FUZZ_MEM / 2);
 
-	if (f->strict || f->func || f->fixed & 0x3f)
+	if (f->strict || f->fixed & 0x3f)
 		return;
 	if (code & 0x40) {
 		if (f->fixed >> src & 1)

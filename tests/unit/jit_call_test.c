@@ -84,8 +84,17 @@ static const struct row calls[] = {
 	  "g: call local f\nexit\n",
 	  .r0 = 4 },
 	/* decided at run time */
-	{ "lddw %r6, func f\ncallx %r6\nexit\nf: mov %r0, 8\nexit\n", .r0 = 8, .refused = true,
-	  .kind = CUSTOM },
+	{ "lddw %r6, func f\ncallx %r6\nexit\nf: mov %r0, 8\nexit\n", .r0 = 8, .kind = CUSTOM },
+	{ "stdw [%r10-8], 3\nmov %r7, 0\nmov %r8, 0\nagain: lddw %r6, func f\njlt %r8, 5, go\n"
+	  "lddw %r6, func g\ngo: mov %r1, %r10\nadd %r1, -8\nmov %r2, %r8\ncallx %r6\nadd %r7, %r0\n"
+	  "add %r8, 1\njlt %r8, 9, again\nldxdw %r0, [%r10-8]\nmul %r0, 1000\nadd %r0, %r7\nexit\n"
+	  "f: stdw [%r10-8], 9\nldxdw %r0, [%r1+0]\nadd %r0, %r2\nstxdw [%r1+0], %r0\nexit\n"
+	  "g: mov %r6, %r1\ncall local f\nmov %r8, 1\nmov %r7, 1\nldxdw %r0, [%r6+0]\nexit\n",
+	  .r0 = 39147, .kind = CUSTOM },
+	{ "mov %r6, 12345\ncallx %r6\nexit\n", .error = "X0111", .kind = CUSTOM },
+	{ "lddw %r6, func f\ncallx %r6\nexit\nf: lddw %r6, func f\nmov %r0, 1\njne %r1, 1, out\n"
+	  "mov %r1, 2\ncallx %r6\nadd %r0, 3\nout: exit\n",
+	  .r0 = 1, .kind = CUSTOM, .refused = true },
 	/* recursion */
 	{ "mov %r1, 5\ncall local f\nexit\nf: mov %r0, 0\njeq %r1, 0, out\nadd %r1, -1\n"
 	  "call local f\nadd %r0, 2\nout: exit\n",
@@ -152,7 +161,25 @@ static const struct row callbacks[] = {
 		  -8) "ldxdw %r0, [%r10-8]\nexit\n"
 		      "f: mov %r3, %r2\nmov %r1, 4\nlddw %r2, func g\nmov %r4, 0\ncall 181\nmov %r0, 0\nexit\n"
 		      "g: ldxdw %r3, [%r2+0]\nadd %r3, 1\nstxdw [%r2+0], %r3\nmov %r0, 0\nexit\n",
-	  .r0 = 12, .refused = true },
+	  .r0 = 12 },
+	{ "stdw [%r10-8], 0\nstdw [%r10-16], 1\n" LOOP(
+		  3, f,
+		  -8) "ldxdw %r0, [%r10-8]\nldxdw %r1, [%r10-16]\nmul %r0, 10\nadd %r0, %r1\nexit\n"
+		      "f: mov %r6, %r1\nstxdw [%r10-8], %r6\nmov %r3, %r2\nmov %r1, 4\nlddw %r2, func g\n"
+		      "mov %r4, 0\ncall 181\nldxdw %r0, [%r10-8]\nsub %r0, %r6\nexit\n"
+		      "g: stdw [%r10-8], 70\nmov %r3, %r2\nmov %r1, 2\nlddw %r2, func h\nmov %r4, 0\n"
+		      "call 181\nldxdw %r0, [%r10-8]\nsub %r0, 70\nexit\n"
+		      "h: stdw [%r10-8], 80\nldxdw %r3, [%r2+0]\nadd %r3, 1\nstxdw [%r2+0], %r3\nmov %r0, 0\nexit\n",
+	  .r0 = 241 },
+	/* one that calls itself so */
+	{ LOOP(2, f, -8) "exit\nf: mov %r0, 1\njne %r1, 0, out\nmov %r3, %r2\nmov %r1, 2\n"
+			 "lddw %r2, func f\nmov %r4, 0\ncall 181\nmov %r0, 0\nout: exit\n",
+	  .error = "X0107", .refused = true },
+	/* the address of a function that is never given away, found by counting (16 bytes an instruction) */
+	{ "stdw [%r10-8], 0\nmov %r2, %r10\nadd %r2, -8\ncall local g\nmov %r1, 3\nlddw %r2, func f\n"
+	  "add %r2, 32\nmov %r3, %r10\nadd %r3, -8\nmov %r4, 0\ncall 181\nldxdw %r0, [%r10-8]\nexit\n"
+	  "f: mov %r0, 1\nexit\ng: ldxdw %r3, [%r2+0]\nadd %r3, 1\nstxdw [%r2+0], %r3\nmov %r0, 0\nexit\n",
+	  .r0 = 4 },
 };
 
 static const struct row tails[] = {
@@ -187,7 +214,24 @@ static const struct row tails[] = {
 	  "jne %r7, 4, go\nmov %r3, 0\ngo: call 12\nadd %r7, 1\njlt %r7, 9, again\nexit\n",
 	  "mov %r0, 21\nexit\n", .r0 = 21 },
 	{ "mov %r6, %r1\ncall local f\nadd %r0, 1\nexit\nf: mov %r6, %r1\n" TAIL(0) "exit\n",
-	  "mov %r0, 4\nexit\n", .r0 = 5, .refused = true },
+	  "mov %r0, 4\nexit\n", .r0 = 5 },
+	/* ... whose callers keep what they have; the slot is empty; frames run out */
+	{ "mov %r6, %r1\nmov %r7, 30\nstdw [%r10-8], 5\ncall local f\nldxdw %r1, [%r10-8]\nadd %r0, %r1\n"
+	  "add %r0, %r7\nexit\nf: mov %r6, %r1\nmov %r7, 2\nstdw [%r10-8], 6\n" TAIL(0) "exit\n",
+	  "mov %r7, 1\nldxdw %r0, [%r10-8]\nstdw [%r10-8], 100\ncall local f\nldxdw %r1, [%r10-8]\n"
+	  "add %r0, %r1\nexit\nf: stdw [%r10-8], 1\nmov %r0, 4\nexit\n",
+	  .r0 = 139 },
+	{ "mov %r6, %r1\ncall local f\nexit\nf: mov %r6, %r1\nstdw [%r10-8], 6\n" TAIL(
+		  2) "ldxdw %r0, [%r10-8]\nexit\n",
+	  "mov %r0, 4\nexit\n", .r0 = 6 },
+	{ "mov %r6, %r1\ncall local f\nexit\nf: mov %r6, %r1\n" TAIL(0) "exit\n",
+	  "call local a\nexit\na: call local b\nexit\nb: call local c\nexit\nc: call local d\nexit\n"
+	  "d: call local e\nexit\ne: call local f\nexit\nf: call local g\nexit\ng: mov %r0, 1\nexit\n",
+	  .error = "X0107" },
+	{ "mov %r6, %r1\ncall local f\nadd %r0, 1\nexit\nf: mov %r6, %r1\n" TAIL(1) "exit\n",
+	  .error = "X0107" },
+	{ "mov %r6, %r1\ncall local f\nadd %r0, 1\nexit\nf: mov %r6, %r1\n" TAIL(0) "exit\n",
+	  "mov %r6, %r1\nmov %r1, 0\ncall 14\nexit\n", .error = "T0001" },
 };
 
 static const struct row packets[] = {
@@ -213,7 +257,11 @@ static const struct row packets[] = {
 	  "jlt %r7, 64, again\nmov %r0, %r8\nexit\n",
 	  .r0 = 263200 },
 	{ "mov %r6, %r1\ncall local f\nadd %r0, 1\nexit\nf: mov %r6, %r1\nldabsb 3\nexit\n",
-	  .r0 = 5, .refused = true },
+	  .r0 = 5 },
+	/* outside it ends the function, as in Linux */
+	{ "mov %r6, %r1\ncall local f\nadd %r0, 1\nexit\n"
+	  "f: mov %r6, %r1\nldabsb 10000\nadd %r0, 50\nexit\n",
+	  .r0 = 1 },
 };
 
 static const struct row may_gotos[] = {
@@ -240,8 +288,7 @@ static const struct row customs[] = {
 	  "f: mov %r6, %r1\ncall 2\nadd %r0, %r6\nexit\n",
 	  .r0 = 7011, .kind = CUSTOM_CTX },
 	/* their id is decided at run time */
-	{ "mov %r1, 5\nmov %r6, 2\ncallx %r6\nexit\n", .r0 = 7005, .kind = CUSTOM_CTX,
-	  .refused = true },
+	{ "mov %r1, 5\nmov %r6, 2\ncallx %r6\nexit\n", .r0 = 7005, .kind = CUSTOM_CTX },
 	/* memory that they change */
 	{ "stdw [%r10-8], 1\nldxdw %r6, [%r1+0]\nmov %r7, %r1\ncall 5\nldxdw %r0, [%r7+0]\n"
 	  "mov %r1, %r10\nadd %r1, -8\nmov %r6, %r0\ncall 5\nldxdw %r0, [%r10-8]\nadd %r0, %r6\nexit\n",
@@ -430,6 +477,8 @@ static void check_row(const struct row *row)
 		{ .mode = JIT_TRUSTED, .portable = true },
 		{ .mode = JIT_TRUSTED, .no_optimise = true },
 		{ .mode = JIT_TRUSTED, .blind = true },
+		{ .mode = JIT_CHECKED },
+		{ .mode = JIT_CHECKED, .no_optimise = true },
 #ifdef __x86_64__
 		{ .mode = JIT_TRUSTED, .blind = true, .harden = true },
 #endif
