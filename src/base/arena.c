@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A list of chunks, each twice the last up to 1 MiB; large requests get a chunk of their own.
+ * A list of chunks, each twice the last up to 1 MiB; large requests get a chunk of their own. Those come as zeroed pages
+ * from the system; what others hold is zeroed when it is handed out, so that no more is touched than is used.
  * Invariant: `used` never exceeds `limit` when there is one; a chunk is zero from `dirty` on.
  */
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 
 #define FIRST_CHUNK 4096
 #define LARGEST_CHUNK ((size_t)1 << 20)
 #define ALIGN 16
+#define PAGE 4096
+#define BATCH ((size_t)64 << 10)
 
 struct arena_chunk {
 	struct arena_chunk *next;
 	size_t size, used, dirty;
+	size_t ready; /* the pages up to here were asked for */
+	bool borrowed;
 	_Alignas(ALIGN) unsigned char data[];
 };
 
@@ -25,13 +36,26 @@ void arena_init(struct arena *a, size_t limit)
 	*a = (struct arena){ .limit = limit };
 }
 
+void arena_init_on(struct arena *a, size_t limit, void *memory, size_t size)
+{
+	struct arena_chunk *c = memory;
+
+	arena_init(a, limit);
+	if (size <= sizeof(*c))
+		return;
+	*c = (struct arena_chunk){ .size = size - sizeof(*c), .borrowed = true };
+	c->dirty = c->ready = c->size;
+	a->top = c;
+}
+
 void arena_done(struct arena *a)
 {
 	struct arena_chunk *c, *next;
 
 	for (c = a->top; c; c = next) {
 		next = c->next;
-		free(c);
+		if (!c->borrowed)
+			free(c);
 	}
 	a->top = NULL;
 	a->used = 0;
@@ -46,11 +70,13 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t need)
 		size = LARGEST_CHUNK;
 	if (size < need)
 		size = need;
-	c = calloc(1, sizeof(*c) + size);
+	c = size > LARGEST_CHUNK ? calloc(1, sizeof(*c) + size) : malloc(sizeof(*c) + size);
 	if (!c)
 		return NULL;
-	c->size = size;
-	c->next = a->top;
+	*c = (struct arena_chunk){ .next = a->top,
+				   .size = size,
+				   .dirty = size > LARGEST_CHUNK ? 0 : size,
+				   .ready = size > LARGEST_CHUNK || size < BATCH ? size : 0 };
 	a->top = c;
 	return c;
 }
@@ -69,6 +95,20 @@ void arena_reset(struct arena *a, size_t keep)
 	arena_init(a, limit);
 	if (used && used <= keep) /* that fails: nothing is kept */
 		chunk_new(a, used);
+}
+
+/*
+ * Pages that are touched one after the other fault one by one, which costs several times what they cost together. That the
+ * system refuses is no matter.
+ */
+static void get_ready(struct arena_chunk *c, size_t upto)
+{
+	uintptr_t from = ((uintptr_t)c->data + c->ready) & -(uintptr_t)PAGE, to;
+
+	c->ready = upto + BATCH < c->size ? upto + BATCH : c->size;
+	to = ((uintptr_t)c->data + c->ready) & -(uintptr_t)PAGE;
+	if (to > from)
+		(void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
 
 /* @ret_dirty: how many of the bytes may not be zero */
@@ -90,6 +130,8 @@ static void *take(struct arena *a, size_t n, size_t size, size_t *ret_dirty)
 		if (!c)
 			return NULL;
 	}
+	if (c->used + len > c->ready)
+		get_ready(c, c->used + len);
 	p = c->data + c->used;
 	*ret_dirty = c->dirty <= c->used ? 0 : c->dirty - c->used < len ? c->dirty - c->used : len;
 	c->used += len;
@@ -116,7 +158,7 @@ void *arena_alloc_raw(struct arena *a, size_t n, size_t size)
 
 void *arena_dup(struct arena *a, const void *src, size_t len)
 {
-	void *p = arena_alloc(a, len, 1);
+	void *p = arena_alloc_raw(a, len, 1);
 
 	if (p && len)
 		memcpy(p, src, len);

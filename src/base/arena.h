@@ -20,13 +20,15 @@ struct arena {
 
 /* @limit 0 means no limit. Needs no memory; cannot fail. */
 void arena_init(struct arena *a, size_t limit);
+/* The same, and begins with @memory of the caller's, aligned to 16 bytes, such as a piece of its stack. */
+void arena_init_on(struct arena *a, size_t limit, void *memory, size_t size);
 void arena_done(struct arena *a);
 /* Empty again; memory of up to @keep bytes stays for what comes next, in one piece. */
 void arena_reset(struct arena *a, size_t keep);
 /* Zeroed memory, or NULL when out of memory, over the limit, or n * size overflows. n or size 0 gives
  * a valid pointer. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);
-/* The same, but what was in it before arena_reset() may still be there. */
+/* The same, but not zeroed. */
 void *arena_alloc_raw(struct arena *a, size_t n, size_t size);
 void *arena_dup(struct arena *a, const void *src, size_t len);
 char *arena_strdup(struct arena *a, const char *s);

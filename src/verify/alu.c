@@ -7,21 +7,13 @@
 #include "isa/alu.h"
 #include "verify/summary.h"
 
-int use_reg(struct verifier *v, unsigned int regno)
+int no_value(struct verifier *v, unsigned int regno)
 {
-	touch_reg(v, v->st->cur, regno);
-	if (reg_at(v, regno)->type != T_NOT_INIT)
-		return 0;
 	reject(v, &ERR_UNINIT, "R%u !read_ok", regno);
 	skep_need(&v->error, "a value in r%u on every path to here", regno);
 	skep_hint(&v->error,
 		  "registers r1 to r5 hold nothing after a call; set the register on every path");
 	return -EACCES;
-}
-
-void def_reg(struct verifier *v, unsigned int regno)
-{
-	touch_reg(v, v->st->cur, regno);
 }
 
 static const struct skep_insn *insn(const struct verifier *v)
@@ -328,33 +320,37 @@ static bool is_given_up(const struct skep_insn *in, const struct scalar *src)
 	}
 }
 
-static void number(struct verifier *v, struct reg *dst, const struct reg *from)
+/* @from: the register that @src is of; NULL: an immediate */
+static void number(struct verifier *v, struct reg *dst, const struct scalar *src,
+		   const struct reg *from)
 {
 	const struct skep_insn *in = insn(v);
-	const struct scalar *src = &from->s;
+	enum isa_op op = v->ops[v->at];
 	uint32_t id = dst->id;
-	bool adds = v->ops[v->at] == ISA_ADD64_IMM || v->ops[v->at] == ISA_ADD64_REG;
-	bool known = scalar_is_const(src);
 	int64_t x = (int64_t)scalar_value(src);
 
 	dst->precise = false;
 	dst->id = 0;
 	dst->off = 0;
-	if (dst->origin | from->origin || dst->by_rounds | from->by_rounds)
-		origin_alu(v->ops[v->at], dst, from);
+	if (dst->origin || dst->by_rounds || (from && (from->origin || from->by_rounds))) {
+		struct reg imm;
+
+		if (!from)
+			reg_scalar(&imm, *src);
+		origin_alu(op, dst, from ? from : &imm);
+	}
 	if (is_given_up(in, src)) {
 		origin_lose(dst);
 		dst->by_rounds = false;
-		dst->s = scalar_unknown();
-		if (!is_64(in))
-			dst->s = scalar_zext(&dst->s, 4);
+		dst->s = is_64(in) ? scalar_unknown() : scalar_sized(4);
 		return;
 	}
-	scalar_alu(v->ops[v->at], &dst->s, src);
-	if (v->bpf_capable && adds && known && id && !(id & ID_ADD) && x == (int32_t)x) {
+	if (id && (op == ISA_ADD64_IMM || op == ISA_ADD64_REG) && v->bpf_capable &&
+	    scalar_is_const(src) && !(id & ID_ADD) && x == (int32_t)x) {
 		dst->id = id | ID_ADD;
 		dst->off = (int32_t)x;
 	}
+	scalar_alu(op, &dst->s, src);
 }
 
 /*
@@ -363,18 +359,18 @@ static void number(struct verifier *v, struct reg *dst, const struct reg *from)
  */
 static int split(struct verifier *v, unsigned int d, const struct scalar *src)
 {
-	unsigned int op = insn(v)->code >> 4;
 	const struct scalar *s = &reg_at(v, d)->s;
 	bool all = s->smin == -1 && s->smax == 0;
 	bool half = !s->umin && s->umax == UINT32_MAX && s->s32_min == -1 && s->s32_max == 0;
-	struct scalar zero = scalar_const(0);
+	struct scalar zero;
 	struct state *other;
 
-	if ((op != OP_AND && op != OP_OR) || !scalar_is_const(src) || (!all && !half))
+	if (!all && !half)
 		return 0;
 	other = push_branch(v, v->at + 1, v->at);
 	if (!other)
 		return v->oom ? -ENOMEM : -E2BIG;
+	zero = scalar_const(0);
 	(void)scalar_alu(v->ops[v->at], &zero, src);
 	reg_scalar(&frame_own(v, other, other->cur)->regs[d], zero);
 	frame_own(v, v->st, v->st->cur);
@@ -395,19 +391,35 @@ static int check_imm(struct verifier *v)
 	return 0;
 }
 
-static int binary(struct verifier *v)
+static int numbers(struct verifier *v, unsigned int d, const struct reg *from)
 {
 	const struct skep_insn *in = insn(v);
-	unsigned int d = insn_dst(in), s = insn_src(in);
-	bool is_reg = in->code & 8;
-	struct reg *dst = reg_at(v, d), *src = reg_at(v, s), imm;
-	int err = is_reg ? use_reg(v, s) : check_imm(v);
+	unsigned int op = in->code >> 4;
+	struct scalar imm;
+	const struct scalar *src = &imm;
+	int err = 0;
 
+	if (from)
+		src = &from->s;
+	else
+		imm = scalar_const((uint64_t)(int64_t)in->imm);
+	if ((op == OP_AND || op == OP_OR) && scalar_is_const(src))
+		err = split(v, d, src);
 	if (err == 0)
-		err = use_reg(v, d);
-	if (err < 0)
-		return err;
-	if (!is_reg) {
+		err = speculate_numbers(v);
+	if (err == 0)
+		number(v, reg_at(v, d), src, from);
+	return err;
+}
+
+/* One operand is a pointer. */
+static int pointers(struct verifier *v, struct reg *dst, struct reg *src)
+{
+	const struct skep_insn *in = insn(v);
+	struct reg imm;
+	int err;
+
+	if (!src) {
 		reg_const(&imm, (uint64_t)(int64_t)in->imm);
 		src = &imm;
 	}
@@ -426,20 +438,28 @@ static int binary(struct verifier *v)
 	if (reg_is_pointer(src)) {
 		struct reg ptr = *src, off = *dst;
 
-		err = precise_reg(v, d);
+		err = precise_reg(v, insn_dst(in));
 		return err < 0 ? err : move_pointer(v, ptr, off, false);
 	}
-	if (reg_is_pointer(dst)) {
-		err = is_reg ? precise_reg(v, s) : 0;
-		return err < 0 ? err : move_pointer(v, *dst, *src, true);
-	}
-	err = split(v, d, &src->s);
+	err = src != &imm ? precise_reg(v, insn_src(in)) : 0;
+	return err < 0 ? err : move_pointer(v, *dst, *src, true);
+}
+
+static int binary(struct verifier *v)
+{
+	const struct skep_insn *in = insn(v);
+	unsigned int d = insn_dst(in), s = insn_src(in);
+	bool is_reg = in->code & 8;
+	struct reg *dst = reg_at(v, d), *src = is_reg ? reg_at(v, s) : NULL;
+	int err = is_reg ? use_reg(v, s) : check_imm(v);
+
 	if (err == 0)
-		err = speculate_numbers(v);
+		err = use_reg(v, d);
 	if (err < 0)
 		return err;
-	number(v, reg_at(v, d), src);
-	return 0;
+	if (dst->type == T_SCALAR && (!src || src->type == T_SCALAR))
+		return numbers(v, d, src);
+	return pointers(v, dst, src);
 }
 
 /* Moves ------------------------------------------------------------------------------------------- */
@@ -496,7 +516,7 @@ static int move(struct verifier *v)
 {
 	const struct skep_insn *in = insn(v);
 	struct reg *dst = reg_at(v, insn_dst(in)), *src = reg_at(v, insn_src(in));
-	unsigned int sx = sext_bytes(v->ops[v->at]);
+	unsigned int sx = in->off ? sext_bytes(v->ops[v->at]) : 0;
 	int err;
 
 	if (!(in->code & 8)) {
@@ -508,12 +528,7 @@ static int move(struct verifier *v)
 		return err;
 	if (!is_64(in) || sx)
 		return move_part(v, dst, src, sx);
-	if (src->type == T_SCALAR) {
-		if (!(src->id & ID_ADD) || scalar_is_const(&src->s))
-			link_scalars(v, src);
-		else
-			link_scalars(v, src);
-	}
+	link_scalars(v, src);
 	*dst = *src;
 	dst->precise = false;
 	return 0;

@@ -177,18 +177,21 @@ static bool is_pair(const struct reg *a, const struct reg *b)
 static bool match_packet(struct verifier *v, struct state *taken, struct state *stays)
 {
 	const struct skep_insn *in = insn(v);
-	unsigned int op = in->code >> 4, d = insn_dst(in), s = insn_src(in);
-	struct reg dst = frame_of(stays)->regs[d], src = frame_of(stays)->regs[s];
-	bool left = is_pair(&dst, &src), right = is_pair(&src, &dst);
-	unsigned int regno = left ? d : s;
-	const struct reg *ptr = left ? &dst : &src;
+	unsigned int op = in->code >> 4, d = insn_dst(in), s = insn_src(in), regno;
 	struct state *inside, *outside;
-	bool open;
+	struct reg dst, src, *ptr;
+	bool left, right, open;
 
-	if (!is_64(in) || !(in->code & 8) || (!left && !right))
+	if (!is_64(in) || !(in->code & 8) || (op != J_GT && op != J_GE && op != J_LT && op != J_LE))
 		return false;
-	if (op != J_GT && op != J_GE && op != J_LT && op != J_LE)
+	dst = frame_of(stays)->regs[d];
+	src = frame_of(stays)->regs[s];
+	left = is_pair(&dst, &src);
+	right = is_pair(&src, &dst);
+	if (!left && !right)
 		return false;
+	regno = left ? d : s;
+	ptr = left ? &dst : &src;
 	if (right) /* end op pointer: turn it round */
 		op = op == J_GT ? J_LT : op == J_LT ? J_GT : op == J_GE ? J_LE : J_GE;
 	/* pointer > end, pointer >= end: the packet goes on where the jump is not taken */

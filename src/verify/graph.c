@@ -89,8 +89,10 @@ int graph_decode(struct verifier *v)
 			return graph_bad_insn(v, i);
 		v->ops[i] = (uint8_t)op;
 		v->has[op] = true;
-		if (isa_slots(op) == 2)
+		if (isa_slots(op) == 2) {
 			v->marks[++i] |= AT_SECOND;
+			v->ops[i] = ISA_INVALID;
+		}
 	}
 	return 0;
 }

@@ -262,7 +262,8 @@ struct masked { /* arithmetic (speculate.c) */
 struct verifier {
 	const struct verify_opts *o;
 	const struct tries *tries;
-	struct arena arena;
+	struct arena arena; /* the verifier itself lies in it */
+	void *borrowed;	    /* of `tries` */
 	const struct skep_insn *insns;
 	uint32_t n;
 	uint8_t *ops;	   /* enum isa_op per slot; ISA_INVALID in second halves */
@@ -316,16 +317,13 @@ struct verifier {
 	struct spec_need obstacle; /* why the profile's kernel refuses */
 	bool has_obstacle;
 	bool oom;
+	struct spares *spares; /* what states are made of when memory is out */
+	bool spared;
 	struct verify_cost *costs; /* of each slot; NULL: not wanted */
 	uint64_t cost_time;
 	uint32_t cost_at;
-	struct explain *explain; /* verify_opts.found; NULL without */
-	struct frame *spare_frame;
-	struct stack *spare_stack;
+	struct explain *explain;    /* verify_opts.found; NULL without */
 	struct verify_point *point; /* for verify_opts.watch */
-	struct state *spare_state;
-	struct ref *spare_ref;
-	struct step *spare_step;
 };
 
 /* log.c */
@@ -343,8 +341,16 @@ void log_insn_text(struct verifier *v, uint32_t at, struct buf *out);
 void log_state(struct verifier *v, const struct state *st, uint32_t frame, bool all);
 void log_changed(struct verifier *v);
 void log_line(struct verifier *v, uint32_t at);
-void touch_reg(struct verifier *v, uint32_t frame, uint32_t regno);
-void touch_slot(struct verifier *v, uint32_t frame, uint32_t slot);
+static inline void touch_reg(struct verifier *v, uint32_t frame, uint32_t regno)
+{
+	v->printed_regs[frame] |= 1u << regno;
+}
+
+static inline void touch_slot(struct verifier *v, uint32_t frame, uint32_t slot)
+{
+	if (slot < SLOTS)
+		v->printed_slots[frame] |= 1ull << slot;
+}
 /* "rdonly_mem_or_null": into a buffer of the caller's. */
 const char *type_name(const struct verifier *v, enum reg_type type, unsigned int flags, char *buf,
 		      size_t size);

@@ -294,17 +294,6 @@ void log_state(struct verifier *v, const struct state *st, uint32_t frame, bool 
 		print_state(v, st, frame, all, &v->log);
 }
 
-void touch_reg(struct verifier *v, uint32_t frame, uint32_t regno)
-{
-	v->printed_regs[frame] |= 1u << regno;
-}
-
-void touch_slot(struct verifier *v, uint32_t frame, uint32_t slot)
-{
-	if (slot < SLOTS)
-		v->printed_slots[frame] |= 1ull << slot;
-}
-
 /* What the last instruction used and changed: behind it, or on a line of its own. */
 void log_changed(struct verifier *v)
 {

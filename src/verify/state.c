@@ -17,7 +17,7 @@ static void *take(struct verifier *v, struct free_block **list, size_t size)
 	if (p)
 		*list = (*list)->next;
 	else
-		p = arena_alloc(&v->arena, 1, size);
+		p = arena_alloc_raw(&v->arena, 1, size);
 	if (!p)
 		v->oom = true;
 	return p;
@@ -36,21 +36,34 @@ static unsigned int class_of(uint32_t n)
 	return n <= 1 ? 0 : 32u - (unsigned int)__builtin_clz(n - 1);
 }
 
+/* For when memory is out. */
+struct spares {
+	struct frame frame;
+	struct state state;
+	struct ref ref;
+	_Alignas(struct stack) unsigned char stack[sizeof(struct stack) +
+						   SLOTS * sizeof(struct slot)];
+};
+
 bool state_spares(struct verifier *v)
 {
-	v->spare_frame = ARENA_NEW(&v->arena, struct frame);
-	v->spare_stack =
-		arena_alloc(&v->arena, 1, sizeof(struct stack) + SLOTS * sizeof(struct slot));
-	v->spare_state = ARENA_NEW(&v->arena, struct state);
-	v->spare_ref = ARENA_NEW(&v->arena, struct ref);
-	v->spare_step = ARENA_NEW(&v->arena, struct step);
-	if (!v->spare_frame || !v->spare_stack || !v->spare_state || !v->spare_ref ||
-	    !v->spare_step)
-		return false;
-	v->spare_stack->cap = v->spare_stack->n = SLOTS;
-	v->spare_frame->stack = v->spare_stack;
-	v->spare_frame->refs = v->spare_stack->refs = 1u << 30;
-	return true;
+	v->spares = ARENA_RAW(&v->arena, struct spares, 1);
+	return v->spares;
+}
+
+static struct spares *spare(struct verifier *v)
+{
+	struct spares *s = v->spares;
+	struct stack *stack = (struct stack *)s->stack;
+
+	if (v->spared)
+		return s;
+	v->spared = true;
+	memset(s, 0, sizeof(*s));
+	stack->cap = stack->n = SLOTS;
+	s->frame.stack = stack;
+	s->frame.refs = stack->refs = 1u << 30;
+	return s;
 }
 
 static struct stack *stack_new(struct verifier *v, uint32_t n)
@@ -60,7 +73,7 @@ static struct stack *stack_new(struct verifier *v, uint32_t n)
 		take(v, &v->free_stacks[c], sizeof(*s) + ((size_t)1 << c) * sizeof(struct slot));
 
 	if (!s)
-		return v->spare_stack;
+		return spare(v)->frame.stack;
 	s->refs = 1;
 	s->cap = 1u << c;
 	s->n = 0;
@@ -102,7 +115,7 @@ struct frame *frame_new(struct verifier *v, uint32_t func, uint32_t callsite)
 	struct frame *f = take(v, &v->free_frames, sizeof(*f));
 
 	if (!f)
-		return v->spare_frame;
+		return &spare(v)->frame;
 	memset(f, 0, sizeof(*f));
 	f->refs = 1;
 	f->func = func;
@@ -118,15 +131,13 @@ void frame_unref(struct verifier *v, struct frame *f)
 	give(&v->free_frames, f);
 }
 
-struct frame *frame_own(struct verifier *v, struct state *st, uint32_t i)
+struct frame *frame_copy(struct verifier *v, struct state *st, uint32_t i)
 {
 	struct frame *old = st->frames[i], *f;
 
-	if (old->refs == 1)
-		return old;
 	f = take(v, &v->free_frames, sizeof(*f));
 	if (!f)
-		return v->spare_frame;
+		return &spare(v)->frame;
 	*f = *old;
 	f->refs = 1;
 	if (f->stack)
@@ -146,7 +157,7 @@ struct state *state_new(struct verifier *v)
 	struct state *st = take(v, &v->free_states, sizeof(*st));
 
 	if (!st)
-		return v->spare_state;
+		return &spare(v)->state;
 	memset(st, 0, sizeof(*st));
 	return st;
 }
@@ -160,7 +171,7 @@ static struct ref *refs_new(struct verifier *v, uint32_t n, uint32_t *ret_cap)
 	if (!r) {
 		v->oom = true;
 		*ret_cap = 1;
-		return v->spare_ref;
+		return &spare(v)->ref;
 	}
 	*ret_cap = 1u << c;
 	return r;
@@ -190,25 +201,30 @@ void state_drop_ref(struct state *st, uint32_t i)
 	st->nrefs--;
 }
 
+/* Room for @n steps; false: out of memory. */
+static bool more_steps(struct verifier *v, struct state *st, uint32_t n)
+{
+	unsigned int c = class_of(n);
+	struct step *s =
+		c < ARRAY_SIZE(v->free_steps) ? take(v, &v->free_steps[c], sizeof(*s) << c) : NULL;
+
+	if (!s) {
+		v->oom = true;
+		return false;
+	}
+	if (st->nsteps)
+		memcpy(s, st->steps, st->nsteps * sizeof(*s));
+	if (st->csteps)
+		give(&v->free_steps[class_of(st->csteps)], st->steps);
+	st->steps = s;
+	st->csteps = 1u << c;
+	return true;
+}
+
 static void push_step(struct verifier *v, struct state *st, const struct step *step)
 {
-	if (st->nsteps == st->csteps) {
-		unsigned int c = class_of(st->nsteps + 1);
-		struct step *s = c < ARRAY_SIZE(v->free_steps) ?
-					 take(v, &v->free_steps[c], sizeof(*s) << c) :
-					 NULL;
-
-		if (!s) {
-			v->oom = true;
-			return;
-		}
-		if (st->nsteps)
-			memcpy(s, st->steps, st->nsteps * sizeof(*s));
-		if (st->csteps)
-			give(&v->free_steps[class_of(st->csteps)], st->steps);
-		st->steps = s;
-		st->csteps = 1u << c;
-	}
+	if (st->nsteps == st->csteps && !more_steps(v, st, st->nsteps + 1))
+		return;
 	st->steps[st->nsteps++] = *step;
 }
 
@@ -250,8 +266,10 @@ struct state *state_copy(struct verifier *v, const struct state *src, bool with_
 		state_add_ref(v, st, src->refs[i]);
 	st->steps = NULL;
 	st->csteps = st->nsteps = 0;
-	for (uint32_t i = 0; with_steps && i < src->nsteps; i++)
-		push_step(v, st, &src->steps[i]);
+	if (with_steps && src->nsteps && more_steps(v, st, src->nsteps)) {
+		memcpy(st->steps, src->steps, src->nsteps * sizeof(*st->steps));
+		st->nsteps = src->nsteps;
+	}
 	st->next = NULL;
 	st->hits = st->misses = 0;
 	st->kept = st->cleaned = st->evicted = st->in_loop = st->is_head = false;
@@ -262,7 +280,7 @@ struct state *state_copy(struct verifier *v, const struct state *src, bool with_
 
 void state_free(struct verifier *v, struct state *st)
 {
-	if (st == v->spare_state)
+	if (v->spared && st == &v->spares->state)
 		return;
 	for (uint32_t i = 0; i <= st->cur; i++)
 		frame_unref(v, st->frames[i]);
@@ -276,11 +294,6 @@ void state_free(struct verifier *v, struct state *st)
 }
 
 /* Registers --------------------------------------------------------------------------------------- */
-
-void reg_clear(struct reg *r)
-{
-	memset(r, 0, sizeof(*r));
-}
 
 /* What it pointed to is no more. */
 void reg_invalidate(const struct verifier *v, struct reg *r)
@@ -316,11 +329,6 @@ void reg_pointer(struct reg *r, enum reg_type type, unsigned int flags)
 	r->type = (uint8_t)type;
 	r->flags = (uint16_t)flags;
 	r->s = scalar_const(0);
-}
-
-bool reg_is_pointer(const struct reg *r)
-{
-	return r->type != T_NOT_INIT && r->type != T_SCALAR;
 }
 
 bool reg_is_null(const struct reg *r)

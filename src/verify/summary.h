@@ -90,6 +90,8 @@ struct tries {
 	bool summaries; /* of all but `bad` */
 	bool tried;	/* they have been */
 	uint32_t bad[MAX_BAD_LOOPS], nbad;
+	void *memory; /* for the next to begin with; NULL: it is in use */
+	size_t size;
 };
 
 /* loop.c: finds the heads. v->loops stays NULL when there are none. -ENOMEM or 0. */

@@ -16,6 +16,7 @@
 #include "verify/summary.h"
 
 #define MEMORY_LIMIT ((size_t)1 << 30)
+#define FIRST_MEMORY ((size_t)32 << 10)
 #define FACTS_MEMORY ((size_t)64 << 20)
 
 static bool wants_maps(const struct verifier *v)
@@ -27,7 +28,7 @@ static int allocate(struct verifier *v)
 {
 	uint32_t n = v->n;
 
-	v->ops = ARENA_ARRAY(&v->arena, uint8_t, n);
+	v->ops = ARENA_RAW(&v->arena, uint8_t, n);
 	v->marks = ARENA_ARRAY(&v->arena, uint16_t, (size_t)n + 1);
 	v->ptr_types = ARENA_ARRAY(&v->arena, uint8_t, n);
 	v->kept = ARENA_ARRAY(&v->arena, struct state *, n);
@@ -333,12 +334,21 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 		buf_done(&v->log);
 }
 
-static struct verifier *verifier_new(const struct verify_opts *opts, const struct tries *t)
+static struct verifier *verifier_new(const struct verify_opts *opts, struct tries *t)
 {
-	struct verifier *v = calloc(1, sizeof(*v));
+	struct verifier *v;
+	struct arena a;
 
-	if (!v)
+	arena_init_on(&a, opts->memory_limit ? opts->memory_limit : MEMORY_LIMIT, t->memory,
+		      t->memory ? t->size : 0);
+	v = ARENA_NEW(&a, struct verifier);
+	if (!v) {
+		arena_done(&a);
 		return NULL;
+	}
+	v->arena = a;
+	v->borrowed = t->memory;
+	t->memory = NULL;
 	v->o = opts;
 	v->tries = t;
 	v->insns = opts->insns;
@@ -351,19 +361,22 @@ static struct verifier *verifier_new(const struct verify_opts *opts, const struc
 	v->strict = opts->prog_flags & VERIFY_F_STRICT_ALIGNMENT;
 	v->any_align = opts->prog_flags & VERIFY_F_ANY_ALIGNMENT;
 	v->test_state_freq = opts->prog_flags & VERIFY_F_TEST_STATE_FREQ;
-	arena_init(&v->arena, opts->memory_limit ? opts->memory_limit : MEMORY_LIMIT);
 	buf_init(&v->log);
 	return v;
 }
 
-static void verifier_free(struct verifier *v)
+static void verifier_free(struct verifier *v, struct tries *t)
 {
+	struct arena a;
+
 	if (!v)
 		return;
+	if (v->borrowed)
+		t->memory = v->borrowed;
+	a = v->arena;
 	skep_error_free(v->error);
 	buf_done(&v->log);
-	arena_done(&v->arena);
-	free(v);
+	arena_done(&a);
 }
 
 static int verify_once(struct verifier *v)
@@ -421,7 +434,7 @@ static struct verifier *verify_all(const struct verify_opts *opts, const struct 
 		*ret = v ? verify_once(v) : -ENOMEM;
 		if (!v || *ret == 0 || opts->watch || !try_again(v, opts, t))
 			break;
-		verifier_free(v);
+		verifier_free(v, t);
 	}
 	if (*ret != -E2BIG || t->summaries || t->tried || !v)
 		return v;
@@ -439,10 +452,10 @@ static struct verifier *verify_all(const struct verify_opts *opts, const struct 
 		struct buf log = v->log;
 		v->log = walked->log;
 		walked->log = log;
-		verifier_free(walked);
+		verifier_free(walked, t);
 		return v;
 	}
-	verifier_free(v);
+	verifier_free(v, t);
 	return walked;
 }
 
@@ -451,7 +464,11 @@ int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 {
 	bool allowed = !opts->every_round && !opts->profile;
 	bool paths = opts->log_level & (VERIFY_LOG_PATH | VERIFY_LOG_ALL);
-	struct tries t = { .summaries = allowed && !paths, .tried = !allowed || !paths };
+	_Alignas(16) unsigned char memory[FIRST_MEMORY]; /* warm, and no call of malloc */
+	struct tries t = { .summaries = allowed && !paths,
+			   .tried = !allowed || !paths,
+			   .memory = memory,
+			   .size = sizeof(memory) };
 	struct verify_opts quiet = *opts; /* for tries that may be wrong when they refuse */
 	uint64_t start = clock_ns();
 	struct verifier *v;
@@ -465,7 +482,7 @@ int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 		struct verify_opts dry = quiet;
 
 		dry.watch = NULL;
-		verifier_free(verify_all(&dry, &dry, &t, &err));
+		verifier_free(verify_all(&dry, &dry, &t, &err), &t);
 	}
 	v = verify_all(opts, &quiet, &t, &err);
 	if (!v)
@@ -476,7 +493,7 @@ int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 		*reterr = v->error;
 		v->error = NULL;
 	}
-	verifier_free(v);
+	verifier_free(v, &t);
 	return err;
 }
 

@@ -24,10 +24,20 @@ struct access {
 	int32_t imm;
 };
 
+int no_value(struct verifier *v, unsigned int regno);
+
 /* The register is read; -errno when it has no value. */
-int use_reg(struct verifier *v, unsigned int regno);
-/* It is about to be written: the log shows it. */
-void def_reg(struct verifier *v, unsigned int regno);
+static inline int use_reg(struct verifier *v, unsigned int regno)
+{
+	touch_reg(v, v->st->cur, regno);
+	return reg_at(v, regno)->type == T_NOT_INIT ? no_value(v, regno) : 0;
+}
+
+/* It was written: the log shows it. */
+static inline void def_reg(struct verifier *v, unsigned int regno)
+{
+	touch_reg(v, v->st->cur, regno);
+}
 
 /* memory.c */
 int mem_access(struct verifier *v, const struct access *a);
