@@ -51,9 +51,13 @@ static int32_t pick(struct chosen *c)
 	return v;
 }
 
+/*
+ * More than distances within the code, less than the upper halves of this process's own addresses, and with a lowest byte that
+ * is no opcode before a distance.
+ */
 static int32_t pick_offset(struct chosen *c)
 {
-	int32_t off = (int32_t)(random64() % 0x7000) + 0x0201;
+	int32_t off = (int32_t)(random64() % 0x30 + 0x24) << 8 | 0x1e;
 
 	chose(c, (uint64_t)off);
 	return off;
