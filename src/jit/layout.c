@@ -250,14 +250,66 @@ static void order_blocks(struct jit_alloc *a, uint32_t edges)
 	}
 	for (uint32_t i = 0; i < nlate; i++)
 		a->layout[a->nlayout++] = late[i];
+	a->nlate = nlate;
 }
 
-/* How many loops are around each block, taking an edge back for a loop over all that lies between. */
+static bool only_jumps(const struct ir_fn *f, uint32_t k)
+{
+	return f->blocks[k].end - f->blocks[k].start == 1 && f->blocks[k].succ[1] == NO_BLOCK;
+}
+
+/*
+ * The last of two blocks that lead to @k, from further down, if it does nothing else; 0: there is none. Compilers write the
+ * step of a loop in front of its body, and jump there from above: behind the body it saves a jump each turn.
+ */
+static uint32_t body_end(const struct jit_alloc *a, const uint32_t *at, uint32_t k)
+{
+	const struct ir_fn *f = a->f;
+	const struct ir_block *b = &f->blocks[k];
+	uint32_t before = a->layout[at[k] - 1], last = 0;
+
+	if (!b->npreds || b->npreds > 2 || f->blocks[before].succ[0] == k ||
+	    f->blocks[before].succ[1] == k)
+		return 0;
+	for (uint32_t p = 0; p < b->npreds; p++) {
+		uint32_t from = f->preds[b->pred + p];
+
+		if (at[from] <= at[k])
+			return 0;
+		if (f->blocks[from].succ[1] == NO_BLOCK && at[from] > last)
+			last = at[from];
+	}
+	return last;
+}
+
+/* Moves such blocks, with those of their edges, behind the body; not among those that lie behind everything. */
+static void rotate_loops(struct jit_alloc *a, uint32_t *at)
+{
+	const struct ir_fn *f = a->f;
+
+	for (uint32_t i = 1; i + a->nlate + 1 < a->nlayout; i++) {
+		uint32_t k = a->layout[i], last = body_end(a, at, k), n = 1, moved[3] = { k };
+
+		while (n < 3 && last > i + n && only_jumps(f, a->layout[i + n]) &&
+		       f->preds[f->blocks[a->layout[i + n]].pred] == k) {
+			moved[n] = a->layout[i + n];
+			n++;
+		}
+		if (last < i + n || last >= a->nlayout - a->nlate)
+			continue;
+		memmove(&a->layout[i], &a->layout[i + n], (last - i - n + 1) * sizeof(*a->layout));
+		memcpy(&a->layout[last - n + 1], moved, n * sizeof(*moved));
+		for (uint32_t p = i; p <= last; p++)
+			at[a->layout[p]] = p;
+	}
+}
+
+/* Puts loops in their order. How many are around each block, taking an edge back for a loop over all that lies between. */
 static bool count_loops(struct jit_alloc *a)
 {
 	struct ir_fn *f = a->f;
 	uint32_t *at = ARENA_ARRAY(a->arena, uint32_t, f->nblocks);
-	int32_t *delta = ARENA_ARRAY(a->arena, int32_t, a->nlayout + 1), depth = 0;
+	int32_t *delta = ARENA_ARRAY(a->arena, int32_t, a->nlayout + 1), depth = 0, loops = 0;
 
 	if (!at || !delta)
 		return false;
@@ -275,7 +327,10 @@ static bool count_loops(struct jit_alloc *a)
 	for (uint32_t i = 0; i < a->nlayout; i++) {
 		depth += delta[i];
 		f->blocks[a->layout[i]].loops = (uint8_t)(depth > 6 ? 6 : depth);
+		loops |= depth;
 	}
+	if (loops && f->fold)
+		rotate_loops(a, at);
 	return true;
 }
 

@@ -195,6 +195,24 @@ static uint32_t zero_divisor(struct x86_emit *e, int w, int b, bool rest)
 	return x86_jcc8(e->out, COND_E);
 }
 
+/*
+ * What remains of a division by a power of two is in its low bits, and for 0, from which one is taken too, that is all of
+ * them: both take a tenth of the time. The jump as above.
+ */
+static uint32_t power_of_two(struct x86_emit *e, int w, int b)
+{
+	uint32_t other, end;
+
+	x86_lea(e->out, w, RDX,
+		(struct x86_mem){ .base = (uint8_t)b, .index = NO_INDEX, .disp = -1 });
+	x86_test_rr(e->out, w, RDX, b);
+	other = x86_jcc8(e->out, COND_NE);
+	x86_alu_rr(e->out, w, ALU_AND, RDX, RAX);
+	end = x86_jmp8(e->out);
+	x86_here(e->out, other);
+	return end;
+}
+
 /* What a division by @b gives without dividing: in rax and rdx as the instruction would leave it. */
 static void divide(struct x86_emit *e, uint32_t v)
 {
@@ -212,7 +230,7 @@ static void divide(struct x86_emit *e, uint32_t v)
 	}
 	x86_copy(e, RAX, in->a);
 	if (!known)
-		end = zero_divisor(e, w, b, rest);
+		end = in->op == IR_UMOD ? power_of_two(e, w, b) : zero_divisor(e, w, b, rest);
 	if (is_signed) {
 		x86_alu_ri(e->out, w, ALU_CMP, b, -1);
 		minus = x86_jcc8(e->out, COND_NE);
