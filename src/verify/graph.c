@@ -50,8 +50,6 @@ int graph_bad_insn(struct verifier *v, uint32_t i)
 					 classes[class];
 		return reject(v, &ERR_INSN, "%s uses reserved fields: %s", what, why);
 	}
-	if (class == 4 || class == 7)
-		return reject(v, &ERR_INSN, "invalid BPF_ALU opcode %x", in->code >> 4 << 4);
 	return reject(v, &ERR_INSN, "unknown opcode %02x", in->code);
 }
 

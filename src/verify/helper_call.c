@@ -54,15 +54,13 @@ static int in_lock(struct verifier *v, int32_t id)
 static int fits_map(struct verifier *v, const struct call *c)
 {
 	const struct spec_helper *h = c->proto;
-	char name[TYPE_NAME];
 
-	(void)name;
-	if (!c->map)
+	if (!c->map || spec_helper_takes_map(h, (int)c->map->type))
 		return 0;
-	if (!spec_helper_takes_map(h, (int)c->map->type))
-		return reject(v, &ERR_MAP_HELPER, "cannot pass map_type %u into func bpf_%s#%d",
-			      c->map->type, h->name, h->id);
-	return 0;
+	if (h->id == HELPER_tail_call)
+		return reject(v, &ERR_MAP_HELPER, "expected prog array map for tail call");
+	return reject(v, &ERR_MAP_HELPER, "cannot pass map_type %u into func bpf_%s#%d",
+		      c->map->type, h->name, h->id);
 }
 
 static int by_helper(struct verifier *v, struct call *c)

@@ -9,6 +9,8 @@
  *	caps bpf perfmon net_admin		those that the loader has (all)
  *	flags sleepable 0x100			of BPF_PROG_LOAD
  *	target getprocattr			of an LSM or fentry program; the kernel is not asked
+ *	raw 1 0xff 0 0 0			the instruction in slot 1: code, regs, off, imm
+ *	limit 100, memory 4096, kernel 4.18	of the verifier: instructions to walk, its memory; as that kernel (not asked of this one)
  *	accept		or	reject words of the message	or	refuse words: the kernel refuses it before it has a log
  *	r0 = 0
  *	exit
@@ -33,6 +35,10 @@ struct kit_case {
 	bool accept, refuse; /* refuse: the kernel says nothing */
 	int type;
 	uint32_t flags, caps, nmaps;
+	uint32_t limit, kernel; /* version << 16 | patchlevel << 8 */
+	size_t memory, raw_at;
+	struct skep_insn raw;
+	bool has_raw;
 	struct verify_map maps[KIT_MAPS];
 	struct skep_insn *insns;
 	size_t n;
@@ -74,6 +80,7 @@ static inline bool kit_header(struct kit_case *c, const char *line)
 					    "xdp_dev_bound",	"reg_invariants" };
 	char name[32];
 	uint32_t k, v, n, flags = 0;
+	int code, regs, off, imm;
 
 	if (sscanf(line, "type %31s", name) == 1) {
 		c->type = kit_prog_type(name);
@@ -86,6 +93,16 @@ static inline bool kit_header(struct kit_case *c, const char *line)
 					     .value_size = v,
 					     .max_entries = n,
 					     .flags = flags };
+	} else if (sscanf(line, "raw %u %i %i %i %i", &n, &code, &regs, &off, &imm) == 5) {
+		c->has_raw = true;
+		c->raw_at = n;
+		c->raw = (struct skep_insn){ (uint8_t)code, (uint8_t)regs, (int16_t)off, imm };
+	} else if (sscanf(line, "limit %u", &n) == 1) {
+		c->limit = n;
+	} else if (sscanf(line, "memory %u", &n) == 1) {
+		c->memory = n;
+	} else if (sscanf(line, "kernel %u.%u", &k, &v) == 2) {
+		c->kernel = k << 16 | v << 8;
 	} else if (strcmp(line, "strict") == 0) {
 		c->flags |= VERIFY_F_STRICT_ALIGNMENT;
 	} else if (strcmp(line, "nobody") == 0) {
@@ -118,7 +135,7 @@ static inline void kit_one(char *text, const char *file, kit_fn fn)
 		return;
 	*end = '\0';
 	snprintf(c.name, sizeof(c.name), "%s", text);
-	snprintf(c.file, sizeof(c.file), "%s", file);
+	snprintf(c.file, sizeof(c.file), "%.127s", file);
 	for (text = end + 1; (end = strchr(text, '\n')); text = end + 1) {
 		*end = '\0';
 		if (!kit_header(&c, text)) {
@@ -133,9 +150,11 @@ static inline void kit_one(char *text, const char *file, kit_fn fn)
 						   .style = SKEP_INSN_ANY,
 						   .name = file },
 			  &c.insns, &c.n, &err) == 0) &&
-	    CHECK(c.accept != !!c.reject[0]))
+	    CHECK(c.accept != !!c.reject[0])) {
+		if (c.has_raw && CHECK(c.raw_at < c.n))
+			c.insns[c.raw_at] = c.raw;
 		fn(&c);
-	else if (err)
+	} else if (err)
 		printf("# %s\n", skep_error_message(err));
 	skep_error_free(err);
 	free(c.insns);
@@ -166,6 +185,35 @@ static inline void kit_file(const char *file, kit_fn fn)
 	if (f)
 		fclose(f);
 	free(text);
+}
+
+/* A case as options; @profile is room for the kernel that it names. */
+static inline struct verify_opts kit_opts(const struct kit_case *c, uint32_t level,
+					  struct spec_profile *profile)
+{
+	struct verify_opts o = { .name = c->file,
+				 .prog = c->name,
+				 .insns = c->insns,
+				 .n = (uint32_t)c->n,
+				 .prog_type = c->type,
+				 .attach_type = c->type == PROG_LSM	? ATTACH_LSM_MAC :
+						c->type == PROG_TRACING ? ATTACH_TRACE_FENTRY :
+									  ATTACH_NONE,
+				 .attach_name = c->target[0] ? c->target : NULL,
+				 .prog_flags = c->flags,
+				 .gpl = true,
+				 .caps = c->caps,
+				 .maps = c->maps,
+				 .nmaps = c->nmaps,
+				 .insn_limit = c->limit,
+				 .memory_limit = c->memory,
+				 .log_level = level };
+
+	if (c->kernel) {
+		*profile = spec_profile_of(c->kernel, NULL);
+		o.profile = profile;
+	}
+	return o;
 }
 
 static inline void kit_each(kit_fn fn)

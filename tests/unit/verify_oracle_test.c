@@ -76,8 +76,9 @@ static void ask(struct kit_case *c)
 	char *log = calloc(1, LOG_SIZE);
 	int r;
 
-	/* the kernel lets nobody in here, and with a target it is not asked */
-	if (!(c->caps & (VERIFY_CAP_BPF | VERIFY_CAP_SYS_ADMIN)) || c->target[0])
+	/* the kernel lets nobody in here, and with a target or limits it is not asked */
+	if (!(c->caps & (VERIFY_CAP_BPF | VERIFY_CAP_SYS_ADMIN)) || c->target[0] || c->limit ||
+	    c->memory || c->kernel)
 		goto out;
 	if (!CHECK(set_caps(c->caps))) /* maps know, too, who made them */
 		goto out;

@@ -5,22 +5,8 @@
 static int run(const struct kit_case *c, uint32_t level, struct verify_result *ret,
 	       struct skep_error **err)
 {
-	const struct verify_opts o = { .name = c->file,
-				       .prog = c->name,
-				       .insns = c->insns,
-				       .n = (uint32_t)c->n,
-				       .prog_type = c->type,
-				       .attach_type = c->type == PROG_LSM ? ATTACH_LSM_MAC :
-						      c->type == PROG_TRACING ?
-									    ATTACH_TRACE_FENTRY :
-									    ATTACH_NONE,
-				       .attach_name = c->target[0] ? c->target : NULL,
-				       .prog_flags = c->flags,
-				       .gpl = true,
-				       .caps = c->caps,
-				       .maps = c->maps,
-				       .nmaps = c->nmaps,
-				       .log_level = level };
+	struct spec_profile profile;
+	const struct verify_opts o = kit_opts(c, level, &profile);
 
 	return verify_prog(&o, ret, err);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Rules of the verifier for objects: each program has a tag that says whether it is accepted, or with which words rejected.
-// tests/unit/verify_objects_test.c asks skep and the kernel.
+// tests/unit/verify_rules_test.c asks skep and the kernel.
 
 #include "objects.h"
 

@@ -59,6 +59,7 @@ struct tcp_sock {
 struct tcp_congestion_ops {
 	__u32 (*ssthresh)(struct sock *sk);
 	__u32 (*undo_cwnd)(struct sock *sk);
+	void (*in_ack_event)(struct sock *sk, __u32 flags);
 	unsigned long (*get_info)(struct sock *sk, __u32 ext, int *attr, void *info);
 	char name[16];
 };
@@ -85,6 +86,17 @@ int get_info(unsigned long long *ctx)
 	return 0;
 }
 
+/* A helper for congestion controls only. */
+ACCEPT int in_ack_event_sends(unsigned long long *ctx)
+{
+	return ((long (*)(long, long))116)(ctx[0], 0) & 1; /* tcp_send_ack */
+}
+
+REJECT("R1 type=scalar expected=ptr_") int in_ack_event_number(unsigned long long *ctx)
+{
+	return ((long (*)(long, long))116)(1, 0) & 1;
+}
+
 SEC(".struct_ops")
 struct bpf_dummy_ops good = {
 	.test_1 = (void *)test_1_accept,
@@ -99,11 +111,13 @@ SEC(".struct_ops")
 struct tcp_congestion_ops tcp = {
 	.ssthresh = (void *)ssthresh_accept,
 	.undo_cwnd = (void *)undo_cwnd_writes,
+	.in_ack_event = (void *)in_ack_event_sends,
 	.name = "skep",
 };
 SEC(".struct_ops")
 struct tcp_congestion_ops tcp_bad = {
 	.get_info = (void *)get_info,
+	.in_ack_event = (void *)in_ack_event_number,
 	.name = "skep_bad",
 };
 
