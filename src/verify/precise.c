@@ -226,11 +226,11 @@ static bool back(struct verifier *v, struct back *b, uint32_t at, int64_t later,
 
 /* Log --------------------------------------------------------------------------------------------- */
 
-static void print_marks(struct verifier *v, const struct back *b, uint32_t frame)
+static void print_marks(struct verifier *v, const struct back *b, uint32_t frame, const char *of)
 {
 	const char *sep = "";
 
-	say(v, "mark_precise: frame%u: regs=", frame);
+	say(v, "mark_precise: frame%u: %sregs=", frame, of);
 	for (unsigned int r = 0; r < FP; r++)
 		if (b->want.regs[frame] & 1u << r) {
 			say(v, "%sr%u", sep, r);
@@ -247,7 +247,7 @@ static void print_marks(struct verifier *v, const struct back *b, uint32_t frame
 
 static void print_back(struct verifier *v, const struct back *b, uint32_t at)
 {
-	print_marks(v, b, b->frame);
+	print_marks(v, b, b->frame, "");
 	say(v, " before %u: ", at);
 	log_insn_text(v, at, &v->log);
 	say(v, "\n");
@@ -264,24 +264,7 @@ static void print_parent(struct verifier *v, const struct back *b, struct state 
 			stack_own(v, f, f->stack->n);
 		for (uint32_t s = 0; f->stack && s < f->stack->n; s++)
 			f->stack->slots[s].spill.precise = st->precise.slots[i] >> s & 1;
-		print_marks(v, b, i);
-		v->log.data[v->log.len] = '\0';
-		/* "regs=" becomes "parent state regs=" */
-		size_t len = v->log.len;
-		char *line = v->log.data;
-		size_t start = len;
-
-		while (start && line[start - 1] != '\n')
-			start--;
-		char *tail = strstr(line + start, "regs=");
-
-		if (tail) {
-			char copy[512];
-
-			snprintf(copy, sizeof(copy), "parent state %s", tail);
-			v->log.len = (size_t)(tail - line);
-			buf_adds(&v->log, copy);
-		}
+		print_marks(v, b, i, "parent state ");
 		say(v, ": ");
 		log_state(v, st, i, true);
 	}

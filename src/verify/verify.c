@@ -231,6 +231,20 @@ static unsigned int safety(const struct verifier *v, uint32_t at, bool arena)
 	}
 }
 
+/*
+ * No run takes more instructions than the walk did: without summaries, iterators, callbacks and may_goto, states that were walked follow
+ * each other without a circle, and a run goes from one to the next.
+ */
+static bool bounded(const struct verifier *v)
+{
+	if (v->stats.summaries || v->has[ISA_MAY_GOTO])
+		return false;
+	for (uint32_t i = 0; i < v->n; i++)
+		if (v->marks[i] & AT_SEEN && v->marks[i] & (AT_ITER | AT_CALLBACK))
+			return false;
+	return true;
+}
+
 static void facts(struct verifier *v, struct verify_result *ret)
 {
 	uint8_t *walked = arena_alloc(&v->arena, v->n, 1);
@@ -257,7 +271,8 @@ static void facts(struct verifier *v, struct verify_result *ret)
 					   .memory = FACTS_MEMORY },
 		       ret->facts) < 0)
 		return;
-	ret->facts[0].flags |= FACT_BOUNDED;
+	if (bounded(v))
+		ret->facts[0].flags |= FACT_BOUNDED;
 	for (uint32_t i = 0; i < v->n; i++) {
 		const struct call_map *c = &v->call_maps[i];
 

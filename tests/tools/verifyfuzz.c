@@ -4,7 +4,8 @@
  * checking interpreter on random and boundary packets: no access may fault, and before each instruction the registers and
  * stacks must lie inside a state that the verifier walked (core/contain.h), and its facts must hold. Every
  * KERNELth program is also given to the kernel: what that accepts must be accepted here; what it rejects and this accepts
- * (because it knows more of numbers: docs/verifier-domains.md) is told and counted.
+ * is counted by why: the kernel came to what is dead here, as numbers are known better (docs/verifier-domains.md); its limits; or
+ * another reason, which is told.
  *
  *	verifyfuzz [-n PROGRAMS] [-t SECONDS] [-s SEED] [-k KERNEL] [-r RUNS] [-m] [-v] [-l]
  *
@@ -30,8 +31,8 @@ struct args {
 };
 
 static struct {
-	uint64_t made, accepted, rejected, too_large, steps, states, asked, agreed, ours_only,
-		summaries, broken;
+	uint64_t made, accepted, rejected, too_large, steps, states, asked, agreed, ours_only, dead,
+		limits, summaries, endless, broken;
 } sum;
 
 static bool log_all;
@@ -209,6 +210,11 @@ static void contained(uint64_t seed, const struct text *t, const struct spec_fac
 		refused(seed, t, facts, &err);
 	for (unsigned int turn = 0; prog && turn < runs; turn++) {
 		if (run_once(&run, prog, &w, turn, &err) < 0) {
+			/* a summary proves an end, perhaps after 2^32 rounds */
+			if (!(facts[0].flags & FACT_BOUNDED) && skep_error_code(err) == -ELOOP) {
+				sum.endless++;
+				break;
+			}
 			report(seed, t, "accepted, but", err);
 			break;
 		}
@@ -238,9 +244,36 @@ static const char *last_line(char *log)
 	return start;
 }
 
-static void ask_kernel(uint64_t seed, const struct text *t, int ours, struct skep_error *err)
+/* Why the kernel refuses what is accepted here: the last instruction of its log is dead, or it gave up. */
+static void ours_only(uint64_t seed, const struct spec_fact *facts, uint32_t n, char *log)
 {
-	static char log[1 << 16];
+	static const char *const limits[] = { "too complex", "too large", "infinite loop" };
+	const char *line = log, *why;
+	uint32_t at, last = 0;
+
+	sum.ours_only++;
+	for (; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%u: (", &at) == 1 && at < n)
+			last = at;
+	}
+	why = last_line(log);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (strstr(why, limits[i])) {
+			sum.limits++;
+			return;
+		}
+	if (facts && facts[last].flags & FACT_DEAD)
+		sum.dead++;
+	else
+		printf("seed %" PRIu64 ": accepted here only; the kernel at %u: %s\n", seed, last,
+		       why);
+}
+
+static void ask_kernel(uint64_t seed, const struct text *t, int ours, const struct spec_fact *facts,
+		       struct skep_error *err)
+{
+	static char log[1 << 20];
 	struct text theirs = *t;
 	int fd;
 
@@ -261,12 +294,10 @@ static void ask_kernel(uint64_t seed, const struct text *t, int ours, struct ske
 	if ((fd < 0) == (ours < 0)) {
 		sum.agreed++;
 	} else if (fd < 0) {
-		sum.ours_only++;
 		(void)oracle_load(BPF_PROG_TYPE_XDP,
 				  (const struct bpf_insn *)(const void *)theirs.in, theirs.n, log,
 				  sizeof(log));
-		printf("seed %" PRIu64 ": accepted here only; the kernel: %s\n", seed,
-		       last_line(log));
+		ours_only(seed, facts, t->n, log);
 	} else {
 		report(seed, t, "accepted by the kernel, not here", err);
 	}
@@ -346,7 +377,7 @@ static void one(uint64_t seed, const struct args *a)
 	if (ret.log)
 		fputs(ret.log, stdout);
 	if (a->kernel && seed % a->kernel == 0)
-		ask_kernel(seed, &t, r, err);
+		ask_kernel(seed, &t, r, ret.facts, err);
 	if (r < 0) {
 		sum.rejected++;
 	} else if (ret.facts) {
@@ -407,8 +438,10 @@ int main(int argc, char **argv)
 	printf("%" PRIu64 " programs: %" PRIu64 " accepted, %" PRIu64 " rejected; %" PRIu64
 	       " steps inside %" PRIu64 " states (%" PRIu64 " programs too large to watch, %" PRIu64
 	       " loops summarised); %" PRIu64 " of %" PRIu64 " verdicts as the kernel's, %" PRIu64
-	       " accepted here only; %" PRIu64 " breaches\n",
+	       " accepted here only (%" PRIu64 " dead here, %" PRIu64 " limits); %" PRIu64
+	       " ran to the budget; %" PRIu64 " breaches\n",
 	       sum.made, sum.accepted, sum.rejected, sum.steps, sum.states, sum.too_large,
-	       sum.summaries, sum.agreed, sum.asked, sum.ours_only, sum.broken);
+	       sum.summaries, sum.agreed, sum.asked, sum.ours_only, sum.dead, sum.limits,
+	       sum.endless, sum.broken);
 	return sum.broken ? 1 : 0;
 }

@@ -412,6 +412,27 @@ static int play_maps(struct skep_error **err)
 	btf_unref(types);
 	map_world_unref(w);
 	memory.pages = false;
+/* Verdict, log, costs, the rewritten program; and the facts that a load takes. */
+static int play_verify(struct skep_error **err)
+{
+	const struct skep_obj_opts oo = { .size = sizeof(oo), .verify = true };
+	const struct skep_verify_opts vo = {
+		.size = sizeof(vo), .log_level = 2, .want_lines = true, .want_rewritten = true
+	};
+	struct skep_verify_result v = { .size = sizeof(v) };
+	const char *dir = getenv("SKEP_BUILD");
+	struct skep_obj *obj = NULL;
+	char path[512];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/tests/bpf/cli/rejected.bpf.o", dir ? dir : "build");
+	r = skep_obj_open(path, &oo, &obj, err);
+	if (r == 0)
+		r = skep_prog_verify(skep_obj_find_prog(obj, "fine"), &vo, &v, err);
+	skep_verify_result_done(&v);
+	if (r == 0)
+		r = skep_obj_load(obj, err);
+	skep_obj_close(obj);
 	return r;
 }
 
@@ -427,6 +448,7 @@ static const struct scenario scenarios[] = {
 	{ "packets", "examples/xdp_stats", NULL, "examples/captures/mixed.pcap", NULL, 1, NULL },
 	{ "rewritten packets", "examples/tc_rewrite", NULL, "examples/captures/small.pcapng", NULL,
 	  1, NULL },
+	{ "a verdict", "", .step = 1, .play = play_verify },
 	{ "an explanation", "", .step = 1, .play = play_explain },
 	{ "maps of every type", "", .step = 1, .play = play_maps },
 	{ "a command", "examples/opensnoop", run_true, NULL, NULL, 1, NULL },
