@@ -412,6 +412,9 @@ static int play_maps(struct skep_error **err)
 	btf_unref(types);
 	map_world_unref(w);
 	memory.pages = false;
+	return r;
+}
+
 /* Verdict, log, costs, the rewritten program; and the facts that a load takes. */
 static int play_verify(struct skep_error **err)
 {
