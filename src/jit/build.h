@@ -27,9 +27,9 @@ struct span {
 	uint32_t start, end, last;   /* last: the instruction that ends it */
 	uint32_t succ[2];	     /* spans; NO_BLOCK */
 	var_set reads, writes, live; /* of variables; live at the start */
-	var_set assumed; /* variables that are taken to keep their value around the loop */
-	bool leaves;	 /* its last instruction may end the program: one more block */
-	bool loop; /* a turn of the loop that the span before it ends with: r1 counts the turns */
+	var_set assumed;     /* variables that are taken to keep their value around the loop */
+	bool leaves;	     /* its last instruction may end the program: one more block */
+	bool loop;	     /* a turn of the loop that the span before it ends with */
 	uint32_t limit, ctx; /* of that loop: values */
 	uint32_t pivot; /* an indirect jump goes to succ[0] if its target is before this instruction */
 	bool inner;	/* of an indirect jump, behind its first comparison: no instructions */
@@ -59,6 +59,7 @@ struct build {
 	uint32_t looked;       /* spans that assume() has looked at */
 	bool naive;	       /* every live variable gets a PHI in a loop's head */
 	int left;	       /* variable of the budget, or -1 */
+	int turn;	       /* that of the turns of loops that calls of bpf_loop are */
 	uint32_t *pending;     /* by span: instructions at its end that are not charged yet */
 	uint32_t at, charge;   /* the instruction at hand; those not charged yet */
 };
@@ -119,6 +120,9 @@ void build_faulted(struct build *b);
 /* Around a call: the budget where the callee finds it. */
 void build_before_call(struct build *b, uint32_t insn);
 void build_after_call(struct build *b, uint32_t insn);
+/* ... of a function of the program */
+void build_before_local(struct build *b, const struct jit_func *to);
+void build_after_local(struct build *b, const struct jit_func *to);
 /* The helper's body, or what checks its arguments first. */
 uintptr_t build_body(const struct build *b, uint32_t insn);
 bool build_moves(const struct exec_view *v, const struct exec_prog *prog);

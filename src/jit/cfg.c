@@ -269,7 +269,7 @@ int build_find_slots(struct build *b)
 		if (!t->size[at] || !whole(t, at))
 			continue;
 		b->slots->size[at] = t->size[at];
-		if (b->nvars < MAX_VARS - 1) /* one for the budget */
+		if (b->nvars < MAX_VARS - 2) /* for the budget, and the turns of a loop */
 			b->slots->var[at] = (uint8_t)b->nvars++;
 	}
 	return 0;
@@ -386,11 +386,14 @@ static void find_spans(struct build *b)
 		effects(b, s, i);
 		if (jit_ops[v->op].plain)
 			continue;
-		if (jit_loop_callee(b->u, i)) { /* r1 counts its turns */
+		if (jit_loop_callee(b->u, i)) {
+			var_set counts = VAR(b->turn) | (b->left >= 0 ? VAR(b->left) : 0);
+
+			s->writes |= counts;
 			s = new_span(b, i);
 			s->loop = true;
-			s->reads = VAR(1);
-			s->writes = 3;
+			s->reads = counts;
+			s->writes = counts | 1;
 		}
 		if (ends_span(b, i) || !falls(b, i))
 			s = NULL;

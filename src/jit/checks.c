@@ -102,7 +102,8 @@ void jit_plan(struct jit_unit *u)
 
 	u->keeps_args = !exec_view_scrubs(u->prog);
 	for (uint32_t i = 0; i < u->n; i++)
-		u->moves |= u->view[i].reached && build_moves(&u->view[i], u->prog);
+		u->moves |= u->view[i].reached && !jit_loop_callee(u, i) &&
+			    build_moves(&u->view[i], u->prog);
 	if (jit_fact(u, 0, FACT_BOUNDED) && !u->opts->count)
 		return;
 	for (uint32_t f = 0; f < u->nfuncs; f++)
@@ -305,6 +306,16 @@ void build_take(struct build *b)
 	build_set(b, b->left, piece);
 }
 
+/* Only calls of functions change it between two of these: a load like any other. */
+static uint32_t get_left(struct build *b)
+{
+	return ir_emit(b->f, (struct ir_ins){ .op = IR_LOAD,
+					      .w = 1,
+					      .x = 8,
+					      .a = b->run,
+					      .imm = offsetof(struct exec_run, checks.left) });
+}
+
 void build_budget_in(struct build *b)
 {
 	if (b->left < 0)
@@ -312,7 +323,7 @@ void build_budget_in(struct build *b)
 	if (b->fn == b->u->funcs)
 		build_take(b);
 	else
-		build_set(b, b->left, build_get_run(b, offsetof(struct exec_run, checks.left), 8));
+		build_set(b, b->left, get_left(b));
 }
 
 void build_budget_out(struct build *b)
@@ -331,23 +342,36 @@ void build_faulted(struct build *b)
 		ir_append(b->f, (struct ir_ins){ .op = IR_FAULTED, .a = b->run });
 }
 
+void build_before_local(struct build *b, const struct jit_func *to)
+{
+	if (!b->u->checked)
+		return;
+	if (to->counts) {
+		build_spend(b);
+		build_set_run(b, offsetof(struct exec_run, checks.left), build_get(b, b->left), 8);
+		return;
+	}
+	b->charge += (uint32_t)to->most;
+	if (b->charge > CHARGE)
+		build_spend(b);
+}
+
+void build_after_local(struct build *b, const struct jit_func *to)
+{
+	if (to->uses_run)
+		build_faulted(b);
+	if (to->counts)
+		build_set(b, b->left, get_left(b));
+}
+
 void build_before_call(struct build *b, uint32_t insn)
 {
 	const struct exec_view *v = &b->u->view[insn];
-	const struct jit_func *to;
 
 	if (!b->u->checked)
 		return;
 	if (v->op == ISA_CALL_LOCAL) {
-		to = &b->u->funcs[b->u->func_of[jit_target_of(b->u, insn)]];
-		if (!to->counts) {
-			b->charge += (uint32_t)to->most;
-			if (b->charge > CHARGE)
-				build_spend(b);
-			return;
-		}
-		build_spend(b);
-		build_set_run(b, offsetof(struct exec_run, checks.left), build_get(b, b->left), 8);
+		build_before_local(b, &b->u->funcs[b->u->func_of[jit_target_of(b->u, insn)]]);
 		return;
 	}
 	if (b->u->frames > 1)
@@ -361,21 +385,16 @@ void build_before_call(struct build *b, uint32_t insn)
 void build_after_call(struct build *b, uint32_t insn)
 {
 	const struct exec_view *v = &b->u->view[insn];
-	const struct jit_func *to;
 
 	if (!b->u->checked)
 		return;
-	if (v->op != ISA_CALL_LOCAL) {
-		build_faulted(b);
-		if (sees_budget(v, b->u->prog))
-			build_take(b);
+	if (v->op == ISA_CALL_LOCAL) {
+		build_after_local(b, &b->u->funcs[b->u->func_of[jit_target_of(b->u, insn)]]);
 		return;
 	}
-	to = &b->u->funcs[b->u->func_of[jit_target_of(b->u, insn)]];
-	if (to->uses_run)
-		build_faulted(b);
-	if (to->counts)
-		build_set(b, b->left, build_get_run(b, offsetof(struct exec_run, checks.left), 8));
+	build_faulted(b);
+	if (sees_budget(v, b->u->prog))
+		build_take(b);
 }
 
 static bool has_checks(const struct spec_helper *row)

@@ -466,6 +466,7 @@ static uint32_t common(const struct build *b, const struct ir_block *block, uint
 		       bool *ret_done)
 {
 	uint32_t one = 0;
+	bool differ = false;
 
 	*ret_done = true;
 	for (uint32_t p = 0; p < block->npreds; p++) {
@@ -476,12 +477,11 @@ static uint32_t common(const struct build *b, const struct ir_block *block, uint
 			continue;
 		}
 		v = b->exit[(size_t)from * b->nvars + r];
-		if (!v ||
-		    (one && one != v && (!ir_is(b->f, one, IR_UNDEF) || !ir_is(b->f, v, IR_UNDEF))))
-			return 0;
+		differ |= !v || (one && one != v &&
+				 (!ir_is(b->f, one, IR_UNDEF) || !ir_is(b->f, v, IR_UNDEF)));
 		one = v;
 	}
-	return one;
+	return differ ? 0 : one;
 }
 
 static uint32_t phi(struct build *b, const struct ir_block *block, uint32_t r, bool done)
@@ -662,6 +662,8 @@ int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scrat
 
 	if (fn->counts)
 		b.left = (int)b.nvars++;
+	if (u->has_callbacks)
+		b.turn = (int)b.nvars++;
 	if (r == 0)
 		r = build_spans(&b);
 	if (r == 0)
@@ -686,7 +688,7 @@ int jit_build(struct jit_unit *u, const struct jit_func *fn, struct arena *scrat
 /* The registers that a function reads before it writes them. */
 int jit_live_in(struct jit_unit *u, struct jit_func *fn, struct arena *scratch)
 {
-	struct build b = { .u = u, .fn = fn, .arena = scratch, .left = -1 };
+	struct build b = { .u = u, .fn = fn, .arena = scratch, .left = -1, .turn = MAX_VARS - 1 };
 	int r = build_spans(&b);
 
 	if (r < 0)

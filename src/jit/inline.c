@@ -42,8 +42,7 @@ static bool is_safe(const struct jit_unit *u, const struct jit_known_call *call)
 	const struct spec_helper *row = u->view[call->insn].call->row;
 
 	if (jit_fact(u, call->insn, FACT_SAFE))
-		return u->view[call->insn].call->form->kind !=
-		       HELPER_FORM_LOOP; /* it keeps a budget */
+		return true;
 	for (int a = 0; a < 5; a++) {
 		int64_t off = (int64_t)call->arg[a].value;
 
@@ -56,6 +55,11 @@ static bool is_safe(const struct jit_unit *u, const struct jit_known_call *call)
 				return false;
 			break;
 		case ARG_SIZE_OR_ZERO:
+		case ARG_STACK_OR_NULL:
+			break;
+		case ARG_FUNC:
+			if (call->arg[a].kind != KNOWN_FUNC)
+				return false;
 			break;
 		case ARG_MAP_KEY:
 		case ARG_MAP_VALUE:
@@ -311,7 +315,7 @@ struct ir_ins build_loop_start(struct build *b, uint32_t insn, struct span *turn
 	none = choose(b, CC_EQ, 0, (uint32_t[]){ n, zero, zero, ir_const(f, (uint32_t)-E2BIG) },
 		      false);
 	build_clobber(b, none, false);
-	build_set(b, 1, zero);
+	build_set(b, b->turn, zero);
 	return (struct ir_ins){ .op = IR_BR,
 				.x = CC_LT,
 				.a = ir_binary(f, IR_SUB, 0, n, ir_const(f, 1)),
@@ -322,19 +326,22 @@ struct ir_ins build_loop_turn(struct build *b, uint32_t insn, const struct span 
 {
 	struct ir_fn *f = b->f;
 	const struct jit_func *to = jit_loop_callee(b->u, insn);
-	uint32_t i = build_get(b, 1), zero = ir_const(f, 0), stop, next;
+	uint32_t i = build_get(b, b->turn), zero = ir_const(f, 0), stop, next;
 	uint32_t args[3] = { b->run, i, turn->ctx };
 
 	if (!to->uses_run)
 		args[0] = b->undef;
+	build_before_local(b, to);
 	stop = ir_emit(f, (struct ir_ins){ .op = IR_CALL_LOCAL,
 					   .w = 1,
+					   .y = b->u->moves,
 					   .a = ir_args(f, args, 3),
 					   .b = 3,
 					   .imm = (uint64_t)(to - b->u->funcs) });
+	build_after_local(b, to);
 	next = ir_binary(f, IR_ADD, 1, i, ir_const(f, 1));
-	build_clobber(b, next, false);
-	build_set(b, 1, next);
+	build_set(b, 0, next);
+	build_set(b, b->turn, next);
 	/* one comparison for both: the limit is 0 when it was told to stop */
 	stop = choose(b, CC_EQ, 1, (uint32_t[]){ stop, zero, turn->limit, zero }, false);
 	return (struct ir_ins){ .op = IR_BR, .x = CC_LT, .a = next, .b = stop };

@@ -392,6 +392,7 @@ struct both {
 	struct exec_run run;
 	struct exec_prog *prog, *other;
 	struct jit_prog *jit, *other_jit;
+	uint64_t budget;
 };
 
 /* @jit: compiled, else interpreted */
@@ -405,9 +406,9 @@ static struct outcome run_once(struct both *b, bool jit)
 	memcpy(f->counts, fresh.counts, sizeof(f->counts));
 	memcpy(f->mem, fresh.mem, sizeof(f->mem));
 	if (!jit) {
-		o.r = fix_exec(f, &b->run, b->prog, 0, &o.r0, &o.err);
+		o.r = fix_exec(f, &b->run, b->prog, b->budget, &o.r0, &o.err);
 	} else {
-		exec_run_start(&b->run, 0);
+		exec_run_start(&b->run, b->budget);
 		exec_region_add(&b->run, &(struct exec_region){ .base = ctx,
 								.size = sizeof(f->mem),
 								.kind = REGION_CTX,
@@ -530,6 +531,50 @@ ROWS(may_gotos)
 ROWS(customs)
 ROWS(faults)
 
+/* Every budget from 1 to enough: the verdict is the interpreter's. */
+static void spend_all(struct both *b)
+{
+	for (b->budget = 1; b->budget < 150; b->budget++) {
+		struct outcome want = run_once(b, false), got = run_once(b, true);
+
+		CHECK_MSG(got.r == want.r && (want.r < 0 || got.r0 == want.r0) &&
+				  (want.r == 0 ||
+				   !strcmp(skep_error_id(got.err), skep_error_id(want.err))),
+			  "budget %llu: %d, 0x%llx, the interpreter %d, 0x%llx",
+			  (unsigned long long)b->budget, got.r, (unsigned long long)got.r0, want.r,
+			  (unsigned long long)want.r0);
+		skep_error_free(want.err);
+		skep_error_free(got.err);
+	}
+}
+
+static void budgets(void)
+{
+	static const struct jit_opts variants[] = {
+		{ .mode = JIT_CHECKED },
+		{ .mode = JIT_CHECKED, .count = true },
+		{ .mode = JIT_CHECKED, .no_optimise = true },
+	};
+
+	if (!jit_available())
+		CHECK_SKIP("no back end for this machine");
+	for (size_t i = 0; i < ARRAY_SIZE(callbacks); i++)
+		for (size_t v = 0; v < ARRAY_SIZE(variants) && !callbacks[i].refused; v++) {
+			struct both b = { 0 };
+
+			CHECK_CASE("%zu, variant %zu: %s", i, v, callbacks[i].text);
+			fix_init(&b.fix);
+			b.prog = make(&b.fix, callbacks[i].text, callbacks[i].kind);
+			if (b.prog && CHECK_EQ_INT(exec_run_init(&b.run, NULL), 0)) {
+				if (CHECK_EQ_INT(jit_new(b.prog, &variants[v], &b.jit, NULL), 0))
+					spend_all(&b);
+				exec_run_done(&b.run);
+			}
+			jit_free(b.jit);
+			exec_prog_free(b.prog);
+		}
+}
+
 /* A chain of functions, each with its frame. */
 static void depth(void)
 {
@@ -562,4 +607,5 @@ static void depth(void)
 
 CHECK_MAIN({ "calls", test_calls }, { "callbacks", test_callbacks }, { "tails", test_tails },
 	   { "packets", test_packets }, { "may_gotos", test_may_gotos },
-	   { "customs", test_customs }, { "faults", test_faults }, { "depth", depth })
+	   { "customs", test_customs }, { "faults", test_faults }, { "budgets", budgets },
+	   { "depth", depth })
