@@ -16,7 +16,7 @@ static uint32_t entries_of(const struct load_map *spec, const struct core_opts *
 {
 	uint64_t ring = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	if (spec->type == MAP_RINGBUF && spec->max_entries) {
+	if ((spec->type == MAP_RINGBUF || spec->type == MAP_USER_RINGBUF) && spec->max_entries) {
 		while (ring < spec->max_entries)
 			ring *= 2;
 		return ring <= UINT32_MAX ? (uint32_t)ring : spec->max_entries;

@@ -21,6 +21,33 @@ static bool writes_fp(const struct skep_insn *in)
 	return insn_dst(in) == FP && (class == 4 || class == 7 || class == 0 || class == 1);
 }
 
+/* Has the kernel instructions of this code? Two are only written by itself, or newer. */
+static bool known_code(const struct skep_insn *in)
+{
+	enum isa_op op = isa_nearest(in);
+
+	return isa_kind(op) != ISA_KIND_NONE && op != ISA_CALLX && op != ISA_JA_REG;
+}
+
+static int bad_wide(struct verifier *v, uint32_t i)
+{
+	const struct skep_insn *in = &v->insns[i];
+
+	if (i + 1 == v->n || in[1].code || in[1].regs || in[1].off)
+		return reject(v, &ERR_INSN, "invalid bpf_ld_imm64 insn");
+	if (in->off)
+		return reject(v, &ERR_INSN, "BPF_LD_IMM64 uses reserved fields");
+	return reject(v, &ERR_INSN, "unrecognized bpf_ld_imm64 insn");
+}
+
+/* Does what comes last let the program end? The kernel asks that first. */
+static bool can_end(const struct verifier *v)
+{
+	enum isa_op op = isa_nearest(&v->insns[v->n - 1]);
+
+	return op == ISA_EXIT || op == ISA_JA || op == ISA_JA32;
+}
+
 int graph_bad_insn(struct verifier *v, uint32_t i)
 {
 	static const char *const classes[] = { "BPF_LD",  "BPF_LDX", "BPF_ST",	  "BPF_STX",
@@ -30,12 +57,22 @@ int graph_bad_insn(struct verifier *v, uint32_t i)
 	char why[96];
 
 	v->at = i;
+	if (!can_end(v))
+		return reject(v, &ERR_FALL_OFF, "last insn is not an exit or jmp");
+	if (in->code == WIDE_CODE)
+		return bad_wide(v, i);
+	if (class == 1 && (in->code >> 5 == 0 || in->imm))
+		return reject(v, &ERR_INSN, "BPF_LDX uses reserved fields");
+	if (!known_code(in))
+		return reject(v, &ERR_INSN, "unknown opcode %02x", in->code);
+	if (isa_kind(isa_nearest(in)) == ISA_KIND_CALL)
+		return reject(v, &ERR_INSN, "BPF_CALL uses reserved fields");
+	if ((class == 4 || class == 7) && in->code >> 4 < 8 && in->code & 8 && in->imm)
+		return reject(v, &ERR_INSN, "BPF_ALU uses reserved fields");
 	if (insn_dst(in) > FP)
 		return reject(v, &ERR_INSN, "R%u is invalid", insn_dst(in));
 	if (insn_src(in) > FP)
 		return reject(v, &ERR_INSN, "R%u is invalid", insn_src(in));
-	if (in->code == WIDE_CODE)
-		return reject(v, &ERR_INSN, "invalid BPF_LD_IMM insn");
 	isa_why_invalid(in, v->n - i, why, sizeof(why));
 	if (strstr(why, "reserved")) {
 		const char *what = classes[class];
@@ -50,6 +87,11 @@ int graph_bad_insn(struct verifier *v, uint32_t i)
 					 classes[class];
 		return reject(v, &ERR_INSN, "%s uses reserved fields: %s", what, why);
 	}
+	if (strstr(why, "r10") || (class == 3 && insn_src(in) == FP && in->imm & 1))
+		return reject(v, &ERR_INSN, "frame pointer is read only");
+	if (class == 3)
+		return reject(v, &ERR_INSN, "BPF_ATOMIC uses invalid atomic opcode %02x",
+			      (uint8_t)in->imm);
 	return reject(v, &ERR_INSN, "unknown opcode %02x", in->code);
 }
 

@@ -331,6 +331,8 @@ int reject(struct verifier *v, const struct err_def *def, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 int out_of_memory(struct verifier *v);
 void say(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same at every log level. */
+void say_always(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static inline bool logging(const struct verifier *v)
 {
 	return v->log_level & (VERIFY_LOG_PATH | VERIFY_LOG_ALL);

@@ -212,7 +212,9 @@ int call_kfunc(struct verifier *v)
 	struct kcall k = { .btf = b };
 	int err;
 
-	if (id <= 0 || !b || (uint32_t)id >= btf_count(b) || btf_kind(b, (uint32_t)id) != BTF_FUNC)
+	if (!id) /* one that was not found; refused behind the walk, when it was not dead */
+		return 0;
+	if (id < 0 || !b || (uint32_t)id >= btf_count(b) || btf_kind(b, (uint32_t)id) != BTF_FUNC)
 		return reject(v, &ERR_KFUNC,
 			      "invalid kernel function call not eliminated in verifier pass");
 	k.name = btf_name(b, (uint32_t)id);

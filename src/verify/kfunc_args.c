@@ -227,7 +227,8 @@ static int sized(struct verifier *v, struct kcall *k, uint32_t i, uint32_t ptr)
 			i + 2);
 	err = memory(v, i, size->s.umax, is_const(k->btf, ptr), true);
 	if (err < 0) {
-		say(v, "arg#%u arg#%u memory, len pair leads to invalid memory access\n", i, i + 1);
+		say_always(v, "arg#%u arg#%u memory, len pair leads to invalid memory access\n", i,
+			   i + 1);
 		return err;
 	}
 	return precise_reg(v, i + 2);

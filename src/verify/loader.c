@@ -120,6 +120,18 @@ bool loader_may_read(const struct verifier *v, uint32_t off, bool write)
 	       !(write && off >= TSTAMP && off < TSTAMP + 8);
 }
 
+int loader_left(struct verifier *v)
+{
+	for (uint32_t i = 0; v->has[ISA_CALL_KFUNC] && i < v->n; i++) {
+		if (v->ops[i] != ISA_CALL_KFUNC || v->insns[i].imm || !(v->marks[i] & AT_SEEN))
+			continue;
+		v->at = i;
+		return reject(v, &ERR_KFUNC,
+			      "invalid kernel function call not eliminated in verifier pass");
+	}
+	return 0;
+}
+
 /* Without CAP_PERFMON each tail call has to be through one map: its length becomes a mask. */
 int loader_tail_calls(struct verifier *v)
 {

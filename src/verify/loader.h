@@ -16,6 +16,8 @@ bool loader_may_read(const struct verifier *v, uint32_t off, bool write);
 int attach_check(struct verifier *v);
 /* May it call bpf_d_path()? */
 bool attach_has_path(const struct verifier *v);
+/* Calls that were left open where they were met: of functions that the kernel does not have. */
+int loader_left(struct verifier *v);
 int loader_tail_calls(struct verifier *v);
 
 #endif

@@ -21,6 +21,17 @@ void say(struct verifier *v, const char *fmt, ...)
 	va_end(ap);
 }
 
+void say_always(struct verifier *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!v->log_level)
+		return;
+	va_start(ap, fmt);
+	buf_vprintf(&v->log, fmt, ap);
+	va_end(ap);
+}
+
 int out_of_memory(struct verifier *v)
 {
 	v->oom = true;

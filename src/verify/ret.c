@@ -26,7 +26,7 @@ int resource_leak(struct verifier *v, const char *what, bool leaving_inner)
 		any = true;
 	}
 	if (any) {
-		say(v, "%s would lead to reference leak\n", what);
+		say_always(v, "%s would lead to reference leak\n", what);
 		return -EINVAL;
 	}
 	if (st->active_irq)

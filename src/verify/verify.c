@@ -200,6 +200,8 @@ static int run(struct verifier *v)
 	if (err == 0)
 		err = loader_tail_calls(v);
 	if (err == 0)
+		err = loader_left(v);
+	if (err == 0)
 		err = depth_check(v);
 	return v->oom ? -ENOMEM : err;
 }
