@@ -38,14 +38,49 @@ SKEP_API void skep_map_info(const struct skep_map *map, struct skep_map_info *re
  */
 SKEP_API int skep_map_set_max_entries(struct skep_map *map, uint32_t n, struct skep_error **reterr);
 
+/** For flags of look-ups and updates, and of batches' elements: under the value's struct bpf_spin_lock. */
+#define SKEP_MAP_LOCK 4
+
 /** -ENOENT when there is no such key, -EOPNOTSUPP for types without look-up. */
 SKEP_API int skep_map_lookup(struct skep_map *map, const void *key, void *value);
+/** @flags: 0 or SKEP_MAP_LOCK. */
+SKEP_API int skep_map_lookup_flags(struct skep_map *map, const void *key, void *value,
+				   uint64_t flags);
+/** Takes the entry out: hash kinds, queues, stacks, stack traces; of others -524 (the kernel's ENOTSUPP). */
+SKEP_API int skep_map_lookup_and_delete(struct skep_map *map, const void *key, void *value,
+					uint64_t flags);
 /** @flags: 0 any, 1 only new (-EEXIST), 2 only existing (-ENOENT). -E2BIG when full. */
 SKEP_API int skep_map_update(struct skep_map *map, const void *key, const void *value,
 			     uint64_t flags);
 SKEP_API int skep_map_delete(struct skep_map *map, const void *key);
 /** The key after @key (NULL: the first) into @next; -ENOENT at the end. */
 SKEP_API int skep_map_next_key(struct skep_map *map, const void *key, void *next);
+
+/** From now on only programs may write it. -EPERM when it was frozen before. */
+SKEP_API int skep_map_freeze(struct skep_map *map);
+
+/**
+ * Many entries in one call, as bpf(2)'s batches: keys and values lie side by side. `count` becomes how many were done,
+ * also when a later one failed. A look-up begins with `in` NULL and goes on at the `out` of the one before; -ENOENT:
+ * that was the last. -ENOSPC: there is no room for a bucket's entries. -524: the type has no batches.
+ */
+enum skep_map_batch_op {
+	SKEP_MAP_LOOKUP_BATCH,
+	SKEP_MAP_LOOKUP_AND_DELETE_BATCH,
+	SKEP_MAP_UPDATE_BATCH,
+	SKEP_MAP_DELETE_BATCH,
+};
+struct skep_map_batch {
+	size_t size; /**< of this struct */
+	const void *in;
+	void *out; /**< skep_map_batch_size() bytes, as `in` */
+	void *keys, *values;
+	uint32_t count;
+	uint64_t elem_flags, flags;
+};
+SKEP_API int skep_map_batch(struct skep_map *map, enum skep_map_batch_op op,
+			    struct skep_map_batch *b);
+SKEP_API uint32_t skep_map_batch_size(const struct skep_map *map);
 
 struct skep_map_stats {
 	uint64_t entries, full, lost, lost_bytes, evicted, memory;

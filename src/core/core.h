@@ -47,6 +47,7 @@ struct core_opts {
 	void *facts_ctx;
 	struct map_space
 		*space; /* declared maps that may lie there do: found by name, else made. Or NULL */
+	struct map_world *world; /* whose objects its maps hold; NULL: its own */
 };
 
 /* Creates maps and prepares every program with autoload. @spec stays the caller's and must outlive it. */
@@ -57,6 +58,7 @@ size_t core_nprogs(const struct core_obj *obj);
 struct core_prog *core_prog(struct core_obj *obj, size_t i);
 size_t core_nmaps(const struct core_obj *obj);
 struct map *core_map(struct core_obj *obj, size_t i);
+struct map_world *core_world(const struct core_obj *obj);
 /* The first ring or perf buffer with something to read, for a cheap look after each run. */
 bool core_pending(const struct core_obj *obj);
 

@@ -28,6 +28,7 @@ struct core_obj {
 	const struct load_obj *spec;
 	struct core_map *maps;
 	size_t nmaps;
+	struct map_world *world; /* whose objects its maps hold */
 	struct core_prog *progs;
 	size_t nprogs;
 	struct core_range *ranges;

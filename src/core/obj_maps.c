@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/internal.h"
+#include "map/object.h"
 
 /*
  * As libbpf does: a perf event array that says no size has a slot for each CPU, and a ring buffer gets the next
@@ -43,6 +44,7 @@ static struct map_attr attr_of(const struct core_obj *obj, const struct load_map
 		.btf = obj->spec->btf,
 		.key_type = spec->key_type,
 		.value_type = spec->value_type,
+		.world = obj->world,
 	};
 }
 
@@ -152,6 +154,9 @@ int core_maps_init(struct core_obj *obj, const struct core_opts *opts, struct sk
 	if (!obj->maps)
 		return skep_fail_nomem(reterr);
 	obj->nmaps = obj->spec->nmaps;
+	obj->world = opts && opts->world ? map_world_ref(opts->world) : map_world_new(NULL, NULL);
+	if (!obj->world)
+		return skep_fail_nomem(reterr);
 	for (uint32_t i = 0; i < obj->nmaps; i++) {
 		r = make_map(obj, i, opts, reterr);
 		if (r < 0)
@@ -204,4 +209,10 @@ void core_maps_done(struct core_obj *obj)
 {
 	for (uint32_t i = 0; i < obj->nmaps; i++)
 		map_unref(obj->maps[i].map);
+	map_world_unref(obj->world);
+}
+
+struct map_world *core_world(const struct core_obj *obj)
+{
+	return obj->world;
 }

@@ -12,7 +12,7 @@ void skep_map_info(const struct skep_map *map, struct skep_map_info *ret)
 	const struct load_map *m = &map->obj->spec->maps[map->index];
 	const struct map *live = lib_map(map);
 	bool per_cpu = m->type == MAP_PERCPU_HASH || m->type == MAP_PERCPU_ARRAY ||
-		       m->type == MAP_LRU_PERCPU_HASH;
+		       m->type == MAP_LRU_PERCPU_HASH || m->type == MAP_PERCPU_CGROUP_STORAGE;
 
 	*ret = (struct skep_map_info){
 		.name = m->name,
@@ -45,6 +45,55 @@ int skep_map_lookup(struct skep_map *map, const void *key, void *value)
 	struct map *live = lib_map(map);
 
 	return live ? map_user_lookup(live, key, value) : -EINVAL;
+}
+
+int skep_map_lookup_flags(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	struct map *live = lib_map(map);
+
+	return live ? map_user_lookup_flags(live, key, value, flags) : -EINVAL;
+}
+
+int skep_map_lookup_and_delete(struct skep_map *map, const void *key, void *value, uint64_t flags)
+{
+	struct map *live = lib_map(map);
+
+	return live ? map_user_lookup_and_delete(live, key, value, flags) : -EINVAL;
+}
+
+int skep_map_freeze(struct skep_map *map)
+{
+	struct map *live = lib_map(map);
+
+	return live ? map_freeze(live) : -EINVAL;
+}
+
+int skep_map_batch(struct skep_map *map, enum skep_map_batch_op op, struct skep_map_batch *b)
+{
+	static const enum map_batch_op ops[] = {
+		[SKEP_MAP_LOOKUP_BATCH] = MAP_BATCH_LOOKUP,
+		[SKEP_MAP_LOOKUP_AND_DELETE_BATCH] = MAP_BATCH_LOOKUP_AND_DELETE,
+		[SKEP_MAP_UPDATE_BATCH] = MAP_BATCH_UPDATE,
+		[SKEP_MAP_DELETE_BATCH] = MAP_BATCH_DELETE,
+	};
+	struct map *live = lib_map(map);
+	struct map_batch batch;
+	int r;
+
+	if (!live || b->size < sizeof(*b) || (unsigned int)op >= sizeof(ops) / sizeof(ops[0]))
+		return -EINVAL;
+	batch = (struct map_batch){ b->in,    b->out,	     b->keys, b->values,
+				    b->count, b->elem_flags, b->flags };
+	r = map_user_batch(live, ops[op], &batch);
+	b->count = batch.count;
+	return r;
+}
+
+uint32_t skep_map_batch_size(const struct skep_map *map)
+{
+	const struct map *live = lib_map(map);
+
+	return live ? map_batch_size(live) : 0;
 }
 
 int skep_map_update(struct skep_map *map, const void *key, const void *value, uint64_t flags)

@@ -221,6 +221,42 @@ static void hash_errno(struct skep_obj *obj)
 	CHECK_EQ_INT(skep_map_delete(map, &key), 0);
 }
 
+static void batches(struct skep_obj *obj)
+{
+	struct skep_map *map = skep_obj_find_map(obj, "totals");
+	uint64_t keys[64], values[128], place, value[2];
+	struct skep_map_batch b = { .size = sizeof(b),
+				    .out = &place,
+				    .keys = keys,
+				    .values = values,
+				    .count = 64 };
+	struct skep_map_stats stats;
+
+	CHECK(skep_map_batch_size(map) <= sizeof(place));
+	CHECK_EQ_INT(skep_map_batch(map, SKEP_MAP_LOOKUP_BATCH, &b), -ENOENT);
+	CHECK_EQ_INT(b.count, 15);
+	CHECK_EQ_INT(values[28], 5);
+	CHECK_EQ_INT(skep_map_batch(map, SKEP_MAP_DELETE_BATCH, &b), 0);
+	CHECK_EQ_INT(skep_map_batch(map, SKEP_MAP_DELETE_BATCH, &b), -ENOENT);
+	CHECK_EQ_INT(b.count, 0);
+	b.count = 9;
+	CHECK_EQ_INT(skep_map_batch(map, SKEP_MAP_UPDATE_BATCH, &b), 0);
+	CHECK_EQ_INT(skep_map_lookup_flags(map, keys, value, SKEP_MAP_LOCK), -EINVAL);
+	CHECK_EQ_INT(skep_map_lookup_flags(map, keys, value, 0), 0);
+	CHECK_EQ_INT(skep_map_lookup_and_delete(map, keys, value, 0), 0);
+	CHECK_EQ_INT(value[1], 6);
+	CHECK_EQ_INT(skep_map_lookup_and_delete(map, keys, value, 0), -ENOENT);
+	skep_map_stats(map, &stats);
+	CHECK_EQ_INT(stats.entries, 8);
+	b.size = 8;
+	CHECK_EQ_INT(skep_map_batch(map, SKEP_MAP_UPDATE_BATCH, &b), -EINVAL);
+	b.size = sizeof(b);
+	CHECK_EQ_INT(skep_map_batch(map, (enum skep_map_batch_op)9, &b), -EINVAL);
+	CHECK_EQ_INT(skep_map_freeze(map), 0);
+	CHECK_EQ_INT(skep_map_batch(map, SKEP_MAP_UPDATE_BATCH, &b), -EPERM);
+	CHECK_EQ_INT(skep_map_freeze(map), -EPERM);
+}
+
 static void array_errno(struct skep_obj *obj)
 {
 	struct skep_map *map = skep_obj_find_map(obj, "idle");
@@ -259,6 +295,7 @@ static void map_errno(void)
 	hash_errno(obj);
 	CHECK_CASE("array, ring, frozen data");
 	array_errno(obj);
+	batches(obj);
 	CHECK_CASE("per CPU: one value each");
 	map = skep_obj_find_map(obj, "per_cpu");
 	skep_map_info(map, &info);
