@@ -89,7 +89,7 @@ CMD := $(if $(CMD_SRC),$(O)/skep)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check check-arm64 arm64-programs check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz verifyfuzz docs docs-kernel-versions \
+.PHONY: all demo check check-maps check-arm64 arm64-programs check-run check-san check-threads headers-check lint bench bench-run corpora fuzz fuzz-run difffuzz verifyfuzz docs docs-kernel-versions \
 	install install-files uninstall clean help FORCE
 
 all: $(LIB) $(SHLIB) $(CMD) $(EXAMPLE_OBJ) ## library, command and examples
@@ -255,6 +255,11 @@ $(O)/obj/tests/arm64/%.o: tests/arm64/%.c $(O)/flags
 $(O)/tests/arm64/vectors: $(O)/obj/tests/arm64/vectors.o $(O)/obj/src/cli/exec_helpers.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(link)
+
+MAPS_STEPS ?= 1000000
+MAPS_TESTS := map_oracle map_objects map_fields map_batch map_stack_trace map_user_ring map_world
+check-maps: $(MAPS_TESTS:%=$(O)/tests/unit/%_test) ## MAPS_STEPS random operations on each kind of map, on its twin, and in the kernel
+	@for t in $^; do echo $${t##*/}; MAPS_STEPS=$(MAPS_STEPS) $$t | grep -v '^ok' || exit 1; done
 
 check-arm64: ## the compiler's tests on emulated arm64 CPUs, with and without atomic instructions
 	@tools/deps

@@ -20,8 +20,9 @@
 
 #include "map/map.h"
 
-#define OPS 200000u
-#define ROUNDS 5
+#define OPS 20000u /* of a round: shorter than a slice of a busy machine */
+#define ROUNDS 41
+#define SCALE_ROUNDS 101
 #define LARGEST 7
 #define USUAL 5
 #define SCALE_ENTRIES 10000u
@@ -232,8 +233,8 @@ static void *work(void *arg)
 	CPU_SET((size_t)w->cpu, &set);
 	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 	pthread_barrier_wait(w->start);
-	w->ns = w->writes ? put(w->map, w->kind, SCALE_ENTRIES, OPS * 5) :
-			    look(w->map, w->kind, SCALE_ENTRIES, OPS * 5);
+	w->ns = w->writes ? put(w->map, w->kind, SCALE_ENTRIES, OPS) :
+			    look(w->map, w->kind, SCALE_ENTRIES, OPS);
 	return NULL;
 }
 
@@ -272,7 +273,7 @@ static int scale(const struct kind *k)
 	for (int writes = 0; writes < 2; writes++) {
 		double one = 0, two = 0;
 
-		for (int i = 0; i < ROUNDS; i++) {
+		for (int i = 0; i < SCALE_ROUNDS; i++) {
 			double x = rate(map, k, 1, writes), y = rate(map, k, 2, writes);
 
 			one = x > one ? x : one;

@@ -170,7 +170,8 @@ const struct map_fields *map_fields(const struct map *map); /* NULL: none */
  * no struct, and the kernel takes all for plain bytes.
  */
 bool map_fields_find(const struct btf *btf, uint32_t type, struct map_fields *ret);
-/* @at: the field. Called with no lock of the map held; must leave the field zero. Set before the map is used. */
+/* @at: the field. Called with a lock of the map held: must not use the map, nor
+ * wait for whoever may; must leave the field zero. Set before the map is used. */
 typedef void (*map_release_fn)(void *ctx, struct map *map, const struct map_field *field, void *at);
 void map_on_release(struct map *map, map_release_fn fn, void *ctx);
 

@@ -225,11 +225,9 @@ static void batches(struct skep_obj *obj)
 {
 	struct skep_map *map = skep_obj_find_map(obj, "totals");
 	uint64_t keys[64], values[128], place, value[2];
-	struct skep_map_batch b = { .size = sizeof(b),
-				    .out = &place,
-				    .keys = keys,
-				    .values = values,
-				    .count = 64 };
+	struct skep_map_batch b = {
+		.size = sizeof(b), .out = &place, .keys = keys, .values = values, .count = 64
+	};
 	struct skep_map_stats stats;
 
 	CHECK(skep_map_batch_size(map) <= sizeof(place));

@@ -12,13 +12,6 @@
 
 #define STEPS 3000
 
-static unsigned long steps_wanted(void)
-{
-	const char *text = getenv("MAPS_STEPS");
-
-	return text ? strtoul(text, NULL, 10) : STEPS;
-}
-
 /* Types of values: one struct for each kind of field, 8 bytes of number before it, 8 behind. ---------------- */
 
 static const struct field_kind {
@@ -324,7 +317,7 @@ static void lock_step(struct map *map, int fd, struct model *model, uint64_t *st
 static void locked_values(void)
 {
 	static const uint32_t types[] = { MAP_HASH, MAP_ARRAY };
-	unsigned long steps = steps_wanted();
+	unsigned long steps = model_steps(STEPS);
 	struct types t = { 0 };
 
 	make_types(&t, false);

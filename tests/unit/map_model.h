@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "map/map.h"
@@ -214,6 +215,14 @@ static inline uint64_t model_random(uint64_t *state)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
 	return z ^ z >> 31;
+}
+
+/* Steps of a random sequence: MAPS_STEPS in the environment, or @usual. */
+static inline unsigned long model_steps(unsigned long usual)
+{
+	const char *text = getenv("MAPS_STEPS");
+
+	return text ? strtoul(text, NULL, 10) : usual;
 }
 
 /* A key from a range a little larger than the map, sometimes one that cannot be. */

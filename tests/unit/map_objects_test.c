@@ -15,13 +15,6 @@
 #define STEPS 3000
 #define SLOTS 8u
 
-static unsigned long steps_wanted(void)
-{
-	const char *text = getenv("MAPS_STEPS");
-
-	return text ? strtoul(text, NULL, 10) : STEPS;
-}
-
 enum shape { INDEXED, HASHED, BY_OBJECT };
 
 struct kind {
@@ -388,7 +381,7 @@ static void step(struct trio *t)
 
 static void same_operations(void)
 {
-	unsigned long steps = steps_wanted();
+	unsigned long steps = model_steps(STEPS);
 	struct pool pool;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {

@@ -125,7 +125,7 @@ static void same_operations(void)
 
 		CHECK_CASE("%s", model_kinds[i].name);
 		if (open_pair(&p, &model_kinds[i]))
-			for (int n = 0; n < STEPS && !check_state.bad; n++)
+			for (unsigned long n = 0; n < model_steps(STEPS) && !check_state.bad; n++)
 				same_step(&p, &state);
 		close_pair(&p);
 	}
@@ -183,7 +183,7 @@ static void queues(void)
 		CHECK_CASE("%s", stack ? "stack" : "queue");
 		if (!open_pair(&p, &kind))
 			continue;
-		for (int n = 0; n < 2000; n++) {
+		for (unsigned long n = 0; n < model_steps(STEPS); n++) {
 			uint64_t value = model_random(&state), flags = model_random(&state) % 4;
 
 			got = want = 0;
@@ -227,13 +227,15 @@ static uint32_t pick(uint64_t *state, const uint32_t *from, size_t n)
 static void random_attr(struct map_attr *attr, uint64_t *state)
 {
 	static const uint32_t keys[] = { 0, 1, 4, 4, 4, 5, 8, 260, 261 };
-	static const uint32_t values[] = { 0, 4, 4, 8, 32768, 32769, 4193, 65407, 65408 };
+	static const uint32_t values[] = { 0, 4, 4, 8, 32768, 32769, 4193 };
 	static const uint32_t entries[] = { 0, 1, 3, 64, 4096, 8192, 6144 };
 	uint64_t bits = model_random(state);
 
 	attr->key_size = pick(state, keys, ARRAY_SIZE(keys));
 	attr->value_size = pick(state, values, ARRAY_SIZE(values));
 	attr->max_entries = pick(state, entries, ARRAY_SIZE(entries));
+	if (attr->value_size > 4096 && attr->max_entries > 64) /* memory of the machine's kernel */
+		attr->max_entries = 64;
 	attr->flags = attr->type == MAP_LPM_TRIE && bits & 1 ? MAP_F_NO_PREALLOC : 0;
 	if (bits & 6)
 		attr->flags |= 1u << (bits >> 8) % 14;
@@ -248,6 +250,8 @@ static void random_attr(struct map_attr *attr, uint64_t *state)
 		attr->max_entries = 64;
 	if (attr->type == MAP_CGROUP_STORAGE || attr->type == MAP_PERCPU_CGROUP_STORAGE) {
 		attr->key_size = bits & 32 ? 16 : attr->key_size;
+		if (bits & 256)
+			attr->value_size = bits & 512 ? 65407 : 65408;
 		attr->max_entries = bits & 192 ? 0 : attr->max_entries;
 	}
 	if ((attr->type == MAP_QUEUE || attr->type == MAP_STACK_MAP ||

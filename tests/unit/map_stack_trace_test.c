@@ -18,13 +18,6 @@
 #define FAST 512u
 #define REUSE 1024u
 
-static unsigned long steps_wanted(void)
-{
-	const char *text = getenv("MAPS_STEPS");
-
-	return text ? strtoul(text, NULL, 10) : STEPS;
-}
-
 static struct map *make(uint32_t max, uint32_t value_size, uint32_t flags)
 {
 	struct map_attr attr = { .name = "stacks",
@@ -125,7 +118,7 @@ static void user_step(struct twin *t, struct map *map, uint64_t *state)
 
 static void ids(void)
 {
-	unsigned long steps = steps_wanted();
+	unsigned long steps = model_steps(STEPS);
 
 	for (uint32_t max = 5; max <= 8; max += 3) {
 		struct map *map = make(max, DEPTH * 8, 0), *scratch = make(max, DEPTH * 8, 0);

@@ -14,13 +14,6 @@
 #define SIZE 4096u
 #define STEPS 100000
 
-static unsigned long steps_wanted(void)
-{
-	const char *text = getenv("MAPS_STEPS");
-
-	return text ? strtoul(text, NULL, 10) : STEPS;
-}
-
 static struct map *make(void)
 {
 	struct map_attr attr = { .name = "ring", .type = MAP_USER_RINGBUF, .max_entries = SIZE };
@@ -122,7 +115,7 @@ static void drain(struct map *map, struct twin *t)
 
 static void in_order(void)
 {
-	unsigned long steps = steps_wanted();
+	unsigned long steps = model_steps(STEPS);
 	struct map *map = make();
 	static struct twin t;
 

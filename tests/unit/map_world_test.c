@@ -13,13 +13,6 @@
 #define STEPS 20000
 #define OBJECTS 12
 
-static unsigned long steps_wanted(void)
-{
-	const char *text = getenv("MAPS_STEPS");
-
-	return text ? strtoul(text, NULL, 10) : STEPS;
-}
-
 static struct btf *make_types(uint32_t *ret_key, uint32_t *ret_value)
 {
 	struct btf_builder *b = btf_builder_new();
@@ -184,7 +177,7 @@ static uint64_t count(const struct story *s, uint32_t m)
 
 static void storage(void)
 {
-	unsigned long steps = steps_wanted();
+	unsigned long steps = model_steps(STEPS);
 	struct story s = { .state = 1 };
 	struct map_stats stats;
 
