@@ -21,6 +21,9 @@ static unsigned int uses_of(uint32_t type)
 		return USE_LOOKUP | USE_UPDATE | USE_DELETE | USE_PERCPU;
 	case MAP_ARRAY_OF_MAPS:
 	case MAP_HASH_OF_MAPS:
+	case MAP_DEVMAP:
+	case MAP_DEVMAP_HASH:
+	case MAP_XSKMAP:
 		return USE_LOOKUP;
 	case MAP_QUEUE:
 	case MAP_STACK_MAP:

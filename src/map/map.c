@@ -517,7 +517,8 @@ bool map_value_at(const struct map *map, uint64_t addr, uint64_t *ret_base, uint
 
 bool map_prog_may_write(const struct map *map)
 {
-	return !(map->attr.flags & MAP_F_RDONLY_PROG);
+	return !(map->attr.flags & MAP_F_RDONLY_PROG) && map->attr.type != MAP_DEVMAP &&
+	       map->attr.type != MAP_DEVMAP_HASH;
 }
 
 bool map_prog_may_read(const struct map *map)

@@ -128,7 +128,7 @@ uint32_t map_batch_size(const struct map *map);
 
 /*
  * bpf_for_each_map_elem: every entry and this CPU's value, until @fn returns non-zero. Entries may be deleted and updated
- * meanwhile. Number of entries seen, or -EOPNOTSUPP: the type has none.
+ * meanwhile. Number of entries seen; -EOPNOTSUPP: the type has none, -ENOMEM.
  */
 int64_t map_each(struct map *map, uint32_t cpu,
 		 int64_t (*fn)(void *ctx, const void *key, void *value), void *ctx);

@@ -142,7 +142,7 @@ int map_user_batch(struct map *map, enum map_batch_op op, struct map_batch *b)
 
 /* Programs ------------------------------------------------------------------------------------------------ */
 
-#define AT_ONCE 64u
+#define ROOM 4096u
 
 struct each {
 	struct map *map;
@@ -150,6 +150,9 @@ struct each {
 	int64_t (*fn)(void *ctx, const void *key, void *value);
 	void *ctx;
 	int64_t n;
+	uint8_t *keys;
+	void *large; /* they lie there, or NULL */
+	uint32_t room;
 };
 
 static void each_index(struct each *e)
@@ -164,45 +167,67 @@ static void each_index(struct each *e)
 	}
 }
 
-/* Those of one bucket, as they are when it is looked at: entries that come later are not seen, nor twice. */
-static bool each_in_bucket(struct each *e, uint32_t bucket)
+/* The keys of a bucket as they are when it is looked at, in memory that grows with need. */
+static int64_t keys_of(struct each *e, uint32_t bucket)
 {
 	const struct table *t = (const struct table *)e->map;
-	uint32_t list[AT_ONCE], n, skip = 0;
+	uint32_t n;
 
-	do {
-		n = table_bucket_elems(t, bucket, skip, list, AT_ONCE);
-		for (uint32_t i = 0; i < n; i++) {
-			struct table_elem *elem = elem_at(t, list[i]);
+	while ((n = table_bucket_keys(t, bucket, e->keys, e->room)) > e->room) {
+		void *more = realloc(e->large, (uint64_t)n * e->map->attr.key_size);
 
-			if (__atomic_load_n(&elem->link, __ATOMIC_RELAXED) != TABLE_LIVE)
-				continue;
-			e->n++;
-			if (e->fn(e->ctx, elem->key, table_value(t, elem, e->cpu)))
-				return false;
-		}
-		skip += n;
-	} while (n == AT_ONCE);
-	return true;
+		if (!more)
+			return -ENOMEM;
+		e->keys = e->large = more;
+		e->room = n;
+	}
+	return n;
+}
+
+/* Then each for itself, if it is still there: what is replaced meanwhile is seen once, too. 1: the function says stop. */
+static int64_t each_in_bucket(struct each *e, uint32_t bucket)
+{
+	const struct table *t = (const struct table *)e->map;
+	int64_t n = keys_of(e, bucket);
+
+	for (int64_t i = 0; i < n; i++) {
+		const uint8_t *key = e->keys + (uint64_t)i * e->map->attr.key_size;
+		struct table_elem *elem = table_find(t, key);
+
+		if (!elem)
+			continue;
+		e->n++;
+		if (e->fn(e->ctx, key, table_value(t, elem, e->cpu)))
+			return 1;
+	}
+	return n < 0 ? n : 0;
+}
+
+static int64_t each_entry(struct each *e)
+{
+	const struct table *t = (const struct table *)e->map;
+	uint64_t small[ROOM / 8];
+	int64_t r = 0;
+
+	e->keys = (uint8_t *)small;
+	e->room = ROOM / e->map->attr.key_size;
+	for (uint64_t i = 0; r == 0 && i <= t->mask; i++)
+		r = each_in_bucket(e, (uint32_t)i);
+	free(e->large);
+	return r < 0 ? r : e->n;
 }
 
 int64_t map_each(struct map *map, uint32_t cpu,
 		 int64_t (*fn)(void *ctx, const void *key, void *value), void *ctx)
 {
-	struct each e = { map, map->ncpus > 1 ? cpu : 0, fn, ctx, 0 };
+	struct each e = { .map = map, .cpu = map->ncpus > 1 ? cpu : 0, .fn = fn, .ctx = ctx };
 
 	if (!map->ops->iterates)
 		return -EOPNOTSUPP;
 	if (e.cpu >= map->ncpus)
 		return -EINVAL;
-	if (!is_table(map)) {
-		each_index(&e);
-		return e.n;
-	}
-	for (uint64_t i = 0; i <= ((const struct table *)map)->mask; i++)
-		if (!is_end(__atomic_load_n(&((const struct table *)map)->buckets[i],
-					    __ATOMIC_RELAXED)) &&
-		    !each_in_bucket(&e, (uint32_t)i))
-			break;
+	if (is_table(map))
+		return each_entry(&e);
+	each_index(&e);
 	return e.n;
 }

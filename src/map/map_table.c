@@ -638,23 +638,6 @@ int table_next_key(struct map *map, const void *key, void *next)
 }
 
 /* For batches and iteration. */
-uint32_t table_bucket_elems(const struct table *t, uint32_t bucket, uint32_t skip, uint32_t *ret,
-			    uint32_t room)
-{
-	struct table_stripe *stripe = stripe_of(t, bucket);
-	uint32_t n = 0, at;
-
-	stripe_lock(t, stripe);
-	for (at = t->buckets[bucket]; !is_end(at) && n < room; at = elem_at(t, at)->next) {
-		if (skip)
-			skip--;
-		else
-			ret[n++] = at;
-	}
-	map_unlock(&stripe->lock);
-	return n;
-}
-
 uint32_t table_bucket_keys(const struct table *t, uint32_t bucket, void *keys, uint32_t room)
 {
 	struct table_stripe *stripe = stripe_of(t, bucket);

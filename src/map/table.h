@@ -91,10 +91,6 @@ static inline struct table_elem *table_find_word(const struct table *t, uint64_t
 
 /* The keys of a bucket, if it has at most @room. Its length. */
 uint32_t table_bucket_keys(const struct table *t, uint32_t bucket, void *keys, uint32_t room);
-/* Numbers of its elements after the first @skip. */
-uint32_t table_bucket_elems(const struct table *t, uint32_t bucket, uint32_t skip, uint32_t *ret,
-			    uint32_t room);
-
 /* Keys of 4 or 8 bytes. */
 int table_update_word(struct map *map, uint64_t key, const struct table_write *w);
 int table_remove_word(struct map *map, uint64_t key);

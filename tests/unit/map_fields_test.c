@@ -264,6 +264,31 @@ static void unsound_fields(void)
 	drop_types(&t);
 }
 
+static void told(void)
+{
+	struct types t = { 0 };
+	struct skep_error *err = NULL;
+	struct map_attr attr;
+	struct map *map;
+
+	make_types(&t, true);
+	attr = attr_of(&t, MAP_HASH, t.value[0], value_bytes(4, 1), MAP_F_RDONLY_PROG);
+	CHECK_EQ_INT(map_new(&attr, &map, &err), -EACCES);
+	CHECK_ERR(err, "M0028");
+	skep_error_free(err);
+	err = NULL;
+	attr = attr_of(&t, MAP_LPM_TRIE, t.value[0], value_bytes(4, 1), 0);
+	CHECK_EQ_INT(map_new(&attr, &map, &err), -EOPNOTSUPP);
+	CHECK_ERR(err, "M0029");
+	skep_error_free(err);
+	err = NULL;
+	attr = attr_of(&t, MAP_SK_STORAGE, 0, 8, 0);
+	CHECK_EQ_INT(map_new(&attr, &map, &err), -EINVAL);
+	CHECK_ERR(err, "M0030");
+	skep_error_free(err);
+	drop_types(&t);
+}
+
 /* With a lock: user space's operations ------------------------------------------------------------------- */
 
 struct locked {
@@ -430,5 +455,5 @@ static void releases(void)
 	drop_types(&t);
 }
 
-CHECK_MAIN({ "which_maps", which_maps }, { "unsound_fields", unsound_fields },
+CHECK_MAIN({ "which_maps", which_maps }, { "unsound_fields", unsound_fields }, { "told", told },
 	   { "locked_values", locked_values }, { "releases", releases })

@@ -324,5 +324,160 @@ static void cgroup_storage(void)
 	}
 }
 
+/* Programs: struct_ops, device maps --------------------------------------------------------------------------- */
+
+static int progs_out;
+
+static int find_prog(void *ctx, uint32_t map_type, int fd, void **ret_prog, uint32_t *ret_id)
+{
+	(void)ctx, (void)map_type;
+	if (fd < 50)
+		return -EBADF;
+	*ret_prog = &progs_out;
+	*ret_id = (uint32_t)fd + 1000;
+	progs_out++;
+	return 0;
+}
+
+static void put_prog(void *prog)
+{
+	--*(int *)prog;
+}
+
+static bool any_device(void *ctx, uint32_t ifindex)
+{
+	(void)ctx;
+	return ifindex < 10;
+}
+
+static const struct map_world_ops prog_ops = { find_object, any_device, find_prog, put_prog };
+
+/* struct { int refs, state; struct { void (*f)(void); long n; void (*g)(void); } data; } */
+static struct map *make_operations(struct map_world *w, uint32_t flags)
+{
+	struct btf_builder *b = btf_builder_new();
+	uint32_t word = (uint32_t)btf_add_int(b, "int", 4, 0);
+	uint32_t number = (uint32_t)btf_add_int(b, "long", 8, 0);
+	uint32_t fn =
+		(uint32_t)btf_add_ref(b, BTF_PTR, NULL, (uint32_t)btf_add_proto(b, 0, NULL, 0));
+	struct btf_member in[] = { { .name = "f", .type = fn },
+				   { .name = "n", .type = number, .bit_off = 64 },
+				   { .name = "g", .type = fn, .bit_off = 128 } };
+	uint32_t data = (uint32_t)btf_add_composite(b, BTF_STRUCT, "ops", 24, in, 3);
+	struct btf_member out[] = { { .name = "refs", .type = word },
+				    { .name = "state", .type = word, .bit_off = 32 },
+				    { .name = "data", .type = data, .bit_off = 64 } };
+	struct map_attr attr = { .name = "ops",
+				 .type = MAP_STRUCT_OPS,
+				 .key_size = 4,
+				 .value_size = 32,
+				 .max_entries = 1,
+				 .flags = flags,
+				 .world = w };
+	struct map *map = NULL;
+
+	attr.value_type = (uint32_t)btf_add_composite(b, BTF_STRUCT, "value", 32, out, 3);
+	CHECK_EQ_INT(btf_finish(b, "types", &attr.btf, NULL), 0);
+	CHECK_EQ_INT(map_new(&attr, &map, NULL), 0);
+	btf_unref(attr.btf);
+	btf_builder_free(b);
+	return map;
+}
+
+static void operations(void)
+{
+	struct map_world *w = map_world_new(&prog_ops, NULL);
+	struct map *map = make_operations(w, 0), *link = make_operations(w, 1u << 13);
+	uint64_t value[4] = { 0, 60, 7, 0 }, got[4], bad[4] = { 0, 3, 0, 60 };
+	uint32_t key = 0, one = 1, next;
+
+	CHECK(!map_struct_ops_prog(map, 0) && !map_struct_ops_data(map));
+	CHECK_EQ_INT(map_user_lookup(map, &key, got), 0);
+	CHECK_EQ_INT(got[1], 0);
+	CHECK_EQ_INT(map_user_lookup(map, &one, got), -ENOENT);
+	CHECK_EQ_INT(map_user_delete(map, &key), -ENOENT);
+	CHECK_EQ_INT(map_user_update(map, &one, value, 0), -E2BIG);
+	CHECK_EQ_INT(map_user_update(map, &key, value, 1), -EINVAL);
+	CHECK_EQ_INT(map_user_update(map, &key, bad, 0), -EBADF);
+	bad[0] = 1;
+	CHECK_EQ_INT(map_user_update(map, &key, bad, 0), -EINVAL);
+	CHECK_EQ_INT(progs_out, 0);
+	CHECK_EQ_INT(map_user_update(map, &key, value, 0), 0);
+	CHECK_EQ_INT(map_user_update(map, &key, value, 0), -EBUSY);
+	CHECK(map_struct_ops_prog(map, 0) == &progs_out && !map_struct_ops_prog(map, 8) &&
+	      !map_struct_ops_prog(map, 16));
+	CHECK_EQ_INT(((const uint64_t *)map_struct_ops_data(map))[1], 7);
+	CHECK_EQ_INT(map_user_lookup(map, &key, got), 0);
+	CHECK_EQ_INT(got[0] >> 32, 1); /* in use */
+	CHECK_EQ_INT(got[1], 1060);
+	CHECK_EQ_INT(map_next_key(map, NULL, &next), 0);
+	CHECK_EQ_INT(map_next_key(map, &key, &next), -ENOENT);
+	CHECK_EQ_INT(map_user_delete(map, &key), 0);
+	CHECK_EQ_INT(map_user_delete(map, &key), -EINPROGRESS);
+	CHECK(!map_struct_ops_prog(map, 0));
+	CHECK_EQ_INT(map_user_update(link, &key, value, 0), 0);
+	CHECK_EQ_INT(map_user_delete(link, &key), -EOPNOTSUPP);
+	CHECK(map_struct_ops_prog(link, 0));
+	map_unref(map);
+	map_unref(link);
+	CHECK_EQ_INT(progs_out, 0);
+	map_world_unref(w);
+}
+
+static void programs_of_devices(void)
+{
+	static const uint32_t types[] = { MAP_DEVMAP, MAP_DEVMAP_HASH, MAP_CPUMAP };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct map_world *w = map_world_new(&prog_ops, NULL);
+		struct map *map = make(w, types[i], 4, 8, 2, 0);
+		struct map_target t;
+		uint32_t key = 0, value[2] = { 3, 77 }, got[2];
+
+		CHECK_CASE("%s", spec_map_type_name((int)types[i]));
+		CHECK_EQ_INT(map_user_update(map, &key, value, 0), 0);
+		CHECK_EQ_INT(map_user_update(map, &key, value, 0), 0);
+		CHECK_EQ_INT(progs_out, 1);
+		CHECK_EQ_INT(map_target(map, &key, &t), 0);
+		CHECK(t.prog == &progs_out && t.prog_id == 1077);
+		CHECK_EQ_INT(types[i] == MAP_CPUMAP ? t.qsize : t.number, 3);
+		CHECK_EQ_INT(map_user_lookup(map, &key, got), 0);
+		CHECK_EQ_INT(got[1], 1077);
+		CHECK_EQ_INT(map_user_delete(map, &key), 0);
+		CHECK_EQ_INT(progs_out, 0);
+		CHECK_EQ_INT(map_user_update(map, &key, value, 0), 0);
+		map_unref(map);
+		CHECK_EQ_INT(progs_out, 0);
+		map_world_unref(w);
+	}
+}
+
+/* Instruction arrays ------------------------------------------------------------------------------------------ */
+
+static void instructions(void)
+{
+	struct map *map = make(NULL, MAP_INSN_ARRAY, 4, 16, 3, 0);
+	struct {
+		uint32_t original, rewritten, compiled, hole;
+	} v = { 9, 0, 0, 0 }, got;
+	uint32_t key = 2, far = 3;
+
+	CHECK_EQ_INT(map_user_update(map, &key, &v, 0), 0);
+	CHECK_EQ_INT(map_user_update(map, &key, &v, MAP_NOEXIST), -EEXIST);
+	CHECK_EQ_INT(map_user_update(map, &key, &v, 3), -EINVAL);
+	CHECK_EQ_INT(map_user_update(map, &far, &v, MAP_NOEXIST), -E2BIG);
+	CHECK_EQ_INT(map_insn_set(map, 2, 11, 40), 0);
+	CHECK_EQ_INT(map_insn_set(map, 3, 11, 40), -EINVAL);
+	CHECK_EQ_INT(map_user_lookup(map, &key, &got), 0);
+	CHECK(got.original == 9 && got.rewritten == 11 && got.compiled == 40);
+	CHECK_EQ_INT(map_user_update(map, &key, &got, 0), -EINVAL);
+	CHECK_EQ_INT(map_user_lookup(map, &far, &got), -ENOENT);
+	CHECK_EQ_INT(map_user_delete(map, &key), -EINVAL);
+	CHECK_EQ_INT(map_freeze(map), 0);
+	CHECK_EQ_INT(map_user_update(map, &key, &v, 0), -EPERM);
+	map_unref(map);
+}
+
 CHECK_MAIN({ "storage", storage }, { "other_kinds", other_kinds }, { "slots", slots },
-	   { "cgroup_storage", cgroup_storage })
+	   { "cgroup_storage", cgroup_storage }, { "operations", operations },
+	   { "programs_of_devices", programs_of_devices }, { "instructions", instructions })
