@@ -224,7 +224,13 @@ void map_put_locked(const struct map *map, void *to, const void *from);
 void map_get_value(const struct map *map, void *to, const void *from, bool locked);
 /* What the fields of this value hold goes. */
 void map_release_value(struct map *map, void *value);
-void map_release_values(struct map *map, void *values, uint32_t ncpus);
+void map_release_cpus(struct map *map, void *values, uint32_t ncpus);
+
+static inline void map_release_values(struct map *map, void *values, uint32_t ncpus)
+{
+	if (__builtin_expect(map->fields != NULL, 0))
+		map_release_cpus(map, values, ncpus);
+}
 
 /* Counters that any thread moves. */
 static inline void map_count(uint64_t *counter, int64_t by)

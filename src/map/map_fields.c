@@ -373,9 +373,9 @@ void map_release_value(struct map *map, void *value)
 	}
 }
 
-void map_release_values(struct map *map, void *values, uint32_t ncpus)
+void map_release_cpus(struct map *map, void *values, uint32_t ncpus)
 {
-	for (uint32_t cpu = 0; map->fields && cpu < ncpus; cpu++)
+	for (uint32_t cpu = 0; cpu < ncpus; cpu++)
 		map_release_value(map, (uint8_t *)values + (uint64_t)cpu * map->vstride);
 }
 

@@ -339,7 +339,7 @@ static void write_value(struct table *t, struct table_elem *e, const struct tabl
 	uint64_t all = (uint64_t)t->map.vstride * t->map.ncpus;
 	uint8_t *values = table_value(t, e, 0);
 
-	if (t->map.fields) {
+	if (__builtin_expect(t->map.fields != NULL, 0)) {
 		write_fields(t, e, w, fresh);
 		return;
 	}
