@@ -152,8 +152,10 @@ struct jit_target {
 	uint8_t fill; /* between functions: does not run */
 	/* Appends what FIX_THUNK calls go through. NULL: the target does not harden. */
 	void (*thunk)(struct jit_code_buf *out);
-	bool checks; /* it has a form of IR_CHECK and those after it */
-	bool tails;  /* and of a CALL that is a tail call */
+	bool checks;	/* it has a form of IR_CHECK and those after it */
+	bool tails;	/* and of a CALL that is a tail call */
+	bool inside;	/* it takes operands in memory, inside.c */
+	uint32_t swaps; /* the feature with which those of a BSWAP may be there */
 };
 
 extern const struct jit_target jit_x86_64, jit_arm64;
@@ -183,6 +185,8 @@ struct jit_table {
 };
 bool jit_table(const struct jit_alloc *a, const uint32_t *forward, uint32_t root,
 	       struct jit_table *ret);
+/* inside.c */
+void jit_inside(struct jit_alloc *a, bool swaps);
 /* layout.c: splits edges, orders blocks, folds addresses. */
 int jit_layout(struct jit_alloc *a);
 /* live.c */

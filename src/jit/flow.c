@@ -493,8 +493,12 @@ static uint32_t phi(struct build *b, const struct ir_block *block, uint32_t r, b
 	v = ir_append(
 		f, (struct ir_ins){
 			   .op = IR_PHI, .w = 1, .x = (uint8_t)r, .a = args, .b = block->npreds });
-	for (uint32_t p = 0; done && !f->failed && p < block->npreds; p++)
-		zero &= f->zero[b->exit[(size_t)f->preds[block->pred + p] * b->nvars + r]];
+	for (uint32_t p = 0; done && !f->failed && p < block->npreds; p++) {
+		uint32_t from = f->preds[block->pred + p];
+
+		/* the values may have differed before all were looked at */
+		zero &= is_done(b, from) ? f->zero[b->exit[(size_t)from * b->nvars + r]] : 0;
+	}
 	if (done && !f->failed)
 		f->zero[v] = zero;
 	return v;

@@ -79,6 +79,18 @@ struct ir_tail {
 	uint32_t insn;
 };
 
+/* Of a STORE; those from ADD on operate on what is in memory (inside.c). */
+enum ir_store {
+	STORE_PLAIN,
+	STORE_RELEASE,
+	STORE_ADD,
+	STORE_SUB,
+	STORE_AND,
+	STORE_OR,
+	STORE_XOR,
+	STORE_SWAP, /* the bytes of what is stored */
+};
+
 enum ir_rmw {
 	RMW_ADD,
 	RMW_OR,

@@ -344,6 +344,8 @@ int jit_layout(struct jit_alloc *a)
 		return -ENOMEM;
 	if (f->fold)
 		fuse(a, f->scaled);
+	if (f->fold && a->target->inside)
+		jit_inside(a, a->features & a->target->swaps);
 	for (uint32_t k = 0; k < f->nblocks; k++)
 		edges += f->blocks[k].reached && f->blocks[k].succ[1] != NO_BLOCK ? 2 : 0;
 	if (!make_room(a, edges))

@@ -54,16 +54,31 @@ static void add_far(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
 	w->far[v] = w->nuses++;
 }
 
+static void add_inside(struct walk *w, uint32_t v, uint32_t block, uint32_t pos);
+
 static inline void add_use(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
 {
 	struct jit_life *life = &w->a->life[v];
 
-	if (!jit_placed(w->a->f, v))
+	if (!jit_placed(w->a->f, v)) {
+		if (ir_is(w->a->f, v, IR_INSIDE))
+			add_inside(w, v, block, pos);
 		return;
+	}
 	if (w->a->f->home[v] != block)
 		add_far(w, v, block, pos);
 	else if (life->whole.end < pos)
 		life->whole.end = pos;
+}
+
+/* What an operand in memory needs. */
+static void add_inside(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
+{
+	const struct ir_ins *in = &w->a->f->ins[v];
+
+	add_use(w, in->a, block, pos);
+	if (in->c)
+		add_use(w, in->c, block, pos);
 }
 
 /* Must the operand be there when the result is written? */

@@ -87,9 +87,7 @@ void a64_epilogue(struct a64_emit *e)
 
 static void block_code(struct a64_emit *e, uint32_t k)
 {
-	const struct ir_block *b = &e->f->blocks[k];
-
-	for (uint32_t v = b->start; v < b->end; v++) {
+	for (uint32_t v = e->f->blocks[k].start; v < e->f->blocks[k].end; v++) {
 		const struct ir_ins *in = &e->f->ins[v];
 
 		if (e->out->noting && in->op > IR_PHI)
@@ -97,6 +95,7 @@ static void block_code(struct a64_emit *e, uint32_t k)
 		switch ((enum ir_op)in->op) {
 		case IR_NOP:
 		case IR_UNDEF:
+		case IR_INSIDE:
 		case IR_CONST:
 		case IR_ARG:
 		case IR_PHI:

@@ -11,8 +11,12 @@
 #define CALLER_SAVED \
 	(1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI | 1u << R8 | 1u << R9)
 
-struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v)
+struct x86_mem x86_slot_of(struct x86_emit *e, uint32_t v)
 {
+	const struct ir_ins *in = &e->f->ins[v];
+
+	if (in->op == IR_INSIDE)
+		return x86_address(e, in, in->c != 0);
 	return (struct x86_mem){ .base = RSP,
 				 .index = NO_INDEX,
 				 .disp = (int32_t)(8 * (e->a->slot[v] - 1)) };
@@ -30,7 +34,8 @@ void x86_copy(struct x86_emit *e, int reg, uint32_t v)
 	else if (x86_is_const(e, v, &c))
 		x86_mov_imm(e->out, reg, c);
 	else
-		x86_load(e->out, reg, x86_slot_of(e, v), 8, false);
+		x86_load(e->out, reg, x86_slot_of(e, v),
+			 ir_is(e->f, v, IR_INSIDE) ? e->f->ins[v].x : 8, false);
 }
 
 int x86_use(struct x86_emit *e, uint32_t v, int scratch)
@@ -122,9 +127,7 @@ void x86_epilogue(struct x86_emit *e)
 
 static void block_code(struct x86_emit *e, uint32_t k)
 {
-	const struct ir_block *b = &e->f->blocks[k];
-
-	for (uint32_t v = b->start; v < b->end; v++) {
+	for (uint32_t v = e->f->blocks[k].start; v < e->f->blocks[k].end; v++) {
 		const struct ir_ins *in = &e->f->ins[v];
 
 		if (e->out->noting && in->op > IR_PHI)
@@ -132,6 +135,7 @@ static void block_code(struct x86_emit *e, uint32_t k)
 		switch ((enum ir_op)in->op) {
 		case IR_NOP:
 		case IR_UNDEF:
+		case IR_INSIDE:
 		case IR_CONST:
 		case IR_ARG:
 		case IR_PHI:
@@ -245,6 +249,7 @@ static void write_all(struct x86_emit *e)
 			if (e->forward[a->layout[n]] == a->layout[n])
 				e->next = a->layout[n];
 		e->after_call = 0;
+		e->block = k;
 		block_code(e, k);
 	}
 }
@@ -274,14 +279,20 @@ static void emit(const struct jit_alloc *a, struct jit_code_buf *out)
 	x86_check_end(&e);
 }
 
+#if defined(__clang__) && __clang_major__ < 19
+#define HAS_MOVBE 0 /* it does not know how to ask */
+#else
+#define HAS_MOVBE __builtin_cpu_supports("movbe")
+#endif
+
 static uint32_t features(void)
 {
 #ifdef __x86_64__
 	/* cpuid itself traps in a virtual machine; the compiler's library has asked once */
 	__builtin_cpu_init();
-	return __builtin_cpu_supports("bmi2") ? X86_BMI2 : 0;
+	return (__builtin_cpu_supports("bmi2") ? X86_BMI2 : 0) | (HAS_MOVBE ? X86_MOVBE : 0);
 #else
-	return X86_BMI2; /* for whoever looks at the code */
+	return X86_BMI2 | X86_MOVBE; /* for whoever looks at the code */
 #endif
 }
 
@@ -403,4 +414,6 @@ const struct jit_target jit_x86_64 = {
 	.fill = 0xcc,
 	.checks = true,
 	.tails = true,
+	.inside = true,
+	.swaps = X86_MOVBE,
 };

@@ -217,6 +217,41 @@ void x86_alu_mi(struct jit_code_buf *out, int w, enum x86_alu op, struct x86_mem
 	end(out, put_imm(rm_mem(begin(out), w, is8(imm) ? 0x83 : 0x81, (int)op, m, false), imm));
 }
 
+void x86_op_mr(struct jit_code_buf *out, enum x86_alu op, struct x86_mem m, int src, int size)
+{
+	uint8_t *p = begin(out);
+
+	if (size == 2)
+		p = put1(p, 0x66);
+	end(out,
+	    rm_mem(p, size == 8, (uint32_t)op << 3 | (size > 1), src, m, size == 1 && src >= 4));
+}
+
+void x86_op_mi(struct jit_code_buf *out, enum x86_alu op, struct x86_mem m, int32_t imm, int size)
+{
+	uint8_t *p = begin(out);
+
+	if (size == 2)
+		p = put1(p, 0x66);
+	p = rm_mem(p, size == 8, size == 1 ? 0x80 : is8(imm) ? 0x83 : 0x81, (int)op, m, false);
+	end(out, size == 1 || is8(imm) ? put1(p, (uint32_t)imm) : put4(p, (uint32_t)imm));
+}
+
+void x86_test_mi8(struct jit_code_buf *out, struct x86_mem m, uint8_t imm)
+{
+	end(out, put1(rm_mem(begin(out), 0, 0xf6, 0, m, false), imm));
+}
+
+void x86_movbe_load(struct jit_code_buf *out, int w, int dst, struct x86_mem m)
+{
+	x86_rm(out, w, 0x0f38f0, dst, m);
+}
+
+void x86_movbe_store(struct jit_code_buf *out, int w, struct x86_mem m, int src)
+{
+	x86_rm(out, w, 0x0f38f1, src, m);
+}
+
 void x86_test_rr(struct jit_code_buf *out, int w, int a, int b)
 {
 	x86_rr(out, w, 0x85, b, a);

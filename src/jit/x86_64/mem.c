@@ -5,8 +5,7 @@
  */
 #include "jit/x86_64/x86.h"
 
-/* The address of an access; what is in no register goes through r10. */
-static struct x86_mem address(struct x86_emit *e, const struct ir_ins *in, bool indexed)
+struct x86_mem x86_address(struct x86_emit *e, const struct ir_ins *in, bool indexed)
 {
 	struct x86_mem m = { .index = NO_INDEX, .disp = (int32_t)(int64_t)in->imm };
 	int base = x86_reg_of(e, in->a), index = indexed ? x86_reg_of(e, in->c) : -1;
@@ -39,9 +38,41 @@ static struct x86_mem address(struct x86_emit *e, const struct ir_ins *in, bool 
 	return m;
 }
 
+bool x86_addresses(const struct x86_emit *e, uint32_t v, int reg)
+{
+	const struct ir_ins *in = &e->f->ins[v];
+
+	return in->op == IR_INSIDE &&
+	       (x86_reg_of(e, in->a) == reg || (in->c && x86_reg_of(e, in->c) == reg));
+}
+
+/* A store that operates on what is there. */
+static void operate(struct x86_emit *e, const struct ir_ins *in)
+{
+	static const uint8_t ops[] = { [STORE_ADD] = ALU_ADD,
+				       [STORE_SUB] = ALU_SUB,
+				       [STORE_AND] = ALU_AND,
+				       [STORE_OR] = ALU_OR,
+				       [STORE_XOR] = ALU_XOR };
+	struct x86_mem m = x86_address(e, in, in->c != 0);
+	uint8_t kind = in->y & 15;
+	uint64_t c;
+
+	if (kind == STORE_SWAP)
+		x86_movbe_store(e->out, in->x == 8, m, x86_use(e, in->b, R11));
+	else if (x86_is_const(e, in->b, &c))
+		x86_op_mi(e->out, (enum x86_alu)ops[kind], m,
+			  in->x == 1 ? (int8_t)c :
+			  in->x == 2 ? (int16_t)c :
+				       (int32_t)c,
+			  in->x);
+	else
+		x86_op_mr(e->out, (enum x86_alu)ops[kind], m, x86_use(e, in->b, R11), in->x);
+}
+
 static void store(struct x86_emit *e, const struct ir_ins *in)
 {
-	struct x86_mem m = address(e, in, in->c != 0);
+	struct x86_mem m = x86_address(e, in, in->c != 0);
 	uint64_t c;
 
 	if (x86_is_const(e, in->b, &c) && x86_fits(c, in->x == 8))
@@ -95,7 +126,7 @@ static void swap_loop(struct x86_emit *e, const struct ir_ins *in, struct x86_me
 static void atomic(struct x86_emit *e, uint32_t v)
 {
 	const struct ir_ins *in = &e->f->ins[v];
-	struct x86_mem m = address(e, in, false);
+	struct x86_mem m = x86_address(e, in, false);
 	int w = in->x == 8;
 	uint64_t c;
 
@@ -147,7 +178,7 @@ static void byte_sum(struct x86_emit *e, uint32_t v)
 	const struct ir_ins *in = &e->f->ins[v];
 	int reg = x86_target(e, v);
 
-	x86_xmm_load(e->out, 0, address(e, in, in->c != 0), in->x);
+	x86_xmm_load(e->out, 0, x86_address(e, in, in->c != 0), in->x);
 	x86_xmm(e->out, XMM_XOR, 1, 1);
 	x86_xmm(e->out, XMM_SUM_BYTES, 0, 1);
 	if (in->x == 16) {
@@ -166,7 +197,10 @@ void x86_memory(struct x86_emit *e, uint32_t v)
 	int reg;
 
 	if (in->op == IR_STORE) {
-		store(e, in);
+		if ((in->y & 15) > STORE_RELEASE)
+			operate(e, in);
+		else
+			store(e, in);
 		return;
 	}
 	if (in->op == IR_ATOMIC) {
@@ -178,7 +212,7 @@ void x86_memory(struct x86_emit *e, uint32_t v)
 		return;
 	}
 	reg = x86_target(e, v);
-	m = address(e, in, in->c != 0);
+	m = x86_address(e, in, in->c != 0);
 	at = e->out->len;
 	x86_load(e->out, reg, m, in->x, ir_load_signs(in->y));
 	if (ir_load_probes(in->y))

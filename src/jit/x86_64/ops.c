@@ -65,6 +65,8 @@ static void simple(struct x86_emit *e, uint32_t v)
 	}
 	if (in.op == IR_AND && w && x86_is_const(e, in.b, &c) && c == (uint32_t)c)
 		w = 0;
+	if (x86_addresses(e, in.b, reg) && x86_reg_of(e, in.a) != reg)
+		reg = R11;
 	if (b == reg && x86_reg_of(e, in.a) != reg) {
 		if (alu_of[in.op].commutes) {
 			uint32_t t = in.a;
@@ -273,7 +275,9 @@ static void swap(struct x86_emit *e, uint32_t v)
 	const struct ir_ins *in = &e->f->ins[v];
 	int reg = x86_target(e, v);
 
-	if (in->x == 2) {
+	if (ir_is(e->f, in->a, IR_INSIDE)) {
+		x86_movbe_load(e->out, in->x == 8, reg, x86_slot_of(e, in->a));
+	} else if (in->x == 2) {
 		x86_extend(e->out, 0, reg, x86_use(e, in->a, R11), 2, false);
 		x86_rol16(e->out, reg, 8);
 	} else {

@@ -60,8 +60,11 @@ static uint32_t write_gap(struct x86_emit *e, const struct x86_gap *g, uint32_t 
 	uint8_t *p = &e->out->bytes[to];
 
 	if (g->block == NO_BLOCK) {
-		uint32_t n = g->cc ? -(to + (uint32_t)g->cc) % CALL_ALIGN : -to % LOOP_ALIGN;
+		uint32_t call = (uint32_t)g->cc & (CALL_LOOPS - 1);
+		uint32_t n = call ? -(to + call) % CALL_ALIGN : -to % LOOP_ALIGN;
 
+		if (n > g->room)
+			n = 0;
 		x86_nop_at(p, n);
 		return n;
 	}

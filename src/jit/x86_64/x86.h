@@ -31,6 +31,7 @@ enum x86_reg {
 
 enum x86_feature {
 	X86_BMI2 = 1,
+	X86_MOVBE = 2,
 };
 
 struct x86_mem {
@@ -74,6 +75,12 @@ void x86_alu_ri(struct jit_code_buf *out, int w, enum x86_alu op, int dst, int32
 void x86_alu_mi(struct jit_code_buf *out, int w, enum x86_alu op, struct x86_mem m, int32_t imm);
 void x86_test_rr(struct jit_code_buf *out, int w, int a, int b);
 void x86_test_ri(struct jit_code_buf *out, int w, int a, int32_t imm);
+/* Operations on @size bytes of memory */
+void x86_op_mr(struct jit_code_buf *out, enum x86_alu op, struct x86_mem m, int src, int size);
+void x86_op_mi(struct jit_code_buf *out, enum x86_alu op, struct x86_mem m, int32_t imm, int size);
+void x86_test_mi8(struct jit_code_buf *out, struct x86_mem m, uint8_t imm);
+void x86_movbe_load(struct jit_code_buf *out, int w, int dst, struct x86_mem m);
+void x86_movbe_store(struct jit_code_buf *out, int w, struct x86_mem m, int src);
 void x86_lea(struct jit_code_buf *out, int w, int dst, struct x86_mem m);
 void x86_shift_i(struct jit_code_buf *out, int w, enum x86_shift op, int dst, int count);
 void x86_shift_cl(struct jit_code_buf *out, int w, enum x86_shift op, int dst);
@@ -118,6 +125,7 @@ struct x86_slow {
 #define LOOP_ALIGN 16
 /* Calls closer together than this end at a multiple of it: each return then enters a fetch window of its own, at its start */
 #define CALL_ALIGN 32
+#define CALL_LOOPS 64 /* with the bytes of a call: aligned if half of that is enough */
 
 /* Bytes [at - room, at) that a jump to a block takes, or padding (NO_BLOCK; cc: bytes behind it that are to end aligned, 0: it is itself). */
 struct x86_gap {
@@ -138,6 +146,7 @@ struct x86_emit {
 	uint32_t ngaps;
 	uint32_t next; /* block that follows in the code */
 	uint32_t frame;
+	uint32_t block;	     /* that is written */
 	uint32_t after_call; /* end of the last one in this block; 0: none yet */
 	struct jit_table *tables;
 	uint32_t ntables;
@@ -168,7 +177,10 @@ static inline bool x86_is_small(const struct x86_emit *e, uint32_t v)
 {
 	return e->f->zero[v] >> 32 == UINT32_MAX;
 }
-struct x86_mem x86_slot_of(const struct x86_emit *e, uint32_t v);
+/* Where a value lies that is in no register: its slot, or it is an operand in memory. May take r10. */
+struct x86_mem x86_slot_of(struct x86_emit *e, uint32_t v);
+/* An operand in memory whose address needs this register? */
+bool x86_addresses(const struct x86_emit *e, uint32_t v, int reg);
 /* The register that holds @v, @scratch loaded with it if none does. */
 int x86_use(struct x86_emit *e, uint32_t v, int scratch);
 /* Register to compute @v in, and the end of that. */
@@ -187,7 +199,8 @@ void x86_relax(struct x86_emit *e, size_t start, struct x86_records first);
 
 /* ops.c */
 void x86_value(struct x86_emit *e, uint32_t v);
-/* mem.c */
+/* mem.c; the address of a load or store, or an operand in memory: what is in no register goes through r10 */
+struct x86_mem x86_address(struct x86_emit *e, const struct ir_ins *in, bool indexed);
 void x86_memory(struct x86_emit *e, uint32_t v);
 /* x86_check.c */
 bool x86_check_init(struct x86_emit *e);

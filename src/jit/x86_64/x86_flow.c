@@ -165,6 +165,24 @@ static enum x86_cond cond_of(enum ir_cc cc)
 	return (enum x86_cond)conds[cc];
 }
 
+/* An operand in memory with a constant: inside.c says which. */
+static void compare_inside(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint64_t c)
+{
+	const struct ir_ins *in = &e->f->ins[x];
+	struct x86_mem m = x86_slot_of(e, x);
+	int byte = 0;
+
+	if (cc >= CC_SET) {
+		byte = w || (uint32_t)c ? __builtin_ctzll(c) / 8 : 0;
+		m.disp += byte;
+		x86_test_mi8(e->out, m, (uint8_t)(c >> 8 * byte));
+	} else if (in->x >= 4) {
+		x86_alu_mi(e->out, w, ALU_CMP, m, (int32_t)c);
+	} else {
+		x86_op_mi(e->out, ALU_CMP, m, in->x == 1 ? (int8_t)c : (int32_t)c, in->x);
+	}
+}
+
 void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t y,
 		 enum x86_cond *ret)
 {
@@ -174,7 +192,9 @@ void x86_compare(struct x86_emit *e, enum ir_cc cc, int w, uint32_t x, uint32_t 
 
 	*ret = cond_of(cc);
 	constant = x86_is_const(e, y, &c);
-	if (constant && bits && c == (uint32_t)c && (c >> 31 == 0 || !w)) {
+	if (constant && ir_is(e->f, x, IR_INSIDE)) {
+		compare_inside(e, cc, w, x, c);
+	} else if (constant && bits && c == (uint32_t)c && (c >> 31 == 0 || !w)) {
 		x86_test_ri(e->out, w, x86_use(e, x, R10), (int32_t)c);
 	} else if (bits) {
 		a = x86_use(e, x, R10);
@@ -287,11 +307,16 @@ void x86_through_rax(struct x86_emit *e, bool call)
 		x86_fix_later(e, call ? 0xe8 : 0xe9, FIX_THUNK, 0);
 }
 
-/* Padding before a call of so many bytes that follows closely on another one. */
+/*
+ * Padding before a call of so many bytes that follows closely on another one; and in a loop before one that would end in the
+ * second half of a fetch window, most of which its return would waste.
+ */
 static void space_calls(struct x86_emit *e, int bytes)
 {
 	if (e->after_call && e->out->len + (size_t)bytes - e->after_call < CALL_ALIGN)
 		x86_gap(e, bytes, NO_BLOCK, CALL_ALIGN - 1);
+	else if (e->f->blocks[e->block].loops)
+		x86_gap(e, bytes | CALL_LOOPS, NO_BLOCK, CALL_ALIGN / 2 - 1);
 }
 
 static void call_through(struct x86_emit *e)
