@@ -68,7 +68,7 @@ static const uint8_t first_op[256] = {
 
 static bool in_range(int32_t value, struct isa_range r)
 {
-	return value >= r.lo && value <= r.hi;
+	return (uint32_t)value - (uint32_t)r.lo <= (uint32_t)r.hi - (uint32_t)r.lo;
 }
 
 static bool fits(const struct isa_shape *shape, const struct skep_insn *in)

@@ -106,12 +106,13 @@ static bool is_linked(const struct reg *r, const struct reg *known)
 }
 
 /* With @step: notes which there are, before they are refined. Without: refines them. */
-void sync_linked(struct verifier *v, const struct reg *known, struct step *step)
+HOT void sync_linked(struct verifier *v, const struct reg *known, struct step *step)
 {
-	struct reg copy = *known;
+	struct reg copy;
 
-	if (!(copy.id & ~ID_ADD) || copy.type != T_SCALAR)
+	if (!(known->id & ~ID_ADD) || known->type != T_SCALAR)
 		return;
+	copy = *known;
 	for (uint32_t i = 0; i <= v->st->cur; i++) {
 		struct frame *f = frame_own(v, v->st, i);
 
@@ -144,7 +145,7 @@ static const char *named(const struct verifier *v, const struct reg *r, char *bu
 	return type_name(v, r->type, r->flags, buf, TYPE_NAME);
 }
 
-static int sane(struct verifier *v, const struct reg *r, const struct reg *ptr)
+HOT static int sane(struct verifier *v, const struct reg *r, const struct reg *ptr)
 {
 	char name[TYPE_NAME];
 
@@ -241,7 +242,7 @@ static int check_move(struct verifier *v, const struct reg *ptr, const struct re
 }
 
 /* ptr +- off into the destination register. */
-static int move_pointer(struct verifier *v, struct reg ptr, struct reg off, bool ptr_is_dst)
+HOT static int move_pointer(struct verifier *v, struct reg ptr, struct reg off, bool ptr_is_dst)
 {
 	const struct skep_insn *in = insn(v);
 	struct reg *dst = reg_at(v, insn_dst(in));
@@ -413,7 +414,7 @@ static int numbers(struct verifier *v, unsigned int d, const struct reg *from)
 }
 
 /* One operand is a pointer. */
-static int pointers(struct verifier *v, struct reg *dst, struct reg *src)
+HOT static int pointers(struct verifier *v, struct reg *dst, struct reg *src)
 {
 	const struct skep_insn *in = insn(v);
 	struct reg imm;
@@ -556,7 +557,7 @@ static int unary(struct verifier *v)
 	return 0;
 }
 
-int do_alu(struct verifier *v)
+HOT int do_alu(struct verifier *v)
 {
 	const struct skep_insn *in = insn(v);
 	unsigned int op = in->code >> 4;

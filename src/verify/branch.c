@@ -137,7 +137,7 @@ struct range_mark {
 	int32_t range;
 };
 
-static void raise_range(struct verifier *v, struct reg *r, void *ctx)
+HOT static void raise_range(struct verifier *v, struct reg *r, void *ctx)
 {
 	const struct range_mark *m = ctx;
 
@@ -269,22 +269,39 @@ static int decided(struct verifier *v)
 }
 
 /* Refines in the state that is v->st now. */
-static void refine(struct verifier *v, bool taken)
+HOT static void refine(struct verifier *v, bool taken)
 {
 	const struct skep_insn *in = insn(v);
 	struct frame *f = frame_own(v, v->st, v->st->cur);
-	struct reg *dst = &f->regs[insn_dst(in)], *src = &f->regs[insn_src(in)], imm;
+	struct reg *dst = &f->regs[insn_dst(in)], *src = &f->regs[insn_src(in)];
+	struct scalar imm;
 
-	if (!(in->code & 8)) {
-		reg_const(&imm, (uint64_t)(int64_t)in->imm);
-		src = &imm;
-	}
-	if (dst->type != T_SCALAR || src->type != T_SCALAR)
+	if (dst->type != T_SCALAR || (in->code & 8 && src->type != T_SCALAR))
 		return;
-	scalar_refine(v->ops[v->at], taken, &dst->s, &src->s);
+	imm = scalar_const((uint64_t)(int64_t)in->imm);
+	scalar_refine(v->ops[v->at], taken, &dst->s, in->code & 8 ? &src->s : &imm);
 	if (in->code & 8 && src != dst)
 		sync_linked(v, src, NULL);
 	sync_linked(v, dst, NULL);
+}
+
+/* The same for the way that waits, where one number is all there is to tell: then its frame stays shared. */
+static bool refine_late(struct verifier *v, struct state *taken)
+{
+	const struct skep_insn *in = insn(v);
+	const struct reg *dst = &frame_of(taken)->regs[insn_dst(in)];
+	struct pending *p = v->pending;
+	struct scalar imm;
+
+	if (v->trial || in->code & 8 || dst->type != T_SCALAR || dst->id & ~ID_ADD ||
+	    p->state != taken)
+		return false;
+	imm = scalar_const((uint64_t)(int64_t)in->imm);
+	p->late = true;
+	p->regno = (uint8_t)insn_dst(in);
+	p->s = dst->s;
+	scalar_refine(v->ops[v->at], true, &p->s, &imm);
+	return true;
 }
 
 /* Two pointers are equal and one of them is not null: then neither is the other. */
@@ -318,6 +335,8 @@ static int split(struct verifier *v, struct state *taken)
 	bool zero = in->code & 8 ? reg_is_null(src) : !in->imm;
 
 	refine(v, false);
+	if (refine_late(v, taken))
+		return 0;
 	v->st = taken;
 	refine(v, true);
 	v->st = stays;
@@ -373,7 +392,7 @@ static void fact(struct verifier *v, bool taken)
 	v->marks[v->at] |= taken ? AT_ALWAYS : AT_NEVER;
 }
 
-int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next)
+HOT int do_branch(struct verifier *v, bool *ret_both, uint32_t *ret_next)
 {
 	const struct skep_insn *in = insn(v);
 	uint32_t to = (uint32_t)((int64_t)v->at + 1 + in->off);

@@ -175,7 +175,7 @@ int do_call(struct verifier *v)
 	return call_helper(v);
 }
 
-int do_exit(struct verifier *v, bool *ret_returned)
+HOT int do_exit(struct verifier *v, bool *ret_returned)
 {
 	bool inner = v->st->cur > 0;
 	int err = resource_leak(v, "BPF_EXIT instruction in main prog", inner);

@@ -132,7 +132,7 @@ static int read_args(struct verifier *v, struct func *f, uint32_t proto)
 	return 0;
 }
 
-int contract_read(struct verifier *v, uint32_t func)
+HOT int contract_read(struct verifier *v, uint32_t func)
 {
 	struct func *f = &v->funcs[func];
 	const struct btf *b = v->o->btf;
@@ -179,7 +179,7 @@ int contract_read(struct verifier *v, uint32_t func)
 	return 0;
 }
 
-int contract_enter(struct verifier *v, uint32_t func, struct frame *f)
+HOT int contract_enter(struct verifier *v, uint32_t func, struct frame *f)
 {
 	const struct func *fn = &v->funcs[func];
 

@@ -65,7 +65,7 @@ static void yield(struct verifier *v, struct reg *dst, const struct spec_ctx_rul
 		reg_unknown(dst);
 }
 
-int ctx_access(struct verifier *v, const struct access *a)
+HOT int ctx_access(struct verifier *v, const struct access *a)
 {
 	const struct reg *r = reg_at(v, a->regno);
 	int64_t off = (int64_t)r->off + a->off + (int64_t)scalar_value(&r->s);

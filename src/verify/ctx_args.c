@@ -111,8 +111,8 @@ static int load_pointer(struct verifier *v, const struct access *a, uint32_t ptr
 	return 0;
 }
 
-static int load(struct verifier *v, const struct access *a, uint32_t off, uint32_t type,
-		const char *param, uint32_t number, bool result)
+HOT static int load(struct verifier *v, const struct access *a, uint32_t off, uint32_t type,
+		    const char *param, uint32_t number, bool result)
 {
 	const struct btf *b = v->o->kernel_btf;
 	uint32_t t = btf_strip_all(b, type);

@@ -208,7 +208,7 @@ static int callees(struct verifier *v, uint32_t func, struct chain c)
 }
 
 /* Calls do not recurse more than the frames allow. */
-static int deepest(struct verifier *v, uint32_t func, struct chain c)
+HOT static int deepest(struct verifier *v, uint32_t func, struct chain c)
 {
 	struct func *f = &v->funcs[func];
 	uint32_t own = (uint32_t)num_align(f->depth ? f->depth : 1, 16);

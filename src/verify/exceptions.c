@@ -27,7 +27,7 @@ static int named(struct verifier *v, const char *name)
 	return reject(v, &ERR_FUNCTION, "exception callback '%s' could not be found in BTF", name);
 }
 
-int exception_find(struct verifier *v)
+HOT int exception_find(struct verifier *v)
 {
 	const struct btf *b = v->o->btf;
 	const char *found = NULL;
@@ -90,7 +90,7 @@ static void spread(const struct verifier *v, uint8_t *in)
 	}
 }
 
-int exception_callbacks(struct verifier *v)
+HOT int exception_callbacks(struct verifier *v)
 {
 	uint8_t *in;
 

@@ -8,7 +8,7 @@
 
 #define MAX_ERRORS 20
 
-int explain_init(struct verifier *v)
+HOT int explain_init(struct verifier *v)
 {
 	struct explain *e;
 
@@ -131,7 +131,7 @@ static void give(struct verifier *v, int culprit)
 	v->error = NULL;
 }
 
-static void find(struct verifier *v, int code)
+HOT static void find(struct verifier *v, int code)
 {
 	struct explain *e = v->explain;
 	const struct trail *t = e->snap ? e->snap->trail : v->st ? v->st->trail : NULL;

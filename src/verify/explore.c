@@ -12,12 +12,12 @@
 #define OLD_PENDING 1024 /* before FEATURE_MANY_BRANCHES */
 #define OLD_LIMIT 131072 /* before FEATURE_WALK_MILLION */
 
-uint32_t next_id(struct verifier *v)
+HOT uint32_t next_id(struct verifier *v)
 {
 	return ++v->ids;
 }
 
-struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev)
+HOT struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev)
 {
 	struct pending *p;
 
@@ -39,6 +39,7 @@ struct state *push_branch(struct verifier *v, uint32_t at, uint32_t prev)
 	p->state = state_copy(v, v->st, true);
 	p->insn = at;
 	p->prev = prev;
+	p->late = false;
 	p->log_pos = v->log.len;
 	p->next = v->pending;
 	v->pending = p;
@@ -83,6 +84,8 @@ static bool pop(struct verifier *v)
 	v->st = p->state;
 	v->at = p->insn;
 	v->prev = p->prev;
+	if (p->late)
+		frame_own(v, v->st, v->st->cur)->regs[p->regno].s = p->s;
 	if (!(v->log_level & VERIFY_LOG_ALL) && logging(v)) {
 		v->log.len = p->log_pos;
 		if (v->log.data)
@@ -121,7 +124,7 @@ static bool is_special(unsigned int type)
 	       type == T_XDP_SOCK || type == T_BTF || type == T_ARENA;
 }
 
-static int same_pointers(struct verifier *v, unsigned int regno)
+HOT static int same_pointers(struct verifier *v, unsigned int regno)
 {
 	uint8_t *was = &v->ptr_types[v->at], type = reg_at(v, regno)->type;
 
@@ -132,7 +135,7 @@ static int same_pointers(struct verifier *v, unsigned int regno)
 	return reject(v, &ERR_ACCESS, "same insn cannot be used with different pointers");
 }
 
-static int load(struct verifier *v)
+HOT static int load(struct verifier *v)
 {
 	const struct skep_insn *in = &v->insns[v->at];
 	unsigned int mode = in->code >> 5;
@@ -410,19 +413,21 @@ static int visit(struct verifier *v)
 
 static int act(struct verifier *v, uint32_t *ret_next, bool *ret_ended)
 {
+	enum isa_kind kind = isa_kind(v->ops[v->at]);
 	int err;
 
 	if (v->marks[v->at] & AT_BAD_FIELD)
 		return graph_bad_insn(v, v->at);
 	if (v->marks[v->at] & AT_BAD_WRITE)
 		return reject(v, &ERR_FRAME_POINTER, "frame pointer is read only");
-	frame_own(v, v->st, v->st->cur);
+	if (kind != ISA_KIND_BRANCH && kind != ISA_KIND_JUMP) /* those own what they refine */
+		frame_own(v, v->st, v->st->cur);
 	err = profile_step(v);
 	return err < 0 ? err : step(v, ret_next, ret_ended);
 }
 
 /* The instruction itself; as one(). */
-static int perform(struct verifier *v)
+HOT static int perform(struct verifier *v)
 {
 	uint32_t next;
 	bool ended = false;
@@ -489,6 +494,57 @@ static int one(struct verifier *v)
 	return perform(v);
 }
 
+#define PLAIN \
+	(1u << ISA_KIND_ALU | 1u << ISA_KIND_LOAD | 1u << ISA_KIND_STORE | 1u << ISA_KIND_WIDE_LOAD)
+#define WANTS_MORE                                                                                 \
+	(AT_TARGET | AT_FORCE | AT_ITER | AT_CALLBACK | AT_BAD_WRITE | AT_BAD_FIELD | AT_BARRIER | \
+	 AT_BARRIER_AFTER)
+
+/* Does nobody ask for more of an instruction than that it is walked? */
+static bool is_quiet(const struct verifier *v)
+{
+	return v->perfmon && !v->o->profile && !v->o->watch && !v->explain && !v->costs &&
+	       !logging(v);
+}
+
+static int plain(struct verifier *v, enum isa_op op)
+{
+	enum isa_kind kind = isa_kind(op);
+
+	if (kind == ISA_KIND_ALU)
+		return do_alu(v);
+	if (kind == ISA_KIND_LOAD)
+		return load(v);
+	return kind == ISA_KIND_STORE ? store(v) : wide_load(v);
+}
+
+/* As one(), for instructions that stand in a row, as long as there is nothing else to do with them. */
+static int straight(struct verifier *v)
+{
+	if (v->prev + 1 != v->at && !(v->prev + 2 == v->at && v->marks[v->at - 1] & AT_SECOND))
+		return 0;
+	while (v->stats.insns_processed < v->insn_limit) {
+		uint32_t at = v->at;
+		enum isa_op op = v->ops[at];
+		int err;
+
+		if (v->marks[at] & WANTS_MORE || !(PLAIN >> isa_kind(op) & 1))
+			return 0;
+		v->marks[at] |= AT_SEEN;
+		v->stats.insns_processed++;
+		v->st->last_insn = v->prev;
+		frame_own(v, v->st, v->st->cur);
+		err = plain(v, op);
+		if (err < 0)
+			return err;
+		if (v->oom)
+			return -ENOMEM;
+		v->prev = at;
+		v->at = at + isa_slots(op);
+	}
+	return 0;
+}
+
 /* 1: v->st is the next one, 0: there is none. */
 static int next_path(struct verifier *v)
 {
@@ -503,13 +559,16 @@ static int next_path(struct verifier *v)
 
 static int walk(struct verifier *v)
 {
+	bool quiet = is_quiet(v);
 	int r;
 
 	v->started = false;
 	for (;;) {
-		do
-			r = one(v);
-		while (r == 0);
+		do {
+			r = quiet && v->started && !v->trial ? straight(v) : 0;
+			if (r == 0)
+				r = one(v);
+		} while (r == 0);
 		while (r < 0 && v->explain) {
 			r = explain_reject(v, r);
 			if (r == 2)
@@ -533,7 +592,7 @@ static int walk(struct verifier *v)
 	}
 }
 
-int explore(struct verifier *v, uint32_t func)
+HOT int explore(struct verifier *v, uint32_t func)
 {
 	struct state *st = state_new(v);
 	struct frame *f = frame_new(v, func, UINT32_MAX);

@@ -233,7 +233,7 @@ static bool extends_sign(enum isa_op op)
 	return op == ISA_LDXS_B || op == ISA_LDXS_H || op == ISA_LDXS_W;
 }
 
-static void load(struct flow *f, const struct flow_step *step)
+HOT static void load(struct flow *f, const struct flow_step *step)
 {
 	const struct flow_value *base = &f->regs[insn_src(step->in)];
 	struct flow_value *dst = &f->regs[insn_dst(step->in)], v;

@@ -107,7 +107,7 @@ static bool waits(const struct skep_insn *in)
 	       kind != ISA_KIND_NONE;
 }
 
-int graph_decode(struct verifier *v)
+HOT int graph_decode(struct verifier *v)
 {
 	for (uint32_t i = 0; i < v->n; i++) {
 		enum isa_op op = isa_decode(&v->insns[i], v->n - i);
@@ -226,7 +226,7 @@ static int lay_out(struct verifier *v)
 	return 0;
 }
 
-int graph_functions(struct verifier *v)
+HOT int graph_functions(struct verifier *v)
 {
 	int r = lay_out(v);
 
@@ -293,7 +293,7 @@ static int check_func(struct verifier *v, const struct func *f)
 				     reject(v, &ERR_FALL_OFF, "last insn is not an exit or jmp");
 }
 
-int graph_jumps(struct verifier *v)
+HOT int graph_jumps(struct verifier *v)
 {
 	int r = 0;
 
@@ -302,7 +302,7 @@ int graph_jumps(struct verifier *v)
 	return r;
 }
 
-bool graph_calls_back(const struct verifier *v, uint32_t at)
+HOT bool graph_calls_back(const struct verifier *v, uint32_t at)
 {
 	const struct spec_helper *h;
 
@@ -369,16 +369,19 @@ static bool is_plain(enum isa_op op)
 	return !(others >> isa_kind(op) & 1) && op != ISA_LD_FUNC;
 }
 
-static void open_run(const struct verifier *v, struct dfs *d, uint32_t at)
+HOT static void open_run(const struct verifier *v, struct dfs *d, uint32_t at)
 {
 	struct run *r = &d->stack[d->depth++];
+	const uint8_t *ops = v->ops;
+	uint8_t *colour = d->colour;
 
 	r->first = at;
 	for (;;) {
-		uint32_t next = at + isa_slots(v->ops[at]);
+		enum isa_op op = ops[at];
+		uint32_t next = at + isa_slots(op);
 
-		d->colour[at] = 1;
-		if (!is_plain(v->ops[at]) || d->colour[next])
+		colour[at] = 1;
+		if (!is_plain(op) || colour[next])
 			break;
 		at = next;
 	}
@@ -405,7 +408,7 @@ static int back_edge(struct verifier *v, uint32_t at, uint32_t to)
 	return profile_feature(v, FEATURE_LOOPS) < 0 ? -ERR_KERNEL.code : 0;
 }
 
-static int walk_func(struct verifier *v, struct dfs *d, uint32_t start)
+HOT static int walk_func(struct verifier *v, struct dfs *d, uint32_t start)
 {
 	if (d->colour[start])
 		return 0;
@@ -434,7 +437,7 @@ static int walk_func(struct verifier *v, struct dfs *d, uint32_t start)
 	return 0;
 }
 
-int graph_reach(struct verifier *v)
+HOT int graph_reach(struct verifier *v)
 {
 	struct dfs d = { .colour = calloc(v->n, 1), .stack = malloc(v->n * sizeof(*d.stack)) };
 	int r = d.colour && d.stack ? walk_func(v, &d, 0) : out_of_memory(v);
@@ -521,7 +524,7 @@ static void tarjan(struct tarjan *t, uint32_t start)
 	}
 }
 
-int graph_cycles(struct verifier *v)
+HOT int graph_cycles(struct verifier *v)
 {
 	struct tarjan t = { .v = v };
 	uint32_t *words;

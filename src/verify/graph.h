@@ -7,7 +7,7 @@
 
 int graph_decode(struct verifier *v);
 /* Refuses what does not decode. */
-int graph_bad_insn(struct verifier *v, uint32_t i);
+int graph_bad_insn(struct verifier *v, uint32_t i) __attribute__((cold));
 int graph_functions(struct verifier *v);
 int graph_jumps(struct verifier *v);
 int graph_reach(struct verifier *v);

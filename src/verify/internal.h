@@ -206,6 +206,9 @@ struct pending {
 	uint32_t insn, prev;
 	size_t log_pos;
 	struct pending *next;
+	bool late; /* register `regno` is yet to become `s`: until then the frame is shared */
+	uint8_t regno;
+	struct scalar s;
 };
 
 enum insn_mark {
@@ -328,14 +331,15 @@ struct verifier {
 
 /* log.c */
 int reject(struct verifier *v, const struct err_def *def, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-int out_of_memory(struct verifier *v);
-void say(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+	__attribute__((cold, format(printf, 3, 4)));
+int out_of_memory(struct verifier *v) __attribute__((cold));
+void say(struct verifier *v, const char *fmt, ...) __attribute__((cold, format(printf, 2, 3)));
 /* The same at every log level. */
-void say_always(struct verifier *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void say_always(struct verifier *v, const char *fmt, ...)
+	__attribute__((cold, format(printf, 2, 3)));
 static inline bool logging(const struct verifier *v)
 {
-	return v->log_level & (VERIFY_LOG_PATH | VERIFY_LOG_ALL);
+	return __builtin_expect(v->log_level & (VERIFY_LOG_PATH | VERIFY_LOG_ALL), 0);
 }
 const char *tnum_name(struct tnum t, char *buf, size_t size);
 void log_insn(struct verifier *v, uint32_t at);

@@ -32,45 +32,44 @@ _Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4 && ISA_US
 		       ISA_USE_ARGS == 16 && ISA_USE_CALLER == 32,
 	       "the bits that use_set() counts on");
 
-static unsigned int reads_of(const struct verifier *v, uint32_t at)
+static unsigned int helper_reads(const struct skep_insn *in)
 {
-	const struct skep_insn *in = &v->insns[at];
-	const struct spec_helper *h;
+	const struct spec_helper *h = spec_helper(in->imm);
 	unsigned int n = 0;
 
-	if (v->ops[at] == ISA_CALL_HELPER) {
-		h = spec_helper(in->imm);
-		while (h && n < 5 && h->args[n] != ARG_NONE)
-			n++;
-		return h ? ((1u << n) - 1) << 1 : ARG_REGS;
-	}
-	return use_set(isa_reads(v->ops[at]), in);
+	while (h && n < 5 && h->args[n] != ARG_NONE)
+		n++;
+	return h ? ((1u << n) - 1) << 1 : ARG_REGS;
 }
 
 /* Backwards over all instructions; true: something changed that one before it has gone by. */
 static bool live_round(const struct verifier *v, uint16_t *live)
 {
+	const struct skep_insn *insns = v->insns;
+	const uint8_t *ops = v->ops;
 	bool changed = false;
 
 	for (uint32_t i = v->n; i--;) {
-		enum isa_op op = v->ops[i];
+		enum isa_op op = ops[i];
+		const struct isa_fact *fact = isa_fact(op);
 		unsigned int set = 0;
 
 		if (op == ISA_INVALID)
 			continue;
 		if (op != ISA_EXIT && op != ISA_JA && op != ISA_JA32)
-			set = live[i + isa_slots(op)];
-		if (isa_is_jump(op))
-			set |= live[(int64_t)i + 1 + isa_jump_delta(op, &v->insns[i])];
-		set &= ~use_set(isa_writes(op), &v->insns[i]);
-		set |= reads_of(v, i);
+			set = live[i + 1 + (fact->more & ISA_MORE_WIDE)];
+		if (fact->more & ISA_MORE_JUMP)
+			set |= live[(int64_t)i + 1 + isa_jump_delta(op, &insns[i])];
+		set &= ~use_set(fact->writes, &insns[i]);
+		set |= op == ISA_CALL_HELPER ? helper_reads(&insns[i]) :
+					       use_set(fact->reads, &insns[i]);
 		changed |= set != live[i];
 		live[i] = (uint16_t)set;
 	}
 	return changed && v->backward;
 }
 
-void live_registers(struct verifier *v)
+HOT void live_registers(struct verifier *v)
 {
 	uint16_t *live = ARENA_ARRAY(&v->arena, uint16_t, (size_t)v->n + 1);
 
@@ -83,7 +82,7 @@ void live_registers(struct verifier *v)
 	v->live = live;
 }
 
-int live_log(struct verifier *v)
+HOT int live_log(struct verifier *v)
 {
 	if (!(v->log_level & VERIFY_LOG_ALL))
 		return 0;
@@ -120,7 +119,7 @@ struct instance {
 	struct instance *next; /* of the same hash */
 };
 
-#define BUCKETS 256
+#define BUCKETS 32
 
 struct live_data {
 	struct instance **list;
@@ -161,7 +160,7 @@ static struct instance *instance_new(struct verifier *v, struct live_data *d, ui
 	return in;
 }
 
-uint32_t live_instance(struct verifier *v, uint32_t parent, uint32_t callsite, uint32_t func)
+HOT uint32_t live_instance(struct verifier *v, uint32_t parent, uint32_t callsite, uint32_t func)
 {
 	uint32_t h = (parent * 31 + callsite * 7 + func) % BUCKETS;
 	struct live_data *d = data_of(v);

@@ -74,7 +74,7 @@ static int by_flags(struct verifier *v)
 	return 0;
 }
 
-int loader_check(struct verifier *v)
+HOT int loader_check(struct verifier *v)
 {
 	const struct verify_opts *o = v->o;
 	uint32_t limit = v->bpf_capable ? MAX_INSNS : UNPRIVILEGED_INSNS;
@@ -110,7 +110,7 @@ bool loader_may_call(const struct verifier *v, int id)
 	return may(v, spec_helper_caps(id, v->o->prog_type));
 }
 
-bool loader_may_read(const struct verifier *v, uint32_t off, bool write)
+HOT bool loader_may_read(const struct verifier *v, uint32_t off, bool write)
 {
 	enum { DATA = 76, DATA_END = 80, TSTAMP = 152 };
 
@@ -133,7 +133,7 @@ int loader_left(struct verifier *v)
 }
 
 /* Without CAP_PERFMON each tail call has to be through one map: its length becomes a mask. */
-int loader_tail_calls(struct verifier *v)
+HOT int loader_tail_calls(struct verifier *v)
 {
 	if (v->perfmon)
 		return 0;

@@ -144,7 +144,7 @@ static void tarjan(struct finder *f, uint32_t start, uint32_t part)
 }
 
 /* The part without its head. */
-static void inside(struct finder *f, const struct part *p, uint32_t part)
+HOT static void inside(struct finder *f, const struct part *p, uint32_t part)
 {
 	uint32_t *nodes = malloc(p->n * sizeof(*nodes));
 
@@ -208,7 +208,7 @@ static bool make_room(struct finder *f, uint32_t n)
 	return true;
 }
 
-int loops_find(struct verifier *v)
+HOT int loops_find(struct verifier *v)
 {
 	struct finder f = { .v = v };
 	bool any = false;

@@ -13,7 +13,7 @@ uint32_t inner_value_size(const struct verify_map *map)
 	return map->value_size;
 }
 
-int mem_fixed(struct verifier *v, unsigned int regno, bool off_ok)
+HOT int mem_fixed(struct verifier *v, unsigned int regno, bool off_ok)
 {
 	const struct reg *r = reg_at(v, regno);
 	char name[TYPE_NAME];
@@ -36,8 +36,8 @@ int mem_fixed(struct verifier *v, unsigned int regno, bool off_ok)
 }
 
 /* One end of the access. */
-static int inside(struct verifier *v, unsigned int regno, int64_t off, uint64_t size,
-		  uint64_t limit, bool zero_ok)
+HOT static int inside(struct verifier *v, unsigned int regno, int64_t off, uint64_t size,
+		      uint64_t limit, bool zero_ok)
 {
 	const struct reg *r = reg_at(v, regno);
 
@@ -97,7 +97,7 @@ int mem_region(struct verifier *v, unsigned int regno, int64_t off, uint64_t siz
 	return err;
 }
 
-int mem_packet(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool zero_ok)
+HOT int mem_packet(struct verifier *v, unsigned int regno, int64_t off, uint64_t size, bool zero_ok)
 {
 	const struct reg *r = reg_at(v, regno);
 	int err;
@@ -430,7 +430,7 @@ static int by_type(struct verifier *v, const struct access *a, bool *ret_known)
 	return no_access(v, a);
 }
 
-int mem_access(struct verifier *v, const struct access *a)
+HOT int mem_access(struct verifier *v, const struct access *a)
 {
 	struct reg *r = reg_at(v, a->regno);
 	bool known = false;

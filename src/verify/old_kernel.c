@@ -38,7 +38,7 @@ int profile_feature(struct verifier *v, enum spec_feature feature)
 	return v->o->profile ? profile_need(v, spec_need_feature(feature)) : 0;
 }
 
-bool profile_knows(struct verifier *v, enum spec_feature feature)
+HOT bool profile_knows(struct verifier *v, enum spec_feature feature)
 {
 	struct spec_need need;
 
@@ -61,7 +61,7 @@ static int sleeps(struct verifier *v)
 	return profile_feature(v, FEATURE_SLEEPABLE);
 }
 
-int profile_prog(struct verifier *v)
+HOT int profile_prog(struct verifier *v)
 {
 	const struct verify_opts *o = v->o;
 	int err;
@@ -102,7 +102,7 @@ static const char *kfunc_name(const struct verifier *v, uint32_t at)
 	return b && id > 0 && (uint32_t)id < btf_count(b) ? btf_name(b, (uint32_t)id) : NULL;
 }
 
-int profile_insns(struct verifier *v)
+HOT int profile_insns(struct verifier *v)
 {
 	for (uint32_t i = 0; v->o->profile && i < v->n; i++) {
 		enum isa_op op = v->ops[i];
@@ -120,7 +120,7 @@ int profile_insns(struct verifier *v)
 	return 0;
 }
 
-int profile_step(struct verifier *v)
+HOT int profile_step(struct verifier *v)
 {
 	enum isa_op op = v->ops[v->at];
 

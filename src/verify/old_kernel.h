@@ -9,8 +9,8 @@
 struct spec_ctx_rule;
 
 /* -errno after a rejection: the program needs what this kernel has not. */
-int profile_need(struct verifier *v, struct spec_need need);
-int profile_feature(struct verifier *v, enum spec_feature feature);
+int profile_need(struct verifier *v, struct spec_need need) __attribute__((cold));
+int profile_feature(struct verifier *v, enum spec_feature feature) __attribute__((cold));
 /* Does this kernel judge by the newer rule? */
 bool profile_knows(struct verifier *v, enum spec_feature feature);
 

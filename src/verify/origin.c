@@ -6,7 +6,7 @@
 #include "isa/alu.h"
 #include "verify/summary.h"
 
-void origin_add(struct reg *r, int64_t x)
+HOT void origin_add(struct reg *r, int64_t x)
 {
 	if (r->origin && r->delta + x == (int32_t)(r->delta + x))
 		r->delta += (int32_t)x;

@@ -22,7 +22,7 @@ static bool empty(const struct back *b)
 	return true;
 }
 
-static bool has(const struct back *b, unsigned int regno)
+HOT static bool has(const struct back *b, unsigned int regno)
 {
 	return b->want.regs[b->frame] & 1u << regno;
 }
@@ -424,7 +424,7 @@ static void print_propagated(struct verifier *v, const struct back *b)
 }
 
 /* The path ends here because @equal covers it: what matters there matters here. */
-int precise_from(struct verifier *v, struct state *equal)
+HOT int precise_from(struct verifier *v, struct state *equal)
 {
 	struct back b = { .frame = v->st->cur };
 

@@ -16,7 +16,7 @@ struct idmap {
 	uint32_t old[IDS], now[IDS];
 };
 
-static bool same_id(struct idmap *m, uint32_t old, uint32_t now)
+HOT static bool same_id(struct idmap *m, uint32_t old, uint32_t now)
 {
 	if (!old || !now)
 		return old == now;
@@ -97,8 +97,8 @@ static bool within(const struct reg *old, const struct reg *now)
 	return scalar_is_within(&now->s, &old->s);
 }
 
-static bool covers(const struct verifier *v, const struct reg *old, const struct reg *now,
-		   bool precise, struct idmap *m, enum mode mode)
+HOT static bool covers(const struct verifier *v, const struct reg *old, const struct reg *now,
+		       bool precise, struct idmap *m, enum mode mode)
 {
 	if (mode == EXACT)
 		return exactly(old, now, m);
@@ -287,8 +287,8 @@ static bool frame_covers(struct verifier *v, const struct state *old, const stru
 	return stack_covers(v, old, now, frame, m, mode);
 }
 
-static bool state_covers(struct verifier *v, const struct state *old, const struct state *now,
-			 enum mode mode)
+HOT static bool state_covers(struct verifier *v, const struct state *old, const struct state *now,
+			     enum mode mode)
 {
 	struct idmap m;
 
@@ -352,7 +352,7 @@ bool prune_slot_within(struct verifier *v, const struct slot *old, const struct 
 	return slot_covers(v, old, now, false, &m, WITHIN);
 }
 
-void prune_done(struct verifier *v, struct state *st)
+HOT void prune_done(struct verifier *v, struct state *st)
 {
 	if (!st->evicted)
 		return;
@@ -442,7 +442,7 @@ static int on_the_way(struct verifier *v, struct state *old, bool *keep, bool fo
 	return 0;
 }
 
-void prune_keep(struct verifier *v)
+HOT void prune_keep(struct verifier *v)
 {
 	struct state *st = v->st, *kept = state_copy(v, st, false);
 
@@ -503,7 +503,7 @@ static int compare(struct verifier *v, struct state *old, bool *keep, bool force
 	return state_covers(v, old, v->st, old->in_loop ? WITHIN : COVERS);
 }
 
-int prune_visit(struct verifier *v, bool *ret_known)
+HOT int prune_visit(struct verifier *v, bool *ret_known)
 {
 	bool head = v->loops && loop_at(v, v->at);
 	bool force = v->marks[v->at] & AT_FORCE || v->st->nsteps > 40 || head, keep;

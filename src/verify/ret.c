@@ -4,7 +4,7 @@
 #include "verify/contract.h"
 #include "verify/walk.h"
 
-int resource_leak(struct verifier *v, const char *what, bool leaving_inner)
+HOT int resource_leak(struct verifier *v, const char *what, bool leaving_inner)
 {
 	const struct state *st = v->st;
 	bool any = false;
@@ -60,7 +60,7 @@ static bool hook_returns(const struct verifier *v, struct range *ret)
 	return true;
 }
 
-bool contract_returns(const struct verifier *v, struct range *ret)
+HOT bool contract_returns(const struct verifier *v, struct range *ret)
 {
 	const struct spec_return *r = spec_return_of(v->o->prog_type, v->o->attach_type);
 
@@ -113,7 +113,7 @@ static int async_result(struct verifier *v, const struct reg *r)
 	return out_of_range(v, "At async callback return the register R0", r, range);
 }
 
-int check_return(struct verifier *v, const char *what)
+HOT int check_return(struct verifier *v, const char *what)
 {
 	const struct func *f = &v->funcs[v->func];
 	struct range range;

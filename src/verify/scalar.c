@@ -17,12 +17,12 @@ struct row {
 	uint8_t op; /* enum domain_op */
 };
 
-struct scalar scalar_unknown(void)
+HOT struct scalar scalar_unknown(void)
 {
 	return fast_bits(TNUM_UNKNOWN);
 }
 
-struct scalar scalar_const(uint64_t value)
+HOT struct scalar scalar_const(uint64_t value)
 {
 	return (struct scalar){
 		.t = tnum_const(value),
@@ -166,7 +166,7 @@ static const struct row rows[ISA_COUNT] = {
 #undef ROW
 };
 
-static struct scalar swapped(const struct scalar *s, unsigned int bits)
+HOT static struct scalar swapped(const struct scalar *s, unsigned int bits)
 {
 	struct scalar cut = scalar_zext(s, bits / 8);
 
@@ -185,7 +185,7 @@ static struct scalar big(const struct scalar *s, unsigned int bits)
 							   domain_zext(s, bits, WIDTH);
 }
 
-static bool alu_unary(enum isa_op op, struct scalar *dst, const struct scalar *src)
+HOT static bool alu_unary(enum isa_op op, struct scalar *dst, const struct scalar *src)
 {
 	const struct scalar zero = scalar_const(0);
 
@@ -266,7 +266,7 @@ static bool fold_consts(enum isa_op op, struct scalar *dst, const struct scalar 
 	return true;
 }
 
-bool scalar_alu(enum isa_op op, struct scalar *dst, const struct scalar *src)
+HOT bool scalar_alu(enum isa_op op, struct scalar *dst, const struct scalar *src)
 {
 	const struct row *row = &rows[op];
 
@@ -279,7 +279,7 @@ bool scalar_alu(enum isa_op op, struct scalar *dst, const struct scalar *src)
 	return true;
 }
 
-struct scalar scalar_zext(const struct scalar *s, unsigned int size)
+HOT struct scalar scalar_zext(const struct scalar *s, unsigned int size)
 {
 	struct scalar ret;
 
@@ -355,7 +355,7 @@ static bool refine_self(const struct branch *b, bool taken, struct scalar *s)
 	return true;
 }
 
-bool scalar_refine(enum isa_op op, bool taken, struct scalar *dst, struct scalar *src)
+HOT bool scalar_refine(enum isa_op op, bool taken, struct scalar *dst, struct scalar *src)
 {
 	const struct branch *b = &branches[op];
 	enum domain_cond cond = (enum domain_cond)b->cond[taken];
@@ -368,7 +368,8 @@ bool scalar_refine(enum isa_op op, bool taken, struct scalar *dst, struct scalar
 	return fast_refine(cond, b->narrow, x, y) || domain_refine(cond, b->narrow, x, y, WIDTH);
 }
 
-enum scalar_truth scalar_branch(enum isa_op op, const struct scalar *dst, const struct scalar *src)
+HOT enum scalar_truth scalar_branch(enum isa_op op, const struct scalar *dst,
+				    const struct scalar *src)
 {
 	const struct branch *b = &branches[op];
 

@@ -20,7 +20,7 @@ static bool low_is_bits(const struct scalar *s)
 	       s->s32_max == (int32_t)(most & ~sign);
 }
 
-static bool is_bits(const struct scalar *s)
+HOT static bool is_bits(const struct scalar *s)
 {
 	uint64_t most = s->t.value | s->t.mask, sign = s->t.mask & SIGN;
 
@@ -45,8 +45,8 @@ static struct tnum low_of(const struct scalar *s)
 }
 
 /* What bits and @count give, when both are what the operation needs. */
-static bool bitwise(enum domain_op op, struct tnum a, struct tnum b, unsigned int width,
-		    struct tnum *ret)
+HOT static bool bitwise(enum domain_op op, struct tnum a, struct tnum b, unsigned int width,
+			struct tnum *ret)
 {
 	unsigned int count = (unsigned int)b.value & (width - 1);
 
@@ -101,13 +101,13 @@ static bool alu_low(enum domain_op op, struct scalar *dst, const struct scalar *
 		return true;
 	}
 	if (!bitwise(op, low_of(dst), low_of(src), 32, &t) || !low_is_bits(dst) ||
-	    !low_is_bits(src))
+	    ((uint32_t)src->t.mask && !low_is_bits(src)))
 		return false;
 	*dst = fast_bits(t);
 	return true;
 }
 
-bool fast_alu(enum domain_op op, bool narrow, struct scalar *dst, const struct scalar *src)
+HOT bool fast_alu(enum domain_op op, bool narrow, struct scalar *dst, const struct scalar *src)
 {
 	struct tnum t;
 
@@ -119,13 +119,13 @@ bool fast_alu(enum domain_op op, bool narrow, struct scalar *dst, const struct s
 		*dst = fast_bits(TNUM_UNKNOWN);
 		return true;
 	}
-	if (!bitwise(op, dst->t, src->t, 64, &t) || !is_bits(dst) || !is_bits(src))
+	if (!bitwise(op, dst->t, src->t, 64, &t) || !is_bits(dst) || (src->t.mask && !is_bits(src)))
 		return false;
 	*dst = fast_bits(t);
 	return true;
 }
 
-bool fast_zext(const struct scalar *s, unsigned int bits, struct scalar *ret)
+HOT bool fast_zext(const struct scalar *s, unsigned int bits, struct scalar *ret)
 {
 	if (bits > 32 || !low_is_bits(s))
 		return false;
@@ -135,7 +135,7 @@ bool fast_zext(const struct scalar *s, unsigned int bits, struct scalar *ret)
 
 /* Comparisons ------------------------------------------------------------------------------------- */
 
-static bool has(const struct scalar *s, uint64_t x)
+HOT static bool has(const struct scalar *s, uint64_t x)
 {
 	uint32_t low = (uint32_t)x;
 
@@ -176,8 +176,8 @@ static bool unequal(bool narrow, const struct scalar *a, const struct scalar *b,
 }
 
 /* All bounds are attained, so that two of them tell. */
-bool fast_feasible(enum domain_cond cond, bool narrow, const struct scalar *a,
-		   const struct scalar *b, bool *ret)
+HOT bool fast_feasible(enum domain_cond cond, bool narrow, const struct scalar *a,
+		       const struct scalar *b, bool *ret)
 {
 	switch (cond) {
 	case DOMAIN_JEQ:
@@ -215,7 +215,29 @@ static bool is_inside(bool narrow, const struct scalar *s, uint64_t x)
 	return x != s->umin && x != s->umax && (int64_t)x != s->smin && (int64_t)x != s->smax;
 }
 
-bool fast_refine(enum domain_cond cond, bool narrow, struct scalar *a, const struct scalar *b)
+/* Numbers of bits below 2^31 without the least or the greatest of them. */
+static bool without(struct scalar *s, uint64_t x)
+{
+	uint64_t low = s->t.mask & -s->t.mask, least = s->t.value, most = least | s->t.mask;
+
+	if (s->umax > INT32_MAX || !s->t.mask || !is_bits(s))
+		return false;
+	if (s->t.mask == low) {
+		*s = fast_bits(tnum_const(x == least ? most : least));
+		return true;
+	}
+	if (x == least)
+		s->umin = s->u32_min = (uint32_t)(least | low);
+	else
+		s->umax = s->u32_max = (uint32_t)(most & ~low);
+	s->smin = (int64_t)s->umin;
+	s->smax = (int64_t)s->umax;
+	s->s32_min = (int32_t)s->umin;
+	s->s32_max = (int32_t)s->umax;
+	return true;
+}
+
+HOT bool fast_refine(enum domain_cond cond, bool narrow, struct scalar *a, const struct scalar *b)
 {
 	switch (cond) {
 	case DOMAIN_JEQ:
@@ -225,7 +247,10 @@ bool fast_refine(enum domain_cond cond, bool narrow, struct scalar *a, const str
 		*a = *b;
 		return true;
 	case DOMAIN_JNE:
-		return scalar_is_const(b) && is_inside(narrow, a, b->t.value);
+		if (!scalar_is_const(b))
+			return false;
+		return is_inside(narrow, a, b->t.value) ||
+		       ((b->t.value == a->umin || b->t.value == a->umax) && without(a, b->t.value));
 	case DOMAIN_JLT:
 		return narrow ? a->u32_max < b->u32_max && a->u32_min < b->u32_min :
 				a->umax < b->umax && a->umin < b->umin;

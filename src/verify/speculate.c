@@ -89,7 +89,7 @@ static int note(struct verifier *v, uint8_t state, uint32_t limit)
 	return 0;
 }
 
-int speculate_numbers(struct verifier *v)
+HOT int speculate_numbers(struct verifier *v)
 {
 	return masked(v) ? note(v, ALU_NUMBERS, 0) : 0;
 }
@@ -121,8 +121,8 @@ static int distance(struct verifier *v, const struct reg *ptr, const struct alu_
 	return 0;
 }
 
-int speculate_before(struct verifier *v, const struct reg *ptr, const struct reg *off,
-		     bool ptr_is_dst, struct alu_mask *m)
+HOT int speculate_before(struct verifier *v, const struct reg *ptr, const struct reg *off,
+			 bool ptr_is_dst, struct alu_mask *m)
 {
 	const struct skep_insn *in = &v->insns[v->at];
 	bool sub = in->code >> 4, negative = off->s.smin < 0, known = scalar_is_const(&off->s);
@@ -156,7 +156,7 @@ int speculate_before(struct verifier *v, const struct reg *ptr, const struct reg
 }
 
 /* The result has to lie inside, so that later accesses can be masked. */
-static int inside(struct verifier *v, unsigned int regno)
+HOT static int inside(struct verifier *v, unsigned int regno)
 {
 	const struct reg *r = &frame_of(v->st)->regs[regno];
 	int64_t off = r->off + (int64_t)r->s.t.value;
@@ -180,7 +180,7 @@ static int inside(struct verifier *v, unsigned int regno)
 	return 0;
 }
 
-int speculate_after(struct verifier *v, const struct alu_mask *m)
+HOT int speculate_after(struct verifier *v, const struct alu_mask *m)
 {
 	unsigned int regno = insn_dst(&v->insns[v->at]);
 	uint32_t limit;

@@ -10,7 +10,7 @@ struct free_block {
 	struct free_block *next;
 };
 
-static void *take(struct verifier *v, struct free_block **list, size_t size)
+HOT static void *take(struct verifier *v, struct free_block **list, size_t size)
 {
 	void *p = *list;
 
@@ -45,7 +45,7 @@ struct spares {
 						   SLOTS * sizeof(struct slot)];
 };
 
-bool state_spares(struct verifier *v)
+HOT bool state_spares(struct verifier *v)
 {
 	v->spares = ARENA_RAW(&v->arena, struct spares, 1);
 	return v->spares;
@@ -110,7 +110,7 @@ struct slot *stack_own(struct verifier *v, struct frame *f, uint32_t n)
 	return f->stack->slots;
 }
 
-struct frame *frame_new(struct verifier *v, uint32_t func, uint32_t callsite)
+HOT struct frame *frame_new(struct verifier *v, uint32_t func, uint32_t callsite)
 {
 	struct frame *f = take(v, &v->free_frames, sizeof(*f));
 
@@ -131,7 +131,7 @@ void frame_unref(struct verifier *v, struct frame *f)
 	give(&v->free_frames, f);
 }
 
-struct frame *frame_copy(struct verifier *v, struct state *st, uint32_t i)
+HOT struct frame *frame_copy(struct verifier *v, struct state *st, uint32_t i)
 {
 	struct frame *old = st->frames[i], *f;
 
@@ -152,7 +152,7 @@ struct slot *slots_own(struct verifier *v, struct state *st, uint32_t frame, uin
 	return stack_own(v, frame_own(v, st, frame), n);
 }
 
-struct state *state_new(struct verifier *v)
+HOT struct state *state_new(struct verifier *v)
 {
 	struct state *st = take(v, &v->free_states, sizeof(*st));
 
@@ -251,7 +251,7 @@ void state_add_step(struct verifier *v, struct state *st, const struct step *ste
 	}
 }
 
-struct state *state_copy(struct verifier *v, const struct state *src, bool with_steps)
+HOT struct state *state_copy(struct verifier *v, const struct state *src, bool with_steps)
 {
 	struct state *st = state_new(v);
 
@@ -278,7 +278,7 @@ struct state *state_copy(struct verifier *v, const struct state *src, bool with_
 	return st;
 }
 
-void state_free(struct verifier *v, struct state *st)
+HOT void state_free(struct verifier *v, struct state *st)
 {
 	if (v->spared && st == &v->spares->state)
 		return;
@@ -304,7 +304,7 @@ void reg_invalidate(const struct verifier *v, struct reg *r)
 		reg_clear(r);
 }
 
-void reg_unknown(struct reg *r)
+HOT void reg_unknown(struct reg *r)
 {
 	reg_clear(r);
 	r->type = T_SCALAR;
@@ -318,12 +318,12 @@ void reg_scalar(struct reg *r, struct scalar s)
 	r->s = s;
 }
 
-void reg_const(struct reg *r, uint64_t value)
+HOT void reg_const(struct reg *r, uint64_t value)
 {
 	reg_scalar(r, scalar_const(value));
 }
 
-void reg_pointer(struct reg *r, enum reg_type type, unsigned int flags)
+HOT void reg_pointer(struct reg *r, enum reg_type type, unsigned int flags)
 {
 	reg_clear(r);
 	r->type = (uint8_t)type;
@@ -331,19 +331,19 @@ void reg_pointer(struct reg *r, enum reg_type type, unsigned int flags)
 	r->s = scalar_const(0);
 }
 
-bool reg_is_null(const struct reg *r)
+HOT bool reg_is_null(const struct reg *r)
 {
 	return r->type == T_SCALAR && scalar_is_const(&r->s) && !scalar_value(&r->s);
 }
 
-bool reg_is_packet(const struct reg *r)
+HOT bool reg_is_packet(const struct reg *r)
 {
 	return r->type == T_PKT || r->type == T_PKT_META;
 }
 
 /* All registers and spilled ones of a state, of frames that it owns. */
-void state_each_reg(struct verifier *v, struct state *st,
-		    void (*fn)(struct verifier *v, struct reg *r, void *ctx), void *ctx)
+HOT void state_each_reg(struct verifier *v, struct state *st,
+			void (*fn)(struct verifier *v, struct reg *r, void *ctx), void *ctx)
 {
 	for (uint32_t i = 0; i <= st->cur; i++) {
 		struct frame *f = frame_own(v, st, i);

@@ -204,8 +204,8 @@ bool struct_ops_helper(const struct verifier *v, int32_t id)
 /* Writes ------------------------------------------------------------------------------------------ */
 
 /* Member @name, @n bytes, of a struct or of what it holds. */
-static bool find(const struct btf *b, uint32_t id, const char *name, size_t n, unsigned int depth,
-		 uint64_t *off, uint32_t *ret_type)
+HOT static bool find(const struct btf *b, uint32_t id, const char *name, size_t n,
+		     unsigned int depth, uint64_t *off, uint32_t *ret_type)
 {
 	id = btf_strip_all(b, id);
 	if (depth > 8 || (btf_kind(b, id) != BTF_STRUCT && btf_kind(b, id) != BTF_UNION))

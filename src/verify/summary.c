@@ -222,6 +222,7 @@ static void put_off(struct verifier *v, struct trial *t)
 	p->state = v->st;
 	p->insn = v->at;
 	p->prev = v->prev;
+	p->late = false;
 	p->log_pos = 0;
 	p->next = t->exits;
 	t->exits = p;

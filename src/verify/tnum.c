@@ -50,21 +50,21 @@ struct tnum tnum_neg(struct tnum a)
 	return tnum_sub(tnum_const(0), a);
 }
 
-struct tnum tnum_and(struct tnum a, struct tnum b)
+HOT struct tnum tnum_and(struct tnum a, struct tnum b)
 {
 	uint64_t one = a.value & b.value, maybe = (a.value | a.mask) & (b.value | b.mask);
 
 	return (struct tnum){ one, maybe & ~one };
 }
 
-struct tnum tnum_or(struct tnum a, struct tnum b)
+HOT struct tnum tnum_or(struct tnum a, struct tnum b)
 {
 	uint64_t one = a.value | b.value;
 
 	return (struct tnum){ one, (a.mask | b.mask) & ~one };
 }
 
-struct tnum tnum_xor(struct tnum a, struct tnum b)
+HOT struct tnum tnum_xor(struct tnum a, struct tnum b)
 {
 	uint64_t mask = a.mask | b.mask;
 
@@ -76,12 +76,12 @@ struct tnum tnum_not(struct tnum a)
 	return (struct tnum){ ~a.value & ~a.mask, a.mask };
 }
 
-struct tnum tnum_lsh(struct tnum a, unsigned int count)
+HOT struct tnum tnum_lsh(struct tnum a, unsigned int count)
 {
 	return (struct tnum){ a.value << count, a.mask << count };
 }
 
-struct tnum tnum_rsh(struct tnum a, unsigned int count)
+HOT struct tnum tnum_rsh(struct tnum a, unsigned int count)
 {
 	return (struct tnum){ a.value >> count, a.mask >> count };
 }
@@ -157,7 +157,7 @@ struct tnum tnum_mul(struct tnum a, struct tnum b)
 	return ret;
 }
 
-struct tnum tnum_cast(struct tnum a, unsigned int width)
+HOT struct tnum tnum_cast(struct tnum a, unsigned int width)
 {
 	return (struct tnum){ a.value & ones(width), a.mask & ones(width) };
 }
@@ -175,7 +175,7 @@ struct tnum tnum_with_low(struct tnum a, struct tnum low, unsigned int width)
 	};
 }
 
-struct tnum tnum_bswap(struct tnum a, unsigned int width)
+HOT struct tnum tnum_bswap(struct tnum a, unsigned int width)
 {
 	return (struct tnum){
 		__builtin_bswap64(a.value << (64 - width)) & ones(width),

@@ -80,7 +80,7 @@ static int check_wide(struct verifier *v, uint32_t i)
 	return 0;
 }
 
-static int check_references(struct verifier *v)
+HOT static int check_references(struct verifier *v)
 {
 	if (!v->has[ISA_LD_MAP_FD] && !v->has[ISA_LD_MAP_VALUE] && !v->has[ISA_LD_MAP_IDX] &&
 	    !v->has[ISA_LD_MAP_IDX_VALUE])
@@ -144,6 +144,8 @@ static void find_effects(struct verifier *v)
 {
 	bool changed = v->has[ISA_CALL_LOCAL];
 
+	if (!v->has[ISA_CALL_HELPER] && !v->has[ISA_CALL_KFUNC] && !changed)
+		return;
 	for (uint32_t i = 0; i < v->n; i++)
 		if (isa_kind(v->ops[i]) == ISA_KIND_CALL)
 			one_effect(v, i);
@@ -351,7 +353,7 @@ static void finish(struct verifier *v, int err, struct verify_result *ret)
 		buf_done(&v->log);
 }
 
-static struct verifier *verifier_new(const struct verify_opts *opts, struct tries *t)
+HOT static struct verifier *verifier_new(const struct verify_opts *opts, struct tries *t)
 {
 	struct verifier *v;
 	struct arena a;
@@ -396,7 +398,7 @@ static void verifier_free(struct verifier *v, struct tries *t)
 	arena_done(&a);
 }
 
-static int verify_once(struct verifier *v)
+HOT static int verify_once(struct verifier *v)
 {
 	int err;
 
@@ -441,8 +443,8 @@ static bool try_again(const struct verifier *v, const struct verify_opts *opts, 
 }
 
 /* The verdict, and the verifier that gave it; NULL: out of memory. */
-static struct verifier *verify_all(const struct verify_opts *opts, const struct verify_opts *quiet,
-				   struct tries *t, int *ret)
+HOT static struct verifier *verify_all(const struct verify_opts *opts,
+				       const struct verify_opts *quiet, struct tries *t, int *ret)
 {
 	struct verifier *v, *walked;
 
@@ -476,8 +478,8 @@ static struct verifier *verify_all(const struct verify_opts *opts, const struct 
 	return walked;
 }
 
-int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
-		struct skep_error **reterr)
+HOT int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
+		    struct skep_error **reterr)
 {
 	bool allowed = !opts->every_round && !opts->profile;
 	bool paths = opts->log_level & (VERIFY_LOG_PATH | VERIFY_LOG_ALL);

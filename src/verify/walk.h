@@ -24,7 +24,7 @@ struct access {
 	int32_t imm;
 };
 
-int no_value(struct verifier *v, unsigned int regno);
+int no_value(struct verifier *v, unsigned int regno) __attribute__((cold));
 
 /* The register is read; -errno when it has no value. */
 static inline int use_reg(struct verifier *v, unsigned int regno)
@@ -129,13 +129,13 @@ bool prune_reg_within(struct verifier *v, const struct reg *old, const struct re
 bool prune_slot_within(struct verifier *v, const struct slot *old, const struct slot *now);
 
 /* watch.c */
-void watch_state(struct verifier *v);
+void watch_state(struct verifier *v) __attribute__((cold));
 
 /* rewrite.c: 0, also when there is none because a jump would be too long, or -ENOMEM. @facts may be NULL. */
 int rewrite_make(struct verifier *v, const struct spec_fact *facts, struct verify_rewrite *ret);
 
 /* costs.c: what v->costs wants. The walk comes to an instruction; it ends. */
-void costs_note(struct verifier *v);
+void costs_note(struct verifier *v) __attribute__((cold));
 void costs_end(struct verifier *v);
 
 /* explore.c */

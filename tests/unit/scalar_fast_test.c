@@ -120,7 +120,14 @@ static void comparisons(void)
 		enum domain_cond cond = (enum domain_cond)(rnd() % DOMAIN_COND_COUNT);
 		bool narrow = rnd() & 1, may, slow;
 		struct scalar a = some(), b = rnd() & 1 ? scalar_const(edge()) : some();
-		struct scalar x = a, y = b, z = a;
+		struct scalar x, y, z;
+
+		if (!(rnd() & 3))
+			a = fast_bits((struct tnum){ 0, (uint32_t)edge() >> 1 });
+		if (!(rnd() & 3))
+			b = scalar_const(rnd() & 1 ? a.umin : a.umax);
+		x = z = a;
+		y = b;
 
 		slow = domain_refine(cond, narrow, &x, &y, WIDTH);
 		if (fast_feasible(cond, narrow, &a, &b, &may)) {
