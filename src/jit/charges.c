@@ -30,6 +30,7 @@ struct put_off {
 	uint32_t nloops;
 	uint32_t *owner; /* by value: 1 + number of the loop that it is of */
 	uint32_t *cost;	 /* by value: of the round until then */
+	uint32_t *met;	 /* by PHI where ways out meet: that of the counters; 0: not yet */
 	uint32_t ndebts;
 };
 
@@ -145,25 +146,57 @@ static void look_at_use(struct put_off *p, uint32_t v)
 		spoil(p, in->b, 0);
 }
 
+/* On the way from block @from the next round's counter is known, so it is the one that lives on, and not this round's. */
+static bool is_stepped(const struct put_off *p, const struct loop *l, uint32_t from)
+{
+	return ir_dominates(p->f, p->f->home[l->count.next], from);
+}
+
+/*
+ * A PHI of the counters where ways out meet in PHI @meet. It lies in no block: opt.c writes it with those of the
+ * block that is its home.
+ */
+static uint32_t meet_counters(struct put_off *p, const struct loop *l, uint32_t meet)
+{
+	struct ir_fn *f = p->f;
+	const struct ir_ins *in = &f->ins[meet];
+	uint32_t n = in->b, args = ir_args(f, NULL, n), block = f->home[meet], v;
+
+	if (p->met[meet])
+		return p->met[meet];
+	for (uint32_t k = 0; k < n && !f->failed; k++)
+		f->args[args + k] = is_stepped(p, l, f->preds[f->blocks[block].pred + k]) ?
+					    l->count.next :
+					    l->counter;
+	v = ir_append(f, (struct ir_ins){ .op = IR_PHI, .w = 1, .a = args, .b = n });
+	if (f->failed)
+		return l->counter;
+	f->home[v] = block;
+	p->met[meet] = v;
+	return v;
+}
+
 /* The charge @v behind the loop pays for it. */
 static void owe(struct put_off *p, uint32_t v)
 {
-	struct ir_ins *in = &p->f->ins[v];
-	const struct loop *l = &p->loops[p->owner[in->a] - 1];
+	uint32_t left = p->f->ins[v].a;
+	const struct loop *l = &p->loops[p->owner[left] - 1];
 	struct ir_debt *debt = &p->f->checks.debts[p->ndebts++];
+	struct ir_ins *in;
 
 	*debt = (struct ir_debt){
 		.counter = l->counter, .from = l->count.from, .step = l->count.step, .cost = l->cost
 	};
-	/* where the next round's counter is known it is the one that lives on */
-	if (ir_dominates(p->f, p->f->home[l->count.next], p->f->home[v])) {
+	if (ir_is(p->f, left, IR_PHI) && left != l->left) {
+		debt->within = left;
+		debt->counter = meet_counters(p, l, left);
+	} else if (is_stepped(p, l, p->f->home[v])) {
 		debt->counter = l->count.next;
 		debt->from += debt->step;
 	}
-	if (ir_is(p->f, in->a, IR_PHI) && in->a != l->left)
-		debt->within = in->a;
-	else
-		in->imm += p->cost[in->a];
+	in = &p->f->ins[v]; /* they may have moved */
+	if (!debt->within)
+		in->imm += p->cost[left];
 	in->a = l->before;
 	in->c = p->ndebts;
 }
@@ -171,6 +204,16 @@ static void owe(struct put_off *p, uint32_t v)
 static bool owned(const struct put_off *p, uint32_t v)
 {
 	return p->owner[v] && !p->loops[p->owner[v] - 1].spoiled;
+}
+
+/* What operand @k of PHI @v, where ways out meet, costs besides its counter's rounds. */
+static uint64_t cost_along(const struct put_off *p, const struct loop *l, uint32_t v, uint32_t k)
+{
+	const struct ir_fn *f = p->f;
+	uint64_t cost = p->cost[f->args[f->ins[v].a + k]];
+	bool stepped = p->met[v] && is_stepped(p, l, f->preds[f->blocks[f->home[v]].pred + k]);
+
+	return stepped ? cost - l->cost : cost;
 }
 
 static void change(struct put_off *p, uint32_t n)
@@ -198,7 +241,7 @@ static void change(struct put_off *p, uint32_t n)
 			if (v == l->left)
 				*arg = l->before;
 			else
-				*arg = ir_const(f, p->cost[*arg]);
+				*arg = ir_const(f, cost_along(p, l, v, k));
 			in = &f->ins[v]; /* they may have moved */
 		}
 		f->zero[v] = 0;
@@ -212,7 +255,8 @@ bool jit_put_off(struct ir_fn *f, struct arena *arena)
 
 	p.owner = ARENA_ARRAY(arena, uint32_t, n);
 	p.cost = ARENA_ARRAY(arena, uint32_t, n);
-	if (!p.loops || !p.owner || !p.cost)
+	p.met = ARENA_ARRAY(arena, uint32_t, n);
+	if (!p.loops || !p.owner || !p.cost || !p.met)
 		return false;
 	for (uint32_t k = 1; k < f->nblocks; k++)
 		if (f->blocks[k].reached && f->blocks[k].npreds == 2)

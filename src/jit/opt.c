@@ -324,6 +324,19 @@ static void copy_again(struct pass *p, uint32_t k, uint32_t times, uint32_t back
 	}
 }
 
+/* The PHIs of counters that charges.c made for this block lie behind all blocks. */
+static void copy_met(struct pass *p, uint32_t k)
+{
+	const struct ir_fn *f = p->from;
+
+	for (uint32_t i = 0; f->checks.debts && i < f->checks.ndebts; i++) {
+		uint32_t v = f->checks.debts[i].counter;
+
+		if (ir_is(f, v, IR_PHI) && f->home[v] == k && v >= f->blocks[k].end && !p->map[v])
+			copy_value(p, v, k);
+	}
+}
+
 static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 {
 	const struct ir_block *old = &p->from->blocks[k];
@@ -337,6 +350,7 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 	if (block->npreds != 1 || p->to->preds[block->pred] != before)
 		ir_forget(p->to);
 	block->start = p->to->n;
+	copy_met(p, k);
 	if (p->slots.n)
 		ir_enter_slots(&p->slots, p->to, k);
 	for (uint32_t v = old->start; v + 1 < old->end; v++)
