@@ -12,7 +12,7 @@
 
 struct tree {
 	const struct jit_alloc *a;
-	uint32_t value, nodes[MAX_NODES], n;
+	uint32_t value, *nodes, n;
 	uint64_t lo, hi; /* of the constants */
 	uint8_t w;
 	bool *inner; /* by block */
@@ -119,11 +119,18 @@ bool jit_table(const struct jit_alloc *a, const uint32_t *forward, uint32_t root
 {
 	const struct ir_fn *f = a->f;
 	const struct ir_ins *br = &f->ins[f->blocks[root].end - 1];
-	struct tree t = { .a = a, .forward = forward, .value = br->a, .w = br->w, .lo = UINT64_MAX };
+	uint32_t nodes[MAX_NODES]; /* not cleared: few branches come so far */
+	struct tree t;
 	uint64_t constant;
 
 	if (!compares(f, br, br->w, &constant) || !jit_placed(f, br->a))
 		return false;
+	t = (struct tree){ .a = a,
+			   .forward = forward,
+			   .value = br->a,
+			   .w = br->w,
+			   .lo = UINT64_MAX,
+			   .nodes = nodes };
 	add_node(&t, root, constant);
 	grow(&t);
 	if (t.n < JIT_TABLE_NODES || !choose(&t, ret))
