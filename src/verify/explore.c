@@ -124,12 +124,30 @@ static bool is_special(unsigned int type)
 	       type == T_XDP_SOCK || type == T_BTF || type == T_ARENA;
 }
 
+/* The host gives it, not the program's stack, packet or maps: the facts must not call it safe, whatever else comes here. */
+static bool is_foreign(unsigned int type)
+{
+	return type == T_FLOW_KEYS || type == T_TP_BUFFER || type == T_BUF;
+}
+
+static uint8_t note_pointer(struct verifier *v, unsigned int regno)
+{
+	const struct reg *r = reg_at(v, regno);
+	uint8_t *was = &v->ptr_types[v->at];
+	uint8_t type = r->type == T_MEM && r->flags & F_UNTRUSTED ? T_BUF : r->type;
+
+	if (!*was || (is_foreign(type) && !is_special(*was)))
+		*was = type;
+	return type;
+}
+
 HOT static int same_pointers(struct verifier *v, unsigned int regno)
 {
-	uint8_t *was = &v->ptr_types[v->at], type = reg_at(v, regno)->type;
+	uint8_t type = reg_at(v, regno)->type, *was = &v->ptr_types[v->at];
 
-	if (!*was)
-		*was = type;
+	if (*was == type && type != T_MEM)
+		return 0;
+	type = note_pointer(v, regno);
 	if (*was == type || (!is_special(type) && !is_special(*was)))
 		return 0;
 	return reject(v, &ERR_ACCESS, "same insn cannot be used with different pointers");
@@ -245,6 +263,7 @@ static int atomic(struct verifier *v)
 
 	if (err < 0)
 		return err;
+	note_pointer(v, a.regno);
 	was = *reg_at(v, a.regno);
 	err = mem_access(v, &a);
 	if (err == 0 && back >= 0) {

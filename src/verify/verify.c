@@ -216,8 +216,8 @@ static unsigned int safety(const struct verifier *v, uint32_t at, bool arena)
 
 	if (kind == ISA_KIND_CALL)
 		return !v->call_maps || v->call_maps[at].foreign ? 0 : FACTS_SAFE;
-	if (kind == ISA_KIND_ATOMIC)
-		return arena ? 0 : FACTS_SAFE;
+	if (kind == ISA_KIND_ATOMIC && arena)
+		return 0;
 	switch (type) {
 	case T_BTF:
 		return kind == ISA_KIND_LOAD ? FACTS_PROBE : 0;

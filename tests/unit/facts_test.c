@@ -352,7 +352,39 @@ static void little_memory(void)
 	CHECK_EQ_INT(f[2].flags, 0);
 }
 
-CHECK_MAIN({ "random_programs", random_programs }, { "a_loop_has_its_bound", a_loop_has_its_bound },
+/* A load of the stack, or of what the host gives, in either order: the check stays. */
+static void foreign_memory(void)
+{
+	struct skep_insn in[] = {
+		{ 0xb7, 4, 0, 0 },    { 0x7b, 0x4a, -8, 0 }, { 0x79, 0x12, 144, 0 },
+		{ 0xbf, 0xa3, 0, 0 }, { 0x07, 3, 0, -8 },    { 0x85, 0, 0, 7 },
+		{ 0x15, 0, 1, 0 },    { 0xbf, 0x23, 0, 0 },  { 0x61, 0x30, 0, 0 },
+		{ 0x57, 0, 0, 1 },    { 0x95, 0, 0, 0 },
+	};
+	const struct verify_opts o = { .insns = in,
+				       .n = 11,
+				       .prog_type = PROG_FLOW_DISSECTOR,
+				       .attach_type = ATTACH_NONE,
+				       .gpl = true,
+				       .caps = VERIFY_CAPS_ALL,
+				       .want_facts = true };
+
+	for (int k = 0; k < 3; k++) {
+		struct verify_result r;
+
+		CHECK_CASE("order %d", k);
+		in[5] = (struct skep_insn){ 0x71, 0x20, 0, 0 }; /* r0: unknown */
+		in[6].code = k == 1 ? 0x55 : 0x15;
+		in[7] = k == 2 ? (struct skep_insn){ 0xbf, 0xa1, 0, 0 } :
+				 (struct skep_insn){ 0xbf, 0x23, 0, 0 };
+		if (CHECK_EQ_INT(verify_prog(&o, &r, NULL), 0) && CHECK(r.facts != NULL))
+			CHECK_EQ_INT(r.facts[8].flags & FACT_SAFE, k == 2 ? FACT_SAFE : 0);
+		verify_done(&r);
+	}
+}
+
+CHECK_MAIN({ "foreign_memory", foreign_memory }, { "random_programs", random_programs },
+	   { "a_loop_has_its_bound", a_loop_has_its_bound },
 	   { "an_unequal_exit_has_its_bound", an_unequal_exit_has_its_bound },
 	   { "a_constant_key", a_constant_key }, { "decided_and_dead", decided_and_dead },
 	   { "what_the_walk_says", what_the_walk_says },
