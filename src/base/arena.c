@@ -93,8 +93,14 @@ void arena_reset(struct arena *a, size_t keep)
 	}
 	arena_done(a);
 	arena_init(a, limit);
-	if (used && used <= keep) /* that fails: nothing is kept */
-		chunk_new(a, used);
+	if (used && used <= keep)
+		arena_reserve(a, used);
+}
+
+void arena_reserve(struct arena *a, size_t size)
+{
+	if (!a->top)
+		(void)chunk_new(a, size);
 }
 
 /*

@@ -25,6 +25,8 @@ void arena_init_on(struct arena *a, size_t limit, void *memory, size_t size);
 void arena_done(struct arena *a);
 /* Empty again; memory of up to @keep bytes stays for what comes next, in one piece. */
 void arena_reset(struct arena *a, size_t keep);
+/* Room for @size bytes in one piece, in an arena that has no memory yet; that there is none is no matter. */
+void arena_reserve(struct arena *a, size_t size);
 /* Zeroed memory, or NULL when out of memory, over the limit, or n * size overflows. n or size 0 gives
  * a valid pointer. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);

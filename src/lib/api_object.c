@@ -226,6 +226,7 @@ void skep_obj_close(struct skep_obj *obj)
 	btf_unref(obj->target);
 	free(obj->verdicts);
 	arena_done(&obj->arena);
+	arena_done(&(struct arena){ .top = obj->verify_memory });
 	free(obj);
 }
 

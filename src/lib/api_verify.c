@@ -279,6 +279,7 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 	       const struct lib_watch *watch, struct verify_result *ret, struct skep_error **reterr)
 {
 	struct job j = { .obj = prog->obj, .prog = lib_prog_spec(prog) };
+	struct arena memory = { .limit = 0 };
 	struct verify_opts o;
 	int r;
 
@@ -305,7 +306,11 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 		o.watch = watch->see;
 		o.watch_ctx = watch->ctx;
 	}
+	memory.top = __atomic_exchange_n(&prog->obj->verify_memory, NULL, __ATOMIC_ACQUIRE);
+	o.memory = &memory;
 	r = verify_prog(&o, ret, reterr);
+	memory.top = __atomic_exchange_n(&prog->obj->verify_memory, memory.top, __ATOMIC_ACQ_REL);
+	arena_done(&memory); /* another thread's, who was here meanwhile */
 	arena_done(&j.arena);
 	return r;
 }

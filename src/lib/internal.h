@@ -50,6 +50,7 @@ struct skep_obj {
 	struct spec_profile profile; /* the kernel that programs are verified for, when `profiled` */
 	bool profiled;
 	struct arena arena;
+	struct arena_chunk *verify_memory; /* verify_opts.memory, whoever takes it first; atomic */
 	/* of the last run */
 	struct hook_verdicts *verdicts;
 	size_t nverdicts;

@@ -267,6 +267,7 @@ struct verifier {
 	const struct tries *tries;
 	struct arena arena; /* the verifier itself lies in it */
 	void *borrowed;	    /* of `tries` */
+	bool on_kept;	    /* it lies in verify_opts.memory */
 	const struct skep_insn *insns;
 	uint32_t n;
 	uint8_t *ops;	   /* enum isa_op per slot; ISA_INVALID in second halves */

@@ -92,6 +92,7 @@ struct tries {
 	uint32_t bad[MAX_BAD_LOOPS], nbad;
 	void *memory; /* for the next to begin with; NULL: it is in use */
 	size_t size;
+	struct arena *kept; /* verify_opts.memory */
 };
 
 /* loop.c: finds the heads. v->loops stays NULL when there are none. -ENOMEM or 0. */

@@ -17,6 +17,7 @@
 
 #define MEMORY_LIMIT ((size_t)1 << 30)
 #define FIRST_MEMORY ((size_t)32 << 10)
+#define KEPT_MEMORY ((size_t)2 << 20)
 #define FACTS_MEMORY ((size_t)64 << 20)
 
 static bool wants_maps(const struct verifier *v)
@@ -357,17 +358,27 @@ HOT static struct verifier *verifier_new(const struct verify_opts *opts, struct 
 {
 	struct verifier *v;
 	struct arena a;
+	size_t limit = opts->memory_limit ? opts->memory_limit : MEMORY_LIMIT;
+	bool on_kept = t->kept && t->kept->top;
 
-	arena_init_on(&a, opts->memory_limit ? opts->memory_limit : MEMORY_LIMIT, t->memory,
-		      t->memory ? t->size : 0);
+	if (on_kept) {
+		a = *t->kept;
+		a.limit = limit;
+		arena_init(t->kept, 0);
+	} else {
+		arena_init_on(&a, limit, t->memory, t->memory ? t->size : 0);
+	}
 	v = ARENA_NEW(&a, struct verifier);
 	if (!v) {
 		arena_done(&a);
 		return NULL;
 	}
 	v->arena = a;
-	v->borrowed = t->memory;
-	t->memory = NULL;
+	v->on_kept = on_kept;
+	if (!on_kept) {
+		v->borrowed = t->memory;
+		t->memory = NULL;
+	}
 	v->o = opts;
 	v->tries = t;
 	v->insns = opts->insns;
@@ -387,14 +398,23 @@ HOT static struct verifier *verifier_new(const struct verify_opts *opts, struct 
 static void verifier_free(struct verifier *v, struct tries *t)
 {
 	struct arena a;
+	bool on_kept;
 
 	if (!v)
 		return;
 	if (v->borrowed)
 		t->memory = v->borrowed;
+	on_kept = v->on_kept;
 	a = v->arena;
 	skep_error_free(v->error);
 	buf_done(&v->log);
+	if (on_kept) {
+		arena_reset(&a, KEPT_MEMORY);
+		*t->kept = a;
+		return;
+	}
+	if (t->kept && a.used > FIRST_MEMORY && a.used <= KEPT_MEMORY)
+		arena_reserve(t->kept, a.used);
 	arena_done(&a);
 }
 
@@ -487,7 +507,8 @@ HOT int verify_prog(const struct verify_opts *opts, struct verify_result *ret,
 	struct tries t = { .summaries = allowed && !paths,
 			   .tried = !allowed || !paths,
 			   .memory = memory,
-			   .size = sizeof(memory) };
+			   .size = sizeof(memory),
+			   .kept = opts->memory };
 	struct verify_opts quiet = *opts; /* for tries that may be wrong when they refuse */
 	uint64_t start = clock_ns();
 	struct verifier *v;

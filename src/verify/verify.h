@@ -12,6 +12,7 @@
 #ifndef VERIFY_VERIFY_H
 #define VERIFY_VERIFY_H
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "btf/btf.h"
 #include "isa/isa.h"
@@ -160,6 +161,8 @@ struct verify_opts {
 	 */
 	bool every_round;
 	size_t memory_limit; /* bytes; 0: 1 GiB */
+	/* To work in, emptied before and after; what was needed stays for the next call, to some MiB. NULL: none is kept. */
+	struct arena *memory;
 	bool want_facts;
 	bool want_rewrite;
 	bool want_costs; /* slower: the clock is read at each instruction */

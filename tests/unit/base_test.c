@@ -285,6 +285,45 @@ static void arenas_emptied(void)
 	arena_done(&a);
 }
 
+static void arenas_on_memory(void)
+{
+	_Alignas(16) unsigned char memory[4096];
+	unsigned char *in, *out;
+	struct arena a;
+
+	CHECK_CASE("begins on what it is given");
+	memset(memory, 255, sizeof(memory));
+	arena_init_on(&a, 0, memory, sizeof(memory));
+	in = arena_alloc(&a, 1000, 1);
+	out = arena_alloc(&a, 5000, 1);
+	CHECK(in >= memory && in + 1000 <= memory + sizeof(memory));
+	CHECK(out && (out + 5000 <= memory || out >= memory + sizeof(memory)));
+	for (int i = 0; in && out && i < 5000; i++)
+		if (out[i] || in[i % 1000])
+			CHECK_MSG(false, "byte %d is not zero", i);
+	arena_done(&a);
+
+	CHECK_CASE("of nothing");
+	arena_init_on(&a, 0, NULL, 0);
+	CHECK(arena_alloc(&a, 10, 1));
+	arena_done(&a);
+
+	CHECK_CASE("room for all");
+	arena_init(&a, 0);
+	arena_reserve(&a, 300000);
+	in = arena_alloc(&a, 100000, 1);
+	out = arena_alloc(&a, 200000, 1);
+	CHECK(in && out && in + 100000 == out);
+	memset(out, 255, 200000);
+	arena_reset(&a, 300000);
+	in = arena_alloc(&a, 300000, 1);
+	CHECK(in);
+	for (int i = 0; in && i < 300000; i++)
+		if (in[i])
+			CHECK_MSG(false, "byte %d is %u", i, in[i]);
+	arena_done(&a);
+}
+
 static void buffers(void)
 {
 	struct buf b;
@@ -547,6 +586,6 @@ static void files(void)
 CHECK_MAIN({ "renders_places", renders_places }, { "renders_everything", renders_everything },
 	   { "owns_its_strings", owns_its_strings }, { "without_a_taker", without_a_taker },
 	   { "out_of_memory", out_of_memory }, { "many_contexts", many_contexts },
-	   { "arenas", arenas }, { "arenas emptied", arenas_emptied }, { "buffers", buffers },
-	   { "numbers", numbers }, { "bytes", bytes }, { "safe_text", safe_text },
-	   { "files", files })
+	   { "arenas", arenas }, { "arenas emptied", arenas_emptied },
+	   { "arenas on memory", arenas_on_memory }, { "buffers", buffers }, { "numbers", numbers },
+	   { "bytes", bytes }, { "safe_text", safe_text }, { "files", files })
