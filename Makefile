@@ -257,7 +257,7 @@ $(O)/tests/arm64/vectors: $(O)/obj/tests/arm64/vectors.o $(O)/obj/src/cli/exec_h
 	$(call say,LD,$@)$(link)
 
 MAPS_STEPS ?= 1000000
-MAPS_TESTS := map_oracle map_objects map_fields map_batch map_stack_trace map_user_ring map_user_ring_oracle map_world
+MAPS_TESTS := map_oracle map_objects map_fields map_batch map_stack_trace map_user_ring map_user_ring_oracle map_world map_cgroup_oracle
 check-maps: $(MAPS_TESTS:%=$(O)/tests/unit/%_test) | $(O)/tests/bpf/user_ring.bpf.o ## MAPS_STEPS random operations on each kind of map, on its twin, and in the kernel
 	@for t in $^; do echo $${t##*/}; SKEP_BUILD=$(O) MAPS_STEPS=$(MAPS_STEPS) $$t | grep -v '^ok' || exit 1; done
 

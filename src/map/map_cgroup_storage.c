@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * cgroup_storage and percpu_cgroup_storage (kernel document bpf/map_cgroup_storage.rst): a value for each cgroup that a program with
- * the map is attached to, or, when the key says so, for each cgroup and attach type. Values come and go with the
- * attachment, in a table inside; user space and programs only read and write them.
+ * the map is attached to, or, when the key says so, for each cgroup and attach type. A value comes with the first
+ * attachment and stays until the cgroup or the map goes, in a table inside; user space and programs only read and write it.
  */
 #include "map/world.h"
 
@@ -79,7 +79,8 @@ int map_cgroup_storage_attach(struct map *map, struct map_object *cgroup, uint32
 	if (!zeroes)
 		return -ENOMEM;
 	world_lock(map->world);
-	r = world_hold(cgroup, map, &key, map->attr.key_size);
+	r = map_lookup(map->inside, &key, 0) ? -EEXIST :
+					       world_hold(cgroup, map, &key, map->attr.key_size);
 	if (r == 0) {
 		r = map_user_update(map->inside, &key, zeroes, MAP_NOEXIST);
 		if (r < 0)
@@ -88,23 +89,7 @@ int map_cgroup_storage_attach(struct map *map, struct map_object *cgroup, uint32
 	map->sh->entries = map->inside->sh->entries;
 	world_unlock(map->world);
 	free(zeroes);
-	return r == -E2BIG ? -ENOMEM : r;
-}
-
-int map_cgroup_storage_detach(struct map *map, struct map_object *cgroup, uint32_t attach_type)
-{
-	struct key key = { cgroup->id, attach_type, 0 };
-	int r;
-
-	if (!fits(map, cgroup))
-		return -EINVAL;
-	world_lock(map->world);
-	r = map_delete(map->inside, &key);
-	if (r == 0)
-		world_drop(cgroup, map, &key, map->attr.key_size);
-	map->sh->entries = map->inside->sh->entries;
-	world_unlock(map->world);
-	return r;
+	return r == -EEXIST ? 0 : r == -E2BIG ? -ENOMEM : r;
 }
 
 void *map_cgroup_storage_get(struct map *map, struct map_object *cgroup, uint32_t attach_type,

@@ -96,11 +96,10 @@ int map_storage_delete(struct map *map, struct map_object *o);
 int map_storage_clone(struct map_object *from, struct map_object *to);
 
 /*
- * cgroup_storage, percpu_cgroup_storage: values exist while a program that uses the map is attached to the cgroup.
- * attach() -EEXIST, detach() -ENOENT. get(): this CPU's value, or NULL.
+ * cgroup_storage, percpu_cgroup_storage: a value comes when a program that uses the map is first attached to the cgroup (so
+ * attach() may come again), and stays until the cgroup or the map goes. get(): this CPU's value, or NULL.
  */
 int map_cgroup_storage_attach(struct map *map, struct map_object *cgroup, uint32_t attach_type);
-int map_cgroup_storage_detach(struct map *map, struct map_object *cgroup, uint32_t attach_type);
 void *map_cgroup_storage_get(struct map *map, struct map_object *cgroup, uint32_t attach_type,
 			     uint32_t cpu);
 
