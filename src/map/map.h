@@ -175,7 +175,7 @@ bool map_fields_find(const struct btf *btf, uint32_t type, struct map_fields *re
 typedef void (*map_release_fn)(void *ctx, struct map *map, const struct map_field *field, void *at);
 void map_on_release(struct map *map, map_release_fn fn, void *ctx);
 
-/* struct bpf_spin_lock in a value: programs and BPF_F_LOCK. */
+/* struct bpf_spin_lock in a value, for programs and BPF_F_LOCK: 0, or the number of the process that holds it. */
 void map_spin_lock(uint32_t *lock);
 void map_spin_unlock(uint32_t *lock);
 

@@ -4,7 +4,10 @@
  * of the kernel's names, and pointers with a type tag. Copies go around them. Plain bytes are written by words where
  * both sides are aligned, because others may read them meanwhile.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "map/internal.h"
 
@@ -379,17 +382,25 @@ void map_release_cpus(struct map *map, void *values, uint32_t ncpus)
 		map_release_value(map, (uint8_t *)values + (uint64_t)cpu * map->vstride);
 }
 
-/* Locks of programs: one word, 1 while it is held. ------------------------------------------------------- */
+/* Locks of programs: the number of the process that holds it, so that one whose holder died is taken over. --- */
+
+#define PATIENCE 1000u
 
 void map_spin_lock(uint32_t *lock)
 {
-	for (unsigned int tries = 0;; tries++) {
-		uint32_t none = 0;
+	uint32_t me = (uint32_t)getpid(), holder;
 
-		if (__atomic_compare_exchange_n(lock, &none, 1, false, __ATOMIC_ACQUIRE,
+	for (unsigned int tries = 1;; tries++) {
+		holder = 0;
+		if (__atomic_compare_exchange_n(lock, &holder, me, false, __ATOMIC_ACQUIRE,
 						__ATOMIC_RELAXED))
 			return;
-		if (tries % 64 == 63)
+		if (tries % PATIENCE == 0 && holder && holder != me && kill((pid_t)holder, 0) < 0 &&
+		    errno == ESRCH &&
+		    __atomic_compare_exchange_n(lock, &holder, me, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return;
+		if (tries % 64 == 0)
 			sched_yield();
 	}
 }

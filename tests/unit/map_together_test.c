@@ -5,6 +5,8 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "map/object.h"
@@ -117,6 +119,24 @@ static void locked_values(void)
 		CHECK_CASE("%s", spec_map_type_name((int)types[i]));
 		run_with(&t, write_locked, read_locked);
 	}
+}
+
+/* A process that dies with the lock of a value. */
+static void dead_holder(void)
+{
+	struct map *map = make(MAP_ARRAY, 24, 1, MAP_F_MMAPABLE, true);
+	uint32_t key = 0;
+	struct locked v = { 1, 0, 3 };
+	uint32_t *lock = (uint32_t *)map_lookup(map, &key, 0) + 2;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ_INT(waitpid(child, NULL, 0), child);
+	*lock = (uint32_t)child;
+	CHECK_EQ_INT(map_update(map, &key, &v, MAP_LOCK, 0), 0);
+	CHECK_EQ_INT(*lock, 0);
+	map_unref(map);
 }
 
 /* Walks ---------------------------------------------------------------------------------------------------- */
@@ -254,4 +274,5 @@ static void storage(void)
 	map_world_unref(w);
 }
 
-CHECK_MAIN({ "locked_values", locked_values }, { "walks", walks }, { "storage", storage })
+CHECK_MAIN({ "locked_values", locked_values }, { "dead_holder", dead_holder }, { "walks", walks },
+	   { "storage", storage })
