@@ -145,7 +145,7 @@ static void ids(void)
 static void limits(void)
 {
 	struct map *map = make(4, DEPTH * 8, 0), *ids_map = make(4, 64, MAP_F_STACK_BUILD_ID);
-	uint64_t ip[DEPTH + 3] = { 1, 2, 3, 4, 5, 6, 7 }, got[DEPTH];
+	uint64_t ip[DEPTH + 3] = { 1, 2, 3, 4, 5, 6, 7 }, got[DEPTH], wide[8];
 	uint8_t build[3][32] = { { 1 }, { 2 }, { 3 } };
 	int64_t id;
 	uint32_t key;
@@ -164,7 +164,8 @@ static void limits(void)
 	CHECK_EQ_INT(map_user_update(map, &key, got, 0), -EINVAL);
 	id = map_stack_id(ids_map, build, 3, 0);
 	key = (uint32_t)id;
-	CHECK(id >= 0 && map_user_lookup(ids_map, &key, ip) == 0);
+	CHECK(id >= 0 && map_user_lookup(ids_map, &key, wide) == 0);
+	CHECK_EQ_MEM(wide, build, sizeof(wide));
 	map_unref(map);
 	map_unref(ids_map);
 }
