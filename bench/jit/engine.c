@@ -232,7 +232,26 @@ static int start(struct work *w, uint8_t *packet)
 	return bench_tables_allow(&w->run);
 }
 
-/* The loops are apart so that each calls straight what it measures. */
+/* The loops are apart, so that each calls straight what it measures and none has its counter in memory. */
+static __attribute__((noinline)) uint64_t loop_native(native_fn fn, uint8_t *packet, uint64_t times)
+{
+	uint64_t v = 0;
+
+	for (uint64_t i = 0; i < times; i++)
+		v = fn(packet, PACKET_SIZE);
+	return v;
+}
+
+static __attribute__((noinline)) uint64_t loop_code(jit_entry entry, struct exec_run *run,
+						    uint64_t ctx, uint64_t times)
+{
+	uint64_t v = 0;
+
+	for (uint64_t i = 0; i < times; i++)
+		v = entry(run, ctx, PACKET_SIZE);
+	return v;
+}
+
 static int loop(struct work *w, uint8_t *packet, uint64_t times, uint64_t *ret)
 {
 	uint64_t ctx = (uint64_t)(uintptr_t)packet, v = 0;
@@ -240,11 +259,9 @@ static int loop(struct work *w, uint8_t *packet, uint64_t times, uint64_t *ret)
 	int r = 0;
 
 	if (w->native) {
-		for (uint64_t i = 0; i < times; i++)
-			v = w->native(packet, PACKET_SIZE);
+		v = loop_native(w->native, packet, times);
 	} else if (w->entry) {
-		for (uint64_t i = 0; i < times; i++)
-			v = w->entry(&w->run, ctx, PACKET_SIZE);
+		v = loop_code(w->entry, &w->run, ctx, times);
 	} else if (w->jit) {
 		for (uint64_t i = 0; i < times && r == 0; i++)
 			r = jit_run(w->jit, &w->run, ctx, &v, &err);
