@@ -129,7 +129,8 @@ void jit_plan(struct jit_unit *u)
 static void fold_offset(struct ir_fn *f, struct ir_ins *in)
 {
 	while (ir_is(f, in->a, IR_ADD) && f->ins[in->a].w && ir_is(f, f->ins[in->a].b, IR_CONST)) {
-		int64_t sum = ir_check_off(in) + (int64_t)f->ins[f->ins[in->a].b].imm;
+		int64_t sum = (int64_t)((uint64_t)(int64_t)ir_check_off(in) +
+					f->ins[f->ins[in->a].b].imm); /* addresses wrap */
 
 		if (sum != (int32_t)sum)
 			return;

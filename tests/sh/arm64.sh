@@ -41,7 +41,7 @@ run_one()
 	local cpu=$1 program=$2 name counts rc
 	shift 2
 	name="$cpu ${program##*/}"
-	timeout 100 qemu-aarch64 -cpu "$cpu" "$program" "$@" >"$LOG/$name" 2>&1
+	timeout 300 qemu-aarch64 -cpu "$cpu" "$program" "$@" >"$LOG/$name" 2>&1
 	rc=$?
 	counts=$(grep -aE '^(# )?[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$LOG/$name" | tail -n 1)
 	[ -n "$counts" ] || counts="$((rc == 0)) passed, $((rc != 0)) failed, 0 skipped"
