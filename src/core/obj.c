@@ -51,8 +51,10 @@ static void collect(const struct core_obj *obj, const struct load_prog *p, struc
 	for (uint32_t i = 0; i < obj->spec->nexterns; i++) {
 		const char *name = obj->spec->externs[i].name;
 
-		x->kfuncs[i] = (struct exec_kfunc){ name, helper_kfunc(name),
-						    spec_kfunc_nargs(spec_kfunc_find(name)) };
+		const struct spec_kfunc *k = spec_kfunc_find(name);
+
+		x->kfuncs[i] = (struct exec_kfunc){ name, helper_kfunc(name), spec_kfunc_nargs(k),
+						    spec_kfunc_callbacks(k) };
 	}
 	for (uint32_t i = 0; i < p->nlines; i++)
 		x->lines[i] = (struct exec_line){ .insn = p->lines[i].insn,
@@ -136,6 +138,7 @@ static int prepare(struct core_obj *obj, struct core_prog *prog, struct skep_err
 				     .space = obj,
 				     .space_ops = &core_space_ops,
 				     .facts = prog->facts,
+				     .exception = p->exception,
 				     .owner = prog };
 	o.helpers = helper_table(&o.nhelpers);
 	o.forms = helper_forms();

@@ -127,10 +127,16 @@ static bool space_form(void *space, uint64_t addr, struct map_form *ret)
 	return true;
 }
 
+static const struct btf *space_types(void *space)
+{
+	return ((const struct core_obj *)space)->spec->btf;
+}
+
 const struct exec_space_ops core_space_ops = {
 	.map = space_map,
 	.value = space_value,
 	.tail = space_tail,
 	.native = space_native,
 	.form = space_form,
+	.types = space_types,
 };

@@ -95,7 +95,14 @@ bool access_find(const struct exec_run *run, uint64_t addr, struct exec_region *
 	}
 	if (stack_frame(run, addr, ret))
 		return true;
-	return ops && ops->value && ops->value(run->prog->space, addr, ret);
+	if (ops && ops->value && ops->value(run->prog->space, addr, ret))
+		return true;
+	return run->model && run->model_find(run->model, addr, ret);
+}
+
+void exec_forget(struct exec_run *run)
+{
+	access_forget(run);
 }
 
 bool exec_region_find(struct exec_run *run, uint64_t addr, struct exec_region *ret)

@@ -23,6 +23,7 @@ struct exec_native;
 
 #define EXEC_DEFAULT_BUDGET 10000000ull
 #define EXEC_MAX_REGIONS 32
+#define EXEC_MAX_HELD 8
 
 enum exec_region_kind {
 	REGION_CTX,
@@ -60,6 +61,8 @@ struct exec_space_ops {
 	bool (*value)(void *space, uint64_t addr, struct exec_region *ret);
 	/* The program in slot @index of a prog array, or NULL. */
 	const struct exec_prog *(*tail)(void *space, void *map, uint32_t index);
+	/* The types that the object's programs name by number; NULL: there are none. May be NULL. */
+	const struct btf *(*types)(void *space);
 	/* The compiled form of a program that `tail` gave, or NULL. May be NULL. */
 	const struct exec_native *(*native)(void *space, const struct exec_prog *prog);
 	/* How the map whose pointer is @addr is built into compiled code; false: it is not. May be NULL. */
@@ -96,6 +99,7 @@ struct exec_kfunc {
 	const char *name; /* not copied */
 	exec_helper_fn fn;
 	unsigned int nargs;
+	unsigned int callbacks; /* bit n: argument n is a function of the program */
 };
 
 /* A jump table: slots[i] becomes what an indirect jump to instruction insns[i] takes. */
@@ -139,7 +143,9 @@ struct exec_prog_opts {
 	const struct spec_fact *facts; /* one a slot; of them FACT_PROBE counts here; may be NULL */
 	void *space;
 	const struct exec_space_ops *space_ops; /* may be NULL: no maps */
-	void *owner;				/* for exec_prog_owner(): core's program */
+	/* 1 + the instruction of the function that gets what is thrown, and whose result is the run's; 0: it is the result. */
+	uint32_t exception;
+	void *owner; /* for exec_prog_owner(): core's program */
 };
 
 /* The multiple of 4 GiB below an address of an arena. */
@@ -187,6 +193,12 @@ struct exec_host {
 	uint32_t (*cpu)(void *ctx);
 	/* Reads user memory of the current task: 0, or -EFAULT (nothing promised about @out). */
 	int (*read_user)(void *ctx, void *out, uint64_t addr, size_t len);
+	/* Writes it, the same way. */
+	int (*write_user)(void *ctx, uint64_t addr, const void *data, size_t len);
+	/* The counter in slot @index of a perf event array: its value, and the times that it was enabled and running. 0 or -errno. */
+	int (*counter)(void *ctx, void *map, uint32_t index, uint64_t out[3]);
+	/* Sends a signal, to the thread or to its process. 0 or -errno. */
+	int (*signal)(void *ctx, int32_t pid, bool thread, int sig, uint64_t value);
 	/*
 	 * The event's user (kernel) addresses are addresses of this process: any may be read, a bad one fails. Without
 	 * it kernel memory is what the run may touch, and user memory what read_user gives.
@@ -242,6 +254,17 @@ struct exec_run {
 	uint32_t sampled, cpu; /* enum helper_need: which of these are the host's, of this run */
 	uint64_t pid_tgid;
 	struct exec_checks checks;
+	/* The model kernel that helpers answer from (helper/), and its objects. Nobody's, or of who set it; with `model_free` the run's own. */
+	void *model;
+	bool (*model_find)(void *model, uint64_t addr, struct exec_region *ret);
+	void (*model_free)(void *model);
+	void *event; /* what is known of the event beyond the context: helper/event.h; with `event_free` the run's own */
+	void (*event_free)(void *event);
+	/* Locks that the program holds: words that are 0 when they are free. What is left when it ends is freed. */
+	uint64_t held[EXEC_MAX_HELD];
+	uint32_t nheld;
+	bool thrown; /* bpf_throw() ended it, with this */
+	uint64_t thrown_value;
 };
 
 int exec_run_init(struct exec_run *run, struct skep_error **reterr);
@@ -289,6 +312,15 @@ bool exec_may_access(struct exec_run *run, uint64_t addr, uint64_t len, bool wri
 bool exec_region_find(struct exec_run *run, uint64_t addr, struct exec_region *ret);
 /* Calls a callback of the running program (the value of an ISA_PSEUDO_FUNC load). 0, or -errno with the fault set. */
 int exec_callback(struct exec_run *run, uint64_t func, const uint64_t args[5], uint64_t *ret);
+/* Ends the run after the helper returns, without an error: its result is @value, or what the program's handler makes of it. */
+void exec_throw(struct exec_run *run, uint64_t value);
+/* A function of @prog on a run of its own: what a timer calls. */
+int exec_async(const struct exec_prog *prog, struct exec_run *run, uint64_t func,
+	       const uint64_t args[5], uint64_t *ret, struct skep_error **reterr);
+/* An object of the model, or a map's, is gone: what was found is looked up anew. */
+void exec_forget(struct exec_run *run);
+/* Types that the running program names by number, or NULL. */
+const struct btf *exec_types(const struct exec_run *run);
 /* Ends the run after the helper returns, with this error placed at the call. Returns 0 for `return exec_fault(...)`. */
 uint64_t exec_fault(struct exec_run *run, const struct err_def *def, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -26,11 +26,25 @@ int exec_run_init(struct exec_run *run, struct skep_error **reterr)
 	return 0;
 }
 
+static void forget_event(struct exec_run *run)
+{
+	if (!run->event_free)
+		return;
+	run->event_free(run->event);
+	run->event = NULL;
+	run->event_free = NULL;
+}
+
 void exec_run_done(struct exec_run *run)
 {
 	free(run->stack);
 	free(run->frames);
 	skep_error_free(run->fault);
+	forget_event(run);
+	if (run->model_free)
+		run->model_free(run->model);
+	run->model = NULL;
+	run->model_free = NULL;
 	run->stack = NULL;
 	run->frames = NULL;
 	run->fault = NULL;
@@ -40,6 +54,7 @@ void exec_run_start(struct exec_run *run, uint64_t budget)
 {
 	skep_error_free(run->fault);
 	run->fault = NULL;
+	forget_event(run);
 	run->budget_start = num_min(budget ? budget : EXEC_DEFAULT_BUDGET, INT64_MAX);
 	run->budget = run->budget_start;
 	run->nregions = 0;
@@ -91,15 +106,48 @@ void exec_begin(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx
 	run->ctx = ctx;
 	run->native = NULL;
 	run->sampled = 0;
+	run->thrown = false;
 	if (prog->needs)
 		sample(prog, run);
 	access_forget(run);
 }
 
+static int check_locks(struct exec_run *run, int r)
+{
+	if (run->nheld && r == 0) {
+		trap(run, &ERR_LOCK_HELD, "at 0x%llx", (unsigned long long)run->held[0]);
+		r = skep_error_code(run->fault);
+	}
+	while (run->nheld)
+		__atomic_store_n((uint32_t *)(uintptr_t)run->held[--run->nheld], 0,
+				 __ATOMIC_RELEASE);
+	return r;
+}
+
+/* What was thrown becomes the result; the program's handler runs in the first frame. */
+static int catch_thrown(struct exec_run *run)
+{
+	const struct exec_prog *prog = run->prog;
+	const uint64_t args[5] = { run->thrown_value };
+
+	skep_error_free(run->fault);
+	run->fault = NULL;
+	run->depth = 0;
+	run->callback_depth = 0;
+	run->native = NULL;
+	if (!prog->exception)
+		return 0;
+	memset(run->stack, 0, ISA_STACK_SIZE);
+	return interp(run, &prog->ops[prog->exception - 1], args, &run->thrown_value);
+}
+
 int exec_end(struct exec_run *run, int r, struct skep_error **reterr)
 {
+	if (run->thrown)
+		r = catch_thrown(run);
 	if (r == 0)
 		r = check_open_rings(run);
+	r = check_locks(run, r);
 	run->depth = 0;
 	if (run->dirty && run->max_depth >= run->dirty)
 		run->dirty = run->max_depth + 1;
@@ -123,8 +171,44 @@ int exec(const struct exec_prog *prog, struct exec_run *run, uint64_t ctx, uint6
 	exec_begin(prog, run, ctx);
 	r = exec_end(run, interp(run, prog->ops, args, &r0), reterr);
 	if (r == 0)
-		*ret_r0 = r0;
+		*ret_r0 = run->thrown ? run->thrown_value : r0;
 	return r;
+}
+
+void exec_throw(struct exec_run *run, uint64_t value)
+{
+	if (run->fault)
+		return;
+	run->thrown = true;
+	run->thrown_value = value;
+	trap(run, &ERR_THROWN, "%llu", (unsigned long long)value);
+}
+
+int exec_async(const struct exec_prog *prog, struct exec_run *run, uint64_t func,
+	       const uint64_t args[5], uint64_t *ret, struct skep_error **reterr)
+{
+	uint64_t r0 = 0;
+	int r;
+
+	exec_begin(prog, run, 0);
+	run->dirty = 1;
+	if (!func_is_valid(prog, func))
+		trap(run, &ERR_ARG_FUNC, "the callback is 0x%llx", (unsigned long long)func);
+	r = run->fault ? skep_error_code(run->fault) :
+			 interp(run, (const struct exec_op *)(uintptr_t)func, args, &r0);
+	r = exec_end(run, r, reterr);
+	if (r == 0)
+		*ret = run->thrown ? run->thrown_value : r0;
+	return r;
+}
+
+const struct btf *exec_types(const struct exec_run *run)
+{
+	const struct exec_prog *prog = run->prog;
+
+	return prog && prog->space_ops && prog->space_ops->types ?
+		       prog->space_ops->types(prog->space) :
+		       NULL;
 }
 
 const struct exec_custom *custom_find(struct exec_run *run, uint64_t id)

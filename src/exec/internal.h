@@ -82,6 +82,7 @@ struct exec_prog {
 	size_t npoisons;
 	void *space;
 	const struct exec_space_ops *space_ops;
+	uint32_t exception; /* 1 + an instruction; 0: none */
 	void *owner;
 };
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "exec/internal.h"
+#include "spec/rules.h"
 
 struct maker {
 	struct exec_prog *prog;
@@ -118,6 +119,8 @@ static int find_targets(struct maker *m, struct skep_error **reterr)
 	char text[100];
 
 	p->marks[0] |= MARK_FUNC;
+	if (p->exception)
+		p->marks[p->exception - 1] |= MARK_FUNC;
 	for (uint32_t i = 0; i < p->n; i++) {
 		enum isa_op op = m->ops[i];
 		int64_t delta, to;
@@ -267,7 +270,7 @@ static const struct err_def *find_helper(const struct maker *m, int32_t id, stru
 		 type ? ", in a program of type " : "", type ? type : "");
 	if (o->prog_type >= 0 && !spec_helper_allowed(row, o->prog_type))
 		return &ERR_HELPER_GATE;
-	*ret = (struct exec_call){ .row = row };
+	*ret = (struct exec_call){ .row = spec_helper_for(row, o->prog_type) };
 	if (id == HELPER_tail_call)
 		return NULL;
 	if (id >= 0 && (size_t)id < o->nhelpers && o->helpers)
@@ -276,6 +279,8 @@ static const struct err_def *find_helper(const struct maker *m, int32_t id, stru
 		ret->form = &o->forms[id];
 		m->prog->needs |= ret->form->needs;
 	}
+	if (!ret->fn && row->why)
+		snprintf(text, size, "bpf_%s (%d) needs a kernel: %s", row->name, id, row->why);
 	return ret->fn ? NULL : &ERR_HELPER_UNSERVED;
 }
 
@@ -340,7 +345,7 @@ static int resolve_calls(struct maker *m, struct skep_error **reterr)
 {
 	struct exec_prog *p = m->prog;
 	uint32_t count = 0;
-	char text[160];
+	char text[240];
 
 	for (uint32_t i = 0; i < p->n; i++)
 		count += m->ops[i] == ISA_CALL_HELPER || m->ops[i] == ISA_CALL_KFUNC;
@@ -415,7 +420,7 @@ static int copy_kfuncs(struct maker *m, struct skep_error **reterr)
 
 		p->kfunc_rows[i] = (struct spec_helper){ .id = -1, .name = k->name };
 		for (unsigned int a = 0; a < k->nargs && a < 5; a++)
-			p->kfunc_rows[i].args[a] = ARG_ANY;
+			p->kfunc_rows[i].args[a] = k->callbacks >> a & 1 ? ARG_FUNC : ARG_ANY;
 	}
 	return 0;
 }
@@ -504,6 +509,7 @@ int exec_prog_new(const struct exec_prog_opts *opts, struct exec_prog **ret,
 	p->space = opts->space;
 	p->space_ops = opts->space_ops;
 	p->owner = opts->owner;
+	p->exception = opts->exception && opts->exception <= opts->ninsns ? opts->exception : 0;
 	m.prog = p;
 	m.ops = calloc(opts->ninsns, sizeof(*m.ops));
 	m.func = calloc(opts->ninsns, sizeof(*m.func));

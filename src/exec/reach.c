@@ -224,6 +224,8 @@ int reach(struct exec_prog *prog, struct skep_error **reterr)
 		if (prog->marks[i] & (MARK_FUNC | MARK_JUMP))
 			w.at[i] = states++;
 	join(&w, 0, &(struct state){ 0 });
+	if (prog->exception)
+		join(&w, prog->exception - 1, &(struct state){ 0 });
 	while (w.queued) {
 		uint32_t i = w.queue[--w.queued];
 

@@ -6,6 +6,8 @@
  * fails leaves zeroes, a string read needs no byte behind the NUL, so it goes page by page, and it leaves
  * alone what stands behind the NUL in the buffer, which may be part of a key.
  */
+#include <sys/uio.h>
+
 #include "exec/guard.h"
 #include "helper/internal.h"
 
@@ -262,4 +264,109 @@ BODY(probe_read_kernel_str)
 BODY(copy_from_user)
 {
 	return read_bytes(run, MEM_USER, a1, (uint32_t)a2, a3);
+}
+
+/* Memory of other processes: process_vm_readv(2), whose permissions are ptrace's. ------------------------- */
+
+int mem_read_task(struct exec_run *run, const struct model_task *task, void *out, uint64_t addr,
+		  uint64_t len)
+{
+	struct iovec to = { out, len }, from = { pointer(addr), len };
+	uint64_t id = run->host && run->host->pid_tgid ? run->host->pid_tgid(run->host_ctx) : 0;
+
+	if (!task || (int32_t)id == task->task.pid || (int32_t)(id >> 32) == task->task.tgid)
+		return mem_read_user(run, out, addr, len);
+	if (!task->task.pid || addr >= USER_END)
+		return -EFAULT;
+	return !len || process_vm_readv(task->task.pid, &to, 1, &from, 1, 0) == (ssize_t)len ?
+		       0 :
+		       -EFAULT;
+}
+
+int64_t mem_read_task_str(struct exec_run *run, const struct model_task *task, char *out,
+			  uint64_t size, uint64_t addr)
+{
+	char chunk[CHUNK];
+	uint64_t done = 0;
+
+	while (done < size) {
+		uint64_t at = addr + done;
+		uint64_t n = num_min(num_min(size - done, CHUNK), PAGE - at % PAGE);
+		const char *end;
+
+		if (mem_read_task(run, task, chunk, at, n) < 0)
+			return -EFAULT;
+		end = memchr(chunk, 0, n);
+		if (end)
+			n = (uint64_t)(end - chunk) + 1;
+		memcpy(out + done, chunk, n);
+		done += n;
+		if (end)
+			return (int64_t)done;
+	}
+	if (size)
+		out[size - 1] = '\0';
+	return (int64_t)size;
+}
+
+BODY(copy_from_user_task)
+{
+	const struct model_task *task = task_of(run, a4);
+	int r;
+
+	if (!task)
+		return no_object(run, "bpf_copy_from_user_task", "task", a4);
+	if (a5)
+		return fail(EINVAL);
+	r = mem_read_task(run, task, pointer(a1), a3, (uint32_t)a2);
+	if (r < 0)
+		memset(pointer(a1), 0, (uint32_t)a2);
+	return result(r);
+}
+
+BODY(probe_write_user)
+{
+	if (!run->host || !run->host->write_user || a1 >= USER_END || a1 + (uint32_t)a3 > USER_END)
+		return fail(EPERM);
+	return run->host->write_user(run->host_ctx, a1, pointer(a2), (uint32_t)a3) < 0 ?
+		       fail(EFAULT) :
+		       0;
+}
+
+/* Behind the NUL are zeroes with the flag, else what was there. */
+static uint64_t user_string(struct exec_run *run, const char *name, const uint64_t a[3],
+			    uint64_t flags, const struct model_task *task)
+{
+	uint32_t size = (uint32_t)a[1];
+	int64_t r;
+
+	if (!kfunc_memory(run, name, a[0], size, true))
+		return 0;
+	if (flags & ~1ull)
+		return (uint32_t)-EINVAL;
+	if (!size)
+		return 0;
+	r = mem_read_task_str(run, task, pointer(a[0]), size, a[2]);
+	if (r < 0)
+		memset(pointer(a[0]), 0, size);
+	else if (flags & 1)
+		memset((uint8_t *)pointer(a[0]) + r, 0, size - (uint64_t)r);
+	return (uint32_t)r;
+}
+
+KBODY(bpf_copy_from_user_str)
+{
+	const uint64_t a[3] = { a1, a2, a3 };
+
+	return user_string(run, "bpf_copy_from_user_str", a, a4, NULL);
+}
+
+KBODY(bpf_copy_from_user_task_str)
+{
+	const uint64_t a[3] = { a1, a2, a3 };
+	const struct model_task *task = task_of(run, a4);
+
+	if (!task)
+		return no_object(run, "bpf_copy_from_user_task_str", "task", a4);
+	return user_string(run, "bpf_copy_from_user_task_str", a, a5, task);
 }

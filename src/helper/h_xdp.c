@@ -4,7 +4,7 @@
  * struct xdp_frame, and a packet keeps at least an Ethernet header. Invariant after each: hard_start + FRAME_HEAD
  * <= data_meta <= data <= data_end <= frame_end, and the packet's region is [data_meta, data_end).
  */
-#include "helper/internal.h"
+#include "helper/packet.h"
 
 #define FRAME_HEAD 40u
 #define ETH_HEADER 14u
@@ -31,8 +31,7 @@ enum packet_kind packet_of(struct exec_run *run, const uint8_t **ret_data, uint6
 		*ret_len = xdp->data_end - xdp->data;
 		return PACKET_XDP;
 	}
-	if (region->ctx == spec_ctx_of(PROG_SCHED_CLS) ||
-	    region->ctx == spec_ctx_of(PROG_SOCKET_FILTER)) {
+	if (!strcmp(region->ctx->name, "__sk_buff")) {
 		const struct ctx_skb *skb = run->ctx_backing;
 
 		*ret_data = pointer(skb->data);
@@ -42,7 +41,7 @@ enum packet_kind packet_of(struct exec_run *run, const uint8_t **ret_data, uint6
 	return PACKET_NONE;
 }
 
-static struct ctx_xdp *xdp_of(struct exec_run *run)
+struct ctx_xdp *xdp_of(struct exec_run *run)
 {
 	const uint8_t *data;
 	uint64_t len;
@@ -127,4 +126,90 @@ BODY(xdp_adjust_meta)
 	xdp->data_meta = (uint64_t)meta;
 	moved(run, xdp);
 	return 0;
+}
+
+BODY(xdp_get_buff_len)
+{
+	const struct ctx_xdp *xdp = xdp_of(run);
+
+	return xdp ? xdp->data_end - xdp->data : 0;
+}
+
+/* [off, off + len) of the packet, or NULL and why. */
+static uint8_t *xdp_bytes(const struct ctx_xdp *xdp, uint32_t off, uint32_t len, uint64_t *why)
+{
+	*why = off > 0xffff || len > 0xffff ? fail(EFAULT) : fail(EINVAL);
+	if (off > 0xffff || len > 0xffff || off + len > xdp->data_end - xdp->data)
+		return NULL;
+	return pointer(xdp->data + off);
+}
+
+BODY(xdp_load_bytes)
+{
+	const struct ctx_xdp *xdp = xdp_of(run);
+	uint64_t why = 0;
+	const uint8_t *from = xdp ? xdp_bytes(xdp, (uint32_t)a2, (uint32_t)a4, &why) : NULL;
+
+	if (from)
+		memmove(pointer(a3), from, (uint32_t)a4);
+	return from ? 0 : why;
+}
+
+BODY(xdp_store_bytes)
+{
+	const struct ctx_xdp *xdp = xdp_of(run);
+	uint64_t why = 0;
+	uint8_t *to = xdp ? xdp_bytes(xdp, (uint32_t)a2, (uint32_t)a4, &why) : NULL;
+
+	if (to)
+		memmove(to, pointer(a3), (uint32_t)a4);
+	return to ? 0 : why;
+}
+
+/* What the device says of the packet, when it does (kernel document networking/xdp-rx-metadata.rst). */
+KBODY(bpf_xdp_metadata_rx_timestamp)
+{
+	const struct helper_event *e = run->event;
+
+	if (!kfunc_memory(run, "bpf_xdp_metadata_rx_timestamp", a2, 8, true))
+		return 0;
+	if (!e || !e->has_rx_time)
+		return fail(EOPNOTSUPP);
+	memcpy(pointer(a2), &e->rx_time, 8);
+	return 0;
+}
+
+KBODY(bpf_xdp_metadata_rx_hash)
+{
+	const struct helper_event *e = run->event;
+
+	if (!kfunc_memory(run, "bpf_xdp_metadata_rx_hash", a2, 4, true) ||
+	    !kfunc_memory(run, "bpf_xdp_metadata_rx_hash", a3, 4, true))
+		return 0;
+	if (!e || !e->has_rx_hash)
+		return fail(EOPNOTSUPP);
+	memcpy(pointer(a2), &e->rx_hash, 4);
+	memcpy(pointer(a3), &e->rx_hash_type, 4);
+	return 0;
+}
+
+KBODY(bpf_xdp_metadata_rx_vlan_tag)
+{
+	const struct helper_event *e = run->event;
+
+	if (!kfunc_memory(run, "bpf_xdp_metadata_rx_vlan_tag", a2, 2, true) ||
+	    !kfunc_memory(run, "bpf_xdp_metadata_rx_vlan_tag", a3, 2, true))
+		return 0;
+	if (!e || !e->has_rx_vlan)
+		return fail(e ? ENODATA : EOPNOTSUPP);
+	memcpy(pointer(a2), &e->rx_vlan_proto, 2);
+	memcpy(pointer(a3), &e->rx_vlan_tci, 2);
+	return 0;
+}
+
+KBODY(bpf_xdp_pull_data)
+{
+	const struct ctx_xdp *xdp = xdp_of(run);
+
+	return !xdp || (uint32_t)a2 <= xdp->data_end - xdp->data ? 0 : (uint32_t)-EINVAL;
 }

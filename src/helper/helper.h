@@ -15,5 +15,7 @@ const exec_helper_fn *helper_table(size_t *ret_n);
 exec_helper_fn helper_kfunc(const char *name);
 /* How they are built into compiled code, as many. */
 const struct helper_form *helper_forms(void);
+/* For exec_run.model_find of a struct model. */
+bool helper_find_object(void *model, uint64_t addr, struct exec_region *ret);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "helper/event.h"
 #include "helper/helper.h"
 
 #define ERR(name, ident, errnum, text) \
@@ -17,22 +18,30 @@
 #define BODY_Y(name)                                                                   \
 	uint64_t h_##name(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, \
 			  uint64_t a4, uint64_t a5);
+#define BODY_M BODY_Y
+#define BODY_K(name)
 #define BODY_N(name)
-#define HELPER(name, id, since, served, ...) BODY_##served(name)
+#define HELPER(name, id, since, state, ...) BODY_##state(name)
 #include "spec/helpers.def"
 #undef HELPER
 #undef BODY_N
 #undef BODY_Y
+#undef BODY_M
+#undef BODY_K
 
 #define KBODY_Y(name)                                                                  \
 	uint64_t k_##name(struct exec_run *run, uint64_t a1, uint64_t a2, uint64_t a3, \
 			  uint64_t a4, uint64_t a5);
+#define KBODY_M KBODY_Y
+#define KBODY_K(name)
 #define KBODY_N(name)
-#define KFUNC(name, since, served, proto) KBODY_##served(name)
+#define KFUNC(name, since, state, proto) KBODY_##state(name)
 #include "spec/kfuncs.def"
 #undef KFUNC
 #undef KBODY_N
 #undef KBODY_Y
+#undef KBODY_M
+#undef KBODY_K
 
 /* Defines a body; the arguments that it has no use for are silenced by name. */
 #define BODY(name) ANY_BODY(h_##name)
@@ -75,6 +84,25 @@ static inline uint32_t cpu_of(const struct exec_run *run)
 	return run->host && run->host->cpu ? run->host->cpu(run->host_ctx) : 0;
 }
 
+/* world.c: the model kernel of the run, made when there is none; NULL: the run ends. */
+struct model *world(struct exec_run *run);
+struct helper_event *event_of(struct exec_run *run);
+/* What the run is about. May be NULL. */
+struct model_task *current_task(struct exec_run *run);
+struct model_cgroup_dir *current_cgroup(struct exec_run *run);
+/* The object of the model that a pointer leads into; NULL: it is none. */
+struct model_task *task_of(struct exec_run *run, uint64_t addr);
+struct model_cgroup_dir *cgroup_of(struct exec_run *run, uint64_t addr);
+struct model_end *socket_of(struct exec_run *run, uint64_t addr);
+/* Ends the run: the argument is no such object. 0. */
+uint64_t no_object(struct exec_run *run, const char *name, const char *what, uint64_t addr);
+
+/* k_obj.c: the start of the object of the model that holds @addr, or NULL. */
+void *object_start(struct exec_run *run, uint64_t addr);
+
+/* k_iter.c: the first mapping of a process that ends behind @from; false: there is none. */
+bool vma_read(int32_t pid, uint64_t from, struct model_vm_area_struct *vma, char path[4096]);
+
 /* h_mem.c: reads of memory that may not be there. Both give 0 or -EFAULT and promise nothing about @out then. */
 int mem_read_user(struct exec_run *run, void *out, uint64_t addr, uint64_t len);
 int mem_read_kernel(struct exec_run *run, void *out, uint64_t addr, uint64_t len);
@@ -82,6 +110,12 @@ enum mem_from { MEM_KERNEL, MEM_USER, MEM_EITHER };
 /* A string into @out of @size bytes, cut if need be; its length with the NUL, or -EFAULT. */
 int64_t mem_read_str(struct exec_run *run, enum mem_from from, char *out, uint64_t size,
 		     uint64_t addr);
+
+/* The same of another task's; NULL: the current one. */
+int mem_read_task(struct exec_run *run, const struct model_task *task, void *out, uint64_t addr,
+		  uint64_t len);
+int64_t mem_read_task_str(struct exec_run *run, const struct model_task *task, char *out,
+			  uint64_t size, uint64_t addr);
 
 /* Of a kernel function: may @len bytes at @addr be read, or written? False: the run ends after the call. */
 bool kfunc_memory(struct exec_run *run, const char *name, uint64_t addr, uint64_t len, bool write);
@@ -95,6 +129,8 @@ uint64_t ring_reserve(struct exec_run *run, struct map *ring, uint64_t size, uin
 
 /* h_xdp.c: the packet of the context, if it has one. */
 enum packet_kind { PACKET_NONE, PACKET_XDP, PACKET_SKB };
+/* May the program write it? */
+bool skb_writable(const struct exec_run *run);
 enum packet_kind packet_of(struct exec_run *run, const uint8_t **ret_data, uint64_t *ret_len);
 
 /* format.c: formatting with the rules of the kernel's bpf_trace_printk and bpf_snprintf. */

@@ -9,12 +9,16 @@ static const struct {
 	exec_helper_fn fn;
 } kfuncs[] = {
 #define ROW_Y(name) { #name, k_##name },
+#define ROW_M ROW_Y
+#define ROW_K(name)
 #define ROW_N(name)
-#define KFUNC(name, since, served, proto) ROW_##served(name)
+#define KFUNC(name, since, state, proto) ROW_##state(name)
 #include "spec/kfuncs.def"
 #undef KFUNC
 #undef ROW_N
 #undef ROW_Y
+#undef ROW_M
+#undef ROW_K
 };
 
 exec_helper_fn helper_kfunc(const char *name)
@@ -38,14 +42,18 @@ bool kfunc_memory(struct exec_run *run, const char *name, uint64_t addr, uint64_
 const exec_helper_fn *helper_table(size_t *ret_n)
 {
 #define ENTRY_Y(name, number) [number] = h_##name,
+#define ENTRY_M ENTRY_Y
+#define ENTRY_K(name, number)
 #define ENTRY_N(name, number)
-#define HELPER(name, id, since, served, ...) ENTRY_##served(name, id)
+#define HELPER(name, id, since, state, ...) ENTRY_##state(name, id)
 	static const exec_helper_fn table[HELPER_COUNT] = {
 #include "spec/helpers.def"
 	};
 #undef HELPER
 #undef ENTRY_N
 #undef ENTRY_Y
+#undef ENTRY_M
+#undef ENTRY_K
 
 	*ret_n = HELPER_COUNT;
 	return table;

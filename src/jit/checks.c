@@ -40,16 +40,9 @@ bool build_moves(const struct exec_view *v, const struct exec_prog *prog)
 		return v->op == ISA_CALLX;
 	if (v->call->custom || v->tail_call)
 		return v->tail_call || !exec_view_custom_ctx(prog);
-	switch (v->call->row->id) {
-	case HELPER_ringbuf_submit:
-	case HELPER_ringbuf_discard:
-	case HELPER_xdp_adjust_head:
-	case HELPER_xdp_adjust_tail:
-	case HELPER_xdp_adjust_meta:
-		return true;
-	default:
-		return sees_budget(v, prog);
-	}
+	return v->call->row->id < 0 ||
+	       v->call->row->flags & (HELPER_F_CHANGES | HELPER_F_RELEASE_1 | HELPER_F_RELEASE_2) ||
+	       sees_budget(v, prog);
 }
 
 static void measure(struct jit_unit *u, struct jit_func *fn, uint64_t *most, uint64_t *least)

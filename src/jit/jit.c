@@ -481,7 +481,7 @@ int jit_run(const struct jit_prog *jit, struct exec_run *run, uint64_t ctx, uint
 	r0 = code_at(jit, 0)(run, ctx, run->ctx_len, 0, 0, 0);
 	r = exec_end(run, run->fault ? skep_error_code(run->fault) : 0, reterr);
 	if (r == 0)
-		*ret_r0 = r0;
+		*ret_r0 = run->thrown ? run->thrown_value : r0;
 	return r;
 }
 

@@ -52,10 +52,18 @@ uint32_t jit_target_of(const struct jit_unit *u, uint32_t insn)
 	return (uint32_t)((int64_t)insn + 1 + u->view[insn].off);
 }
 
+static bool is_throw(const struct exec_view *v)
+{
+	return v->op == ISA_CALL_HELPER && v->call && v->call->row && v->call->row->id < 0 &&
+	       !strcmp(v->call->row->name, "bpf_throw");
+}
+
 static const char *unsupported(const struct jit_unit *u, uint32_t i)
 {
 	if (u->view[i].op == ISA_INVALID)
 		return "an instruction that is never run is reached";
+	if (!u->checked && is_throw(&u->view[i]))
+		return "an exception, which only checked code looks for";
 	return u->view[i].op == ISA_CALL_KFUNC ? "a kernel function is called" : NULL;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 #include "load/internal.h"
+#include "spec/kfunc.h"
 
 #define MAX_KCONFIG (1 << 20)
 
@@ -119,6 +120,11 @@ static int resolve_ksym(struct externs *e, struct load_extern *x, struct skep_er
 	if (!id && !is_func && btf_strip_all(btf, type) == BTF_VOID) {
 		x->problem = TEXT(e->l, "the address of the kernel symbol '%s' is not known here",
 				  x->name);
+		return x->problem ? 0 : skep_fail_nomem(reterr);
+	}
+	if (!id && is_func && spec_kfunc_find(x->name) && spec_kfunc_find(x->name)->why) {
+		x->problem = TEXT(e->l, "the kernel function '%s' needs a kernel: %s", x->name,
+				  spec_kfunc_find(x->name)->why);
 		return x->problem ? 0 : skep_fail_nomem(reterr);
 	}
 	if (!id) {

@@ -103,6 +103,7 @@ struct load_prog {
 	uint32_t ninsns;
 	struct load_func *funcs; /* [0] is the program itself */
 	uint32_t nfuncs;
+	uint32_t exception; /* 1 + the first instruction of the function for what is thrown; 0: none */
 	struct load_line *lines; /* sorted by insn */
 	uint32_t nlines;
 	struct load_poison *poisons;

@@ -301,6 +301,7 @@ static int by_insn(const void *a, const void *b)
 
 static int put_together(struct build *b, uint32_t fn, struct skep_error **reterr)
 {
+	const char *name;
 	int r;
 
 	b->now++;
@@ -310,6 +311,10 @@ static int put_together(struct build *b, uint32_t fn, struct skep_error **reterr
 		r = room(b, reterr);
 	for (uint32_t i = 0; r == 0 && i < b->norder; i++)
 		r = place(b, i, reterr);
+	name = exception_callback(b->l, fn);
+	for (uint32_t i = 0; r == 0 && name && i < b->prog->nfuncs; i++)
+		if (b->prog->funcs[i].global && strcmp(b->prog->funcs[i].name, name) == 0)
+			b->prog->exception = b->prog->funcs[i].start + 1;
 	if (r == 0 && b->prog->npoisons)
 		qsort(b->prog->poisons, b->prog->npoisons, sizeof(b->prog->poisons[0]), by_insn);
 	return r;

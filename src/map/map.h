@@ -210,6 +210,8 @@ int map_inner_fits(const struct map *outer, const struct map *inner);
  */
 uint64_t map_arena_alloc(struct map *map, uint64_t addr, uint32_t pages);
 void map_arena_free(struct map *map, uint64_t addr, uint32_t pages);
+/* Pages that nobody is to get: 0, -EINVAL outside of it, -EBUSY when one is taken. */
+int map_arena_reserve(struct map *map, uint64_t addr, uint32_t pages);
 
 /* Ring buffer: producer side. */
 #define MAP_RING_BUSY (1u << 31)

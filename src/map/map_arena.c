@@ -202,6 +202,25 @@ uint64_t map_arena_alloc(struct map *map, uint64_t addr, uint32_t pages)
 	return ret;
 }
 
+int map_arena_reserve(struct map *map, uint64_t addr, uint32_t pages)
+{
+	struct arena_map *a = (struct arena_map *)map;
+	uint64_t off = (uint32_t)(addr - (uintptr_t)map->values), at = off / a->page;
+	int r = 0;
+
+	if (!pages)
+		return 0;
+	if (off % a->page || pages > map->attr.max_entries || at > map->attr.max_entries - pages)
+		return -EINVAL;
+	map_lock(map, &a->lock);
+	if (free_until(a, (uint32_t)at, pages) != at + pages)
+		r = -EBUSY;
+	else
+		take(a, (uint32_t)at, pages);
+	map_unlock(&a->lock);
+	return r;
+}
+
 void map_arena_free(struct map *map, uint64_t addr, uint32_t pages)
 {
 	struct arena_map *a = (struct arena_map *)map;

@@ -5,7 +5,7 @@
 
 #include "spec/spec.h"
 
-/* KFUNC(name, since, served, prototype): see spec/kfuncs.def. */
+/* KFUNC(name, since, state, prototype): see spec/kfuncs.def. */
 enum spec_kfunc_id {
 #define KFUNC(name, ...) KFUNC_##name,
 #include "spec/kfuncs.def"
@@ -15,12 +15,15 @@ enum spec_kfunc_id {
 
 struct spec_kfunc {
 	const char *name, *since;
-	bool served;
-	const char *proto; /* result, a space, parameters; letters of kfuncs.def */
+	enum spec_state state;
+	bool served;	   /* has a body */
+	const char *why;   /* SPEC_K: what it needs a kernel for */
+	const char *proto; /* as kfuncs.def says */
 };
 
-const struct spec_kfunc *spec_kfunc(int id);		    /* below KFUNC_COUNT */
-const struct spec_kfunc *spec_kfunc_find(const char *name); /* NULL: not known */
-unsigned int spec_kfunc_nargs(const struct spec_kfunc *k);  /* NULL: 0 */
+const struct spec_kfunc *spec_kfunc(int id);		       /* below KFUNC_COUNT */
+const struct spec_kfunc *spec_kfunc_find(const char *name);    /* NULL: not known */
+unsigned int spec_kfunc_nargs(const struct spec_kfunc *k);     /* NULL: 0 */
+unsigned int spec_kfunc_callbacks(const struct spec_kfunc *k); /* bit n: argument n is a function */
 
 #endif

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -69,9 +70,14 @@ enum tag {
 #define BITS(...)
 #define ARRAY(...)
 #define PTR(...)
+#define PTR_TO(...)
+#define TEXT(...)
 #define NEST(...)
+#define NESTS(...)
 #define END(...)
 #define UNION_END(...)
+#define OBJECT_END(...)
+#define OBJECT_UNION_END(...)
 #include "spec/model.def"
 #undef STRUCT
 #undef UNION
@@ -79,13 +85,29 @@ enum tag {
 #undef BITS
 #undef ARRAY
 #undef PTR
+#undef PTR_TO
+#undef TEXT
 #undef NEST
+#undef NESTS
 #undef END
 #undef UNION_END
+#undef OBJECT_END
+#undef OBJECT_UNION_END
 	TAG_COUNT,
 };
 
-enum row_kind { ROW_STRUCT, ROW_UNION, ROW_SCALAR, ROW_ARRAY, ROW_PTR, ROW_NEST, ROW_END };
+enum row_kind {
+	ROW_STRUCT,
+	ROW_UNION,
+	ROW_SCALAR,
+	ROW_ARRAY,
+	ROW_PTR,
+	ROW_PTR_TO,
+	ROW_TEXT,
+	ROW_NEST,
+	ROW_NESTS,
+	ROW_END,
+};
 
 struct row {
 	enum row_kind kind;
@@ -103,9 +125,14 @@ static const struct row rows[] = {
 #define BITS(tag, type, m, off, n) { ROW_SCALAR, #m, SCALAR_##type, 0, off, n },
 #define ARRAY(tag, type, m, n) { ROW_ARRAY, #m, SCALAR_##type, n, AT(tag, m), 0 },
 #define PTR(tag, m) { ROW_PTR, #m, 0, 0, AT(tag, m), 0 },
+#define PTR_TO(tag, m, of) { ROW_PTR_TO, #m, TAG_##of, 0, AT(tag, m), 0 },
+#define TEXT(tag, m) { ROW_TEXT, #m, 0, 0, AT(tag, m), 0 },
 #define NEST(tag, m, of) { ROW_NEST, #m, TAG_##of, 0, AT(tag, m), 0 },
+#define NESTS(tag, m, of, n) { ROW_NESTS, #m, TAG_##of, n, AT(tag, m), 0 },
 #define END(tag, size) { ROW_END, NULL, TAG_##tag, size, 0, 0 },
 #define UNION_END END
+#define OBJECT_END(tag) END(tag, sizeof(struct model_##tag))
+#define OBJECT_UNION_END OBJECT_END
 #include "spec/model.def"
 };
 
@@ -126,14 +153,27 @@ static const struct ctx_row skb_rows[] = {
 #undef SKB_FIELD
 };
 
+#define MAX_NAME 64
+#define MAX_OPAQUE 64
+
+struct opaque {
+	char name[MAX_NAME];
+	uint32_t type;
+};
+
 struct model {
 	struct btf_builder *b;
 	int scalar[SCALAR_COUNT], tag[TAG_COUNT];
-	int void_ptr;
+	const int *
+		final; /* the tags of an earlier, equal build: pointers may go to types that stand below. NULL: that is this */
+	int void_ptr, text_ptr;
+	struct opaque
+		opaque[MAX_OPAQUE]; /* structures of prototypes, of which only the name is known */
+	uint32_t nopaque;
 	int failed; /* first negative result */
 };
 
-#define MAX_MEMBERS 48
+#define MAX_MEMBERS 96
 _Static_assert(ARRAY_SIZE(skb_rows) <= MAX_MEMBERS, "members of one structure");
 
 /* Remembers a failure; gives a type id, 0 (void) for a failed one. */
@@ -153,6 +193,8 @@ static void add_scalars(struct model *m)
 		id(m, btf_add_ref(m->b, BTF_TYPEDEF, typedefs[i].name,
 				  (uint32_t)m->scalar[typedefs[i].of]));
 	m->void_ptr = (int)id(m, btf_add_ref(m->b, BTF_PTR, NULL, 0));
+	m->text_ptr =
+		(int)id(m, btf_add_ref(m->b, BTF_PTR, NULL, (uint32_t)m->scalar[SCALAR_text]));
 }
 
 static uint32_t array_of(struct model *m, enum scalar type, uint32_t n)
@@ -167,6 +209,14 @@ static uint32_t row_type(struct model *m, const struct row *row)
 		return array_of(m, (enum scalar)row->type, row->count);
 	if (row->kind == ROW_PTR)
 		return (uint32_t)m->void_ptr;
+	if (row->kind == ROW_TEXT)
+		return (uint32_t)m->text_ptr;
+	if (row->kind == ROW_PTR_TO)
+		return id(m, btf_add_ref(m->b, BTF_PTR, NULL,
+					 m->final ? (uint32_t)m->final[row->type] : 0));
+	if (row->kind == ROW_NESTS)
+		return id(m, btf_add_array(m->b, (uint32_t)m->tag[row->type],
+					   (uint32_t)m->scalar[SCALAR_u32], row->count));
 	return (uint32_t)(row->kind == ROW_NEST ? m->tag[row->type] : m->scalar[row->type]);
 }
 
@@ -195,8 +245,8 @@ static void add_structs(struct model *m)
 	}
 }
 
-static void add_ctx(struct model *m, const char *name, uint32_t size, const struct ctx_row *from,
-		    uint32_t n)
+static uint32_t add_ctx(struct model *m, const char *name, uint32_t size,
+			const struct ctx_row *from, uint32_t n)
 {
 	struct btf_member members[MAX_MEMBERS];
 
@@ -211,10 +261,8 @@ static void add_ctx(struct model *m, const char *name, uint32_t size, const stru
 			type = (uint32_t)m->void_ptr;
 		members[i] = (struct btf_member){ from[i].name, type, from[i].off * 8, 0 };
 	}
-	id(m, btf_add_composite(m->b, BTF_STRUCT, name, size, members, n));
+	return id(m, btf_add_composite(m->b, BTF_STRUCT, name, size, members, n));
 }
-
-#define MAX_NAME 64
 
 struct enum_list {
 	struct btf_enumerator values[HELPER_COUNT];
@@ -280,29 +328,90 @@ static void add_tracepoints(struct model *m)
 	}
 }
 
-/* A type of a prototype of kfuncs.def; moves *at behind it. */
-static uint32_t kfunc_type(struct model *m, const char **at)
+/* A structure by name: one of the model's, or one of which no more is known. */
+static uint32_t struct_named(struct model *m, const char *name, enum btf_kind kind)
 {
-	char name[MAX_NAME];
-	size_t n = strcspn(*at, "}");
-	uint32_t type = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].kind <= ROW_UNION && !strcmp(rows[i].name, name))
+			return (uint32_t)m->tag[rows[i].type];
+	for (uint32_t i = 0; i < m->nopaque; i++)
+		if (!strcmp(m->opaque[i].name, name))
+			return m->opaque[i].type;
+	assert(m->nopaque < MAX_OPAQUE);
+	memcpy(m->opaque[m->nopaque].name, name, MAX_NAME);
+	m->opaque[m->nopaque].type =
+		kind == BTF_ENUM ? id(m, btf_add_enum(m->b, BTF_ENUM, name, 4, false, NULL, 0)) :
+				   id(m, btf_add_composite(m->b, kind, name, 0, NULL, 0));
+	return m->opaque[m->nopaque++].type;
+}
 
-	switch (*(*at)++) {
-	case 'I':
-		return (uint32_t)m->scalar[SCALAR_s32];
-	case 'P':
-		return (uint32_t)m->void_ptr;
-	case 'C':
-		return id(m, btf_add_ref(m->b, BTF_PTR, NULL, (uint32_t)m->scalar[SCALAR_text]));
-	case '{':
-		assert(n > 1 && n <= MAX_NAME);
-		snprintf(name, sizeof(name), "%.*s", (int)n - 1, *at);
-		*at += n;
-		type = id(m, btf_add_composite(m->b, BTF_STRUCT, name, 0, NULL, 0));
-		return id(m, btf_add_ref(m->b, BTF_PTR, NULL, type));
-	default:
-		return 0;
+static uint32_t base_type(struct model *m, const char *word)
+{
+	char name[MAX_NAME] = "";
+	enum btf_kind kind = BTF_STRUCT;
+
+	if (!strncmp(word, "enum ", 5) || !strncmp(word, "union ", 6)) {
+		kind = *word == 'e' ? BTF_ENUM : BTF_UNION;
+		word = strchr(word, ' ') + 1;
 	}
+#define SCALAR(type, ...)         \
+	if (!strcmp(word, #type)) \
+		return (uint32_t)m->scalar[SCALAR_##type];
+	SCALARS(SCALAR)
+#undef SCALAR
+	if (!strcmp(word, "void"))
+		return 0;
+	snprintf(name, sizeof(name), "%s", word);
+	return struct_named(m, name, kind);
+}
+
+static uint32_t parse_proto(struct model *m, const char **at, unsigned int depth);
+
+/* A type of a prototype of kfuncs.def; moves *at behind it. */
+static uint32_t parse_type(struct model *m, const char **at, unsigned int depth)
+{
+	size_t n = strncmp(*at, "enum ", 5) && strncmp(*at, "union ", 6) ? 0 :
+									   strcspn(*at, " ") + 1;
+	char word[MAX_NAME];
+	uint32_t type;
+
+	assert(depth < 4);
+	if (!strncmp(*at, "fn{", 3)) {
+		*at += 3;
+		type = parse_proto(m, at, depth + 1);
+		++*at;
+	} else {
+		n += strcspn(*at + n, " *(");
+		assert(n < MAX_NAME);
+		snprintf(word, sizeof(word), "%.*s", (int)n, *at);
+		*at += n;
+		type = base_type(m, word);
+	}
+	for (; **at == '*'; ++*at)
+		type = id(m, btf_add_ref(m->b, BTF_PTR, NULL, type));
+	return type;
+}
+
+static uint32_t parse_proto(struct model *m, const char **at, unsigned int depth)
+{
+	char names[5][MAX_NAME];
+	struct btf_param params[5];
+	uint32_t ret = parse_type(m, at, depth), n = 0;
+
+	assert(**at == '(');
+	for (++*at; **at != ')'; n++) {
+		size_t len;
+
+		assert(n < ARRAY_SIZE(params));
+		params[n].type = parse_type(m, at, depth);
+		params[n].name = names[n];
+		len = strcspn(++*at, ",)");
+		snprintf(names[n], MAX_NAME, "%.*s", (int)len, *at);
+		*at += len;
+		*at += strspn(*at, ", ");
+	}
+	++*at;
+	return id(m, btf_add_proto(m->b, ret, params, n));
 }
 
 /* The kernel functions that have a body here. */
@@ -310,37 +419,55 @@ static void add_kfuncs(struct model *m)
 {
 	for (int i = 0; i < KFUNC_COUNT; i++) {
 		const struct spec_kfunc *k = spec_kfunc(i);
-		struct btf_param params[5];
 		const char *at = k->proto;
-		uint32_t n = 0, ret;
+		uint32_t proto;
 
 		if (!k->served)
 			continue;
-		ret = kfunc_type(m, &at);
-		for (at++; *at && n < ARRAY_SIZE(params); n++)
-			params[n] = (struct btf_param){ "arg", kfunc_type(m, &at) };
+		proto = parse_proto(m, &at, 0);
 		assert(!*at);
-		id(m, btf_add_func(m->b, k->name, id(m, btf_add_proto(m->b, ret, params, n)),
-				   BTF_STATIC));
+		id(m, btf_add_func(m->b, k->name, proto, BTF_STATIC));
 	}
+}
+
+static void remember(struct model *m, const char *name, uint32_t type)
+{
+	snprintf(m->opaque[m->nopaque].name, MAX_NAME, "%s", name);
+	m->opaque[m->nopaque++].type = type;
+}
+
+static void add_all(struct model *m)
+{
+	add_scalars(m);
+	add_structs(m);
+	remember(m, "xdp_md", add_ctx(m, "xdp_md", SPEC_XDP_SIZE, xdp_rows, ARRAY_SIZE(xdp_rows)));
+	remember(m, "__sk_buff",
+		 add_ctx(m, "__sk_buff", SPEC_SKB_SIZE, skb_rows, ARRAY_SIZE(skb_rows)));
+	add_enums(m);
+	add_tracepoints(m);
+	add_kfuncs(m);
+	assert(!m->failed || m->failed == -ENOMEM); /* the rows are good: spec_test */
 }
 
 int spec_model_btf(struct btf **ret, struct skep_error **reterr)
 {
-	struct model m = { .b = btf_builder_new() };
-	int r;
+	struct model *first = calloc(1, sizeof(*first)), *m = calloc(1, sizeof(*m));
+	int r = -ENOMEM;
 
-	if (!m.b)
-		return skep_fail_nomem(reterr);
-	add_scalars(&m);
-	add_structs(&m);
-	add_ctx(&m, "xdp_md", SPEC_XDP_SIZE, xdp_rows, ARRAY_SIZE(xdp_rows));
-	add_ctx(&m, "__sk_buff", SPEC_SKB_SIZE, skb_rows, ARRAY_SIZE(skb_rows));
-	add_enums(&m);
-	add_tracepoints(&m);
-	add_kfuncs(&m);
-	assert(!m.failed || m.failed == -ENOMEM); /* the rows are good: spec_test */
-	r = m.failed ? skep_fail_nomem(reterr) : btf_finish(m.b, "the model kernel", ret, reterr);
-	btf_builder_free(m.b);
+	if (first && m) {
+		first->b = btf_builder_new();
+		m->b = btf_builder_new();
+		m->final = first->tag;
+	}
+	if (first && m && first->b && m->b) {
+		add_all(first);
+		add_all(m);
+		r = first->failed ? first->failed : m->failed;
+	}
+	r = r < 0 ? skep_fail_nomem(reterr) : btf_finish(m->b, "the model kernel", ret, reterr);
+	btf_builder_free(first ? first->b : NULL);
+	btf_builder_free(m ? m->b : NULL);
+	free(first);
+	free(m);
 	return r;
 }

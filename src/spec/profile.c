@@ -66,11 +66,7 @@ static const struct name_row {
 	const char *name;
 	uint64_t set; /* of program types, or a number */
 	const char *since;
-} kfunc_rows[] = {
-#define KFUNC_SINCE(name, since) { #name, 0, #since },
-#include "spec/versions.def"
-#undef KFUNC_SINCE
-}, kfunc_types[] = {
+} kfunc_types[] = {
 #define KFUNC_FOR(prefix, types, since) { prefix, types, #since },
 #include "spec/versions.def"
 #undef KFUNC_FOR
@@ -197,9 +193,6 @@ struct spec_need spec_need_kfunc(const char *name, int prog_type)
 	const struct spec_kfunc *k = spec_kfunc_find(name);
 	struct spec_need n = make(NEED_KFUNC, -1, name, k ? column(k->since) : SPEC_NEVER);
 
-	for (size_t i = 0; !k && i < ARRAY_SIZE(kfunc_rows); i++)
-		if (strcmp(kfunc_rows[i].name, name) == 0)
-			n.since = column(kfunc_rows[i].since);
 	for (size_t i = 0; i < ARRAY_SIZE(kfunc_types); i++) {
 		const struct spec_kfunc_rule *rule = spec_kfunc_rule(name);
 

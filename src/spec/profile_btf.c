@@ -13,9 +13,6 @@ static const char *const kfuncs[] = {
 #define KFUNC(name, ...) #name,
 #include "spec/kfuncs.def"
 #undef KFUNC
-#define KFUNC_SINCE(name, since) #name,
-#include "spec/versions.def"
-#undef KFUNC_SINCE
 };
 
 /* The names of the UAPI, in the order of their values. */

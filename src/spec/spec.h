@@ -103,10 +103,20 @@ enum spec_helper_flag {
 	HELPER_F_RELEASE_2 = 64,
 };
 
-/*
- * HELPER(name, id, since, served, gate, flags, ret, a1, a2, a3, a4, a5): every helper of the kernel; served
- * is Y when the user engine has a body (helper/ then must define h_<name>), N when not.
- */
+/* What the user engine does with a helper or kernel function: letters of helpers.def and kfuncs.def. */
+enum spec_state {
+	SPEC_N, /* nothing yet */
+	SPEC_Y, /* it has a body in helper/ */
+	SPEC_M, /* the same, about objects of the model kernel (model/) */
+	SPEC_K, /* it needs a kernel: needs_kernel.def says what for */
+};
+
+static inline bool spec_state_served(enum spec_state state)
+{
+	return state == SPEC_Y || state == SPEC_M;
+}
+
+/* HELPER(name, id, since, state, gate, flags, ret, a1, a2, a3, a4, a5): every helper of the kernel. */
 enum spec_helper_id {
 #define HELPER(name, id, ...) HELPER_##name = id,
 #include "spec/helpers.def"
@@ -118,7 +128,9 @@ struct spec_helper {
 	const char *name; /* without "bpf_" */
 	int id;
 	const char *since;
-	bool served;
+	enum spec_state state;
+	bool served;	    /* has a body */
+	const char *why;    /* SPEC_K: what it needs a kernel for */
 	uint64_t gate;	    /* bit n: program type n may call it */
 	unsigned int flags; /* enum spec_helper_flag */
 	enum spec_ret ret;
@@ -260,7 +272,10 @@ typedef bool model_flag;
 #define BITS(tag, type, member, off, n) model_##type member : n;
 #define ARRAY(tag, type, member, n) model_##type member[n];
 #define PTR(tag, member) void *member;
+#define PTR_TO(tag, member, of) struct model_##of *member;
+#define TEXT(tag, member) const char *member;
 #define NEST(tag, member, of) struct model_##of member;
+#define NESTS(tag, member, of, n) struct model_##of member[n];
 #define END(tag, size) \
 	}              \
 	;              \
@@ -269,6 +284,14 @@ typedef bool model_flag;
 	}                    \
 	;                    \
 	END(tag, size)
+#define OBJECT_END(tag) \
+	}               \
+	;
+#define OBJECT_UNION_END(tag) \
+	}                     \
+	;                     \
+	}                     \
+	;
 /* clang-format off */
 #include "spec/model.def"
 /* clang-format on */
@@ -278,9 +301,14 @@ typedef bool model_flag;
 #undef BITS
 #undef ARRAY
 #undef PTR
+#undef PTR_TO
+#undef TEXT
 #undef NEST
+#undef NESTS
 #undef END
 #undef UNION_END
+#undef OBJECT_END
+#undef OBJECT_UNION_END
 
 /*
  * BTF of the structs, enums and functions that the user engine really has: pt_regs, tracepoint records

@@ -8,7 +8,16 @@
 #include "base/num.h"
 #include "spec/rules.h"
 
-enum { N = 0, Y = 1 };
+enum { N = 0, Y = 1 }; /* of args.def */
+
+/* A row that needs a kernel does not build without its reason, nor a reason without its row. */
+#define NEEDS_KERNEL(name, why) static const char why_##name[] = why;
+#include "spec/needs_kernel.def"
+#undef NEEDS_KERNEL
+#define WHY_N(name) NULL
+#define WHY_Y(name) NULL
+#define WHY_M(name) NULL
+#define WHY_K(name) why_##name
 
 #define BIT(type) (1ull << PROG_##type)
 _Static_assert(PROG_TYPE_COUNT <= 64, "a gate is 64 bits");
@@ -66,14 +75,16 @@ _Static_assert(PROG_TYPE_COUNT <= 64, "a gate is 64 bits");
 #define RELEASE_2 HELPER_F_RELEASE_2
 
 static const struct spec_helper helpers[HELPER_COUNT] = {
-#define HELPER(n, i, s, y, g, f, r, a1, a2, a3, a4, a5) \
-	[i] = { .name = #n,                             \
-		.id = (i),                              \
-		.since = #s,                            \
-		.served = (y),                          \
-		.gate = (g),                            \
-		.flags = (f),                           \
-		.ret = RET_##r,                         \
+#define HELPER(n, i, s, y, g, f, r, a1, a2, a3, a4, a5)             \
+	[i] = { .name = #n,                                         \
+		.id = (i),                                          \
+		.since = #s,                                        \
+		.state = SPEC_##y,                                  \
+		.served = SPEC_##y == SPEC_Y || SPEC_##y == SPEC_M, \
+		.why = WHY_##y(n),                                  \
+		.gate = (g),                                        \
+		.flags = (f),                                       \
+		.ret = RET_##r,                                     \
 		.args = { ARG_##a1, ARG_##a2, ARG_##a3, ARG_##a4, ARG_##a5 } },
 #include "spec/helpers.def"
 #undef HELPER

@@ -4,10 +4,22 @@
 
 #include "spec/kfunc.h"
 
-enum { N = 0, Y = 1 };
+#define NEEDS_KERNEL_KFUNC(name, why) static const char why_##name[] = why;
+#include "spec/needs_kernel.def"
+#undef NEEDS_KERNEL_KFUNC
+#define WHY_N(name) NULL
+#define WHY_Y(name) NULL
+#define WHY_M(name) NULL
+#define WHY_K(name) why_##name
 
 static const struct spec_kfunc kfuncs[KFUNC_COUNT] = {
-#define KFUNC(n, s, y, p) [KFUNC_##n] = { .name = #n, .since = #s, .served = (y), .proto = (p) },
+#define KFUNC(n, s, y, p)                                                   \
+	[KFUNC_##n] = { .name = #n,                                         \
+			.since = #s,                                        \
+			.state = SPEC_##y,                                  \
+			.served = SPEC_##y == SPEC_Y || SPEC_##y == SPEC_M, \
+			.why = WHY_##y(n),                                  \
+			.proto = (p) },
 #include "spec/kfuncs.def"
 #undef KFUNC
 };
@@ -27,13 +39,26 @@ const struct spec_kfunc *spec_kfunc_find(const char *name)
 
 unsigned int spec_kfunc_nargs(const struct spec_kfunc *k)
 {
-	const char *at = k ? strchr(k->proto, ' ') + 1 : "";
-	unsigned int n = 0;
+	const char *at = k ? strchr(k->proto, '(') + 1 : ")";
+	unsigned int n = *at != ')';
 
-	for (; *at; at++) {
-		if (*at == '{')
-			at = strchr(at, '}');
-		n++;
+	for (int depth = 0; *at; at++) {
+		depth += (*at == '{') - (*at == '}');
+		n += *at == ',' && !depth;
 	}
 	return n;
+}
+
+unsigned int spec_kfunc_callbacks(const struct spec_kfunc *k)
+{
+	const char *at = k ? strchr(k->proto, '(') + 1 : "";
+	unsigned int set = 0, n = 0;
+
+	for (int depth = 0; *at; at++) {
+		if (!depth && !strncmp(at, "fn{", 3))
+			set |= 1u << n;
+		depth += (*at == '{') - (*at == '}');
+		n += *at == ',' && !depth;
+	}
+	return set;
 }

@@ -113,6 +113,8 @@ struct both_case {
 	const void *btf, *func_info;
 	uint32_t btf_len, nfuncs;
 	const struct exec_host *host;
+	void *event; /* struct helper_event; NULL: the run makes one when it needs it */
+	void *model; /* struct model; the same */
 };
 
 #define BOTH_FILL 0xaa
@@ -343,9 +345,15 @@ static inline uint64_t both_context(const struct both_case *c, struct exec_run *
 				   .data_meta = data,
 				   .hard_start = start,
 				   .frame_end = start + 4096 - 320 };
-	f->skb = (struct ctx_skb){
-		.data = data, .data_end = end, .data_meta = data, .len = c->packet_len
-	};
+	f->skb = (struct ctx_skb){ .data = data,
+				   .data_end = end,
+				   .data_meta = data,
+				   .len = c->packet_len,
+				   .hard_start = start,
+				   .frame_end = start + sizeof(f->bytes) - 320 };
+	f->skb.pkt_type = 3; /* for another host */
+	if (c->packet_len >= 14)
+		memcpy(&f->skb.protocol, (const uint8_t *)c->packet + 12, 2);
 	exec_region_add(run, &region);
 	run->ctx_backing = c->type == PROG_XDP ? (void *)&f->xdp : (void *)&f->skb;
 	region = (struct exec_region){ .kind = REGION_CTX,
@@ -400,6 +408,9 @@ static inline void both_ours(const struct both_case *c, struct both_result *ret)
 		exec_run_start(&run, 100000000);
 		run.host = c->host;
 		run.host_ctx = ret;
+		run.event = c->event;
+		run.model = c->model;
+		run.model_find = helper_find_object;
 		ctx = both_context(c, &run, frame);
 		ret->loaded = exec(prog, &run, ctx, &r0, &err);
 		ret->retval = (uint32_t)r0;

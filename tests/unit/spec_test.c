@@ -214,8 +214,6 @@ static void helpers(void)
 			ended = ended || h->args[a] == ARG_NONE;
 			CHECK(!sized || (a < 4 && (h->args[a + 1] == ARG_SIZE ||
 						   h->args[a + 1] == ARG_SIZE_OR_ZERO)));
-			/* exec has no check for an object that no engine part knows */
-			CHECK(!h->served || h->args[a] < ARG_SPIN_LOCK);
 		}
 	}
 	CHECK_CASE("ends");
