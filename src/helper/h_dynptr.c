@@ -8,7 +8,7 @@ struct dynptr *dynptr_of(struct exec_run *run, const char *name, uint64_t addr)
 	return kfunc_memory(run, name, addr, sizeof(struct dynptr), true) ? pointer(addr) : NULL;
 }
 
-void dynptr_make(struct dynptr *p, enum dynptr_kind kind, uint64_t base, uint32_t size, bool rdonly)
+void dynptr_set(struct dynptr *p, enum dynptr_kind kind, uint64_t base, uint32_t size, bool rdonly)
 {
 	*p = (struct dynptr){ base, 0,
 			      (size & DYNPTR_MAX) | (uint32_t)kind << 24 | (uint32_t)rdonly << 31 };
@@ -72,7 +72,7 @@ BODY(dynptr_from_mem)
 		return 0;
 	*p = (struct dynptr){ 0 };
 	if (r == 0)
-		dynptr_make(p, DYNPTR_LOCAL, a1, (uint32_t)a2, false);
+		dynptr_set(p, DYNPTR_LOCAL, a1, (uint32_t)a2, false);
 	return result(r);
 }
 
@@ -95,7 +95,7 @@ BODY(ringbuf_reserve_dynptr)
 	sample = ring_reserve(run, map, (uint32_t)a2, 0);
 	if (!sample)
 		return fail(EINVAL);
-	dynptr_make(p, DYNPTR_RING, sample, (uint32_t)a2, false);
+	dynptr_set(p, DYNPTR_RING, sample, (uint32_t)a2, false);
 	return 0;
 }
 
@@ -198,7 +198,7 @@ static uint64_t from_packet(struct exec_run *run, const char *name, uint64_t add
 	if (kind == DYNPTR_META)
 		len = ((const struct ctx_skb *)run->ctx_backing)->data -
 		      ((const struct ctx_skb *)run->ctx_backing)->data_meta;
-	dynptr_make(p, kind, 0, (uint32_t)num_min(len, DYNPTR_MAX),
+	dynptr_set(p, kind, 0, (uint32_t)num_min(len, DYNPTR_MAX),
 		    run->prog && kind == DYNPTR_SKB && !skb_writable(run));
 	return 0;
 }

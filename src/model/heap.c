@@ -15,7 +15,7 @@ static const struct {
 	bool writable;
 } kinds[] = {
 #define KIND(id, name, writable) { name, writable },
-#include "model/kinds.def"
+#include "model/model_kinds.def"
 #undef KIND
 };
 

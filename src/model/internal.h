@@ -52,7 +52,7 @@ void *index_find(const struct index *t, uint64_t key);
 void index_add(struct index *t, uint64_t key, void *object);
 void index_remove(struct index *t, void *object);
 
-/* net.c */
+/* network.c */
 int net_init(struct model *m);
 void net_done(struct model *m);
 

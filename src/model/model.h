@@ -19,7 +19,7 @@ struct model;
 
 enum model_kind {
 #define KIND(id, name, writable) MODEL_##id,
-#include "model/kinds.def"
+#include "model/model_kinds.def"
 #undef KIND
 	MODEL_KINDS,
 };
@@ -124,6 +124,6 @@ const char *model_path_of(const struct model *m, uint64_t addr);
 /* BTF of what programs see; borrowed. NULL: no memory. */
 const struct btf *model_btf(struct model *m);
 
-#include "model/net.h"
+#include "model/network.h"
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network of the model, as net.c and sockets.c share it. */
+/* The network of the model, as network.c and sockets.c share it. */
 #ifndef MODEL_NET_INTERNAL_H
 #define MODEL_NET_INTERNAL_H
 

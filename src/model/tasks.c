@@ -95,7 +95,7 @@ static void read_status(int32_t pid, struct model_task *t)
 		return;
 	at = strstr(text, "\nTgid:");
 	if (at)
-		t->task.tgid = atoi(at + 6);
+		t->task.tgid = (int32_t)strtol(at + 6, NULL, 10);
 	read_ids(text, "\nUid:", uid, 1);
 	read_ids(text, "\nGid:", gid, 1);
 	t->cred = (struct model_cred){ uid[0], gid[0], uid[2], gid[2],
@@ -199,7 +199,7 @@ static void adopt(struct model *m, struct model_task *t, unsigned int depth)
 
 	if (t->task.pid && proc_read(t->task.pid, "stat", text, sizeof(text)) > 0) {
 		at = strrchr(text, ')');
-		ppid = at ? atoi(at + 4) : 0;
+		ppid = at ? (int32_t)strtol(at + 4, NULL, 10) : 0;
 	}
 	if (t->task.tgid != t->task.pid && depth)
 		leader = model_task(m, t->task.tgid);
@@ -283,7 +283,7 @@ int32_t model_task_next(struct model *m, int32_t pid, int32_t of)
 		snprintf(path, sizeof(path), "/proc");
 	dir = opendir(path);
 	while (dir && (e = readdir(dir))) {
-		int32_t n = atoi(e->d_name);
+		int32_t n = (int32_t)strtol(e->d_name, NULL, 10);
 
 		if (n > pid && (!best || n < best))
 			best = n;

@@ -4,8 +4,8 @@
  * sockets that nobody added are those of the process's network namespace, read from /proc/net when first asked for.
  * Included by model.h alone. Addresses and ports are in network byte order; an IPv4 address is the first 4 of 16 bytes.
  */
-#ifndef MODEL_NET_H
-#define MODEL_NET_H
+#ifndef MODEL_NETWORK_H
+#define MODEL_NETWORK_H
 
 #ifndef MODEL_MODEL_H
 #error "include model/model.h"
