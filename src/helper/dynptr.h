@@ -36,8 +36,7 @@ static inline bool dynptr_rdonly(const struct dynptr *p)
 
 /* The dynptr of an argument; NULL: it is none that may be written, and the run ends. */
 struct dynptr *dynptr_of(struct exec_run *run, const char *name, uint64_t addr);
-void dynptr_set(struct dynptr *p, enum dynptr_kind kind, uint64_t base, uint32_t size,
-		 bool rdonly);
+void dynptr_set(struct dynptr *p, enum dynptr_kind kind, uint64_t base, uint32_t size, bool rdonly);
 /*
  * Its bytes [off, off + len), readable or writable: NULL and *why -EINVAL of a null dynptr or of one that may not be written,
  * -E2BIG outside of it.

@@ -199,7 +199,7 @@ static uint64_t from_packet(struct exec_run *run, const char *name, uint64_t add
 		len = ((const struct ctx_skb *)run->ctx_backing)->data -
 		      ((const struct ctx_skb *)run->ctx_backing)->data_meta;
 	dynptr_set(p, kind, 0, (uint32_t)num_min(len, DYNPTR_MAX),
-		    run->prog && kind == DYNPTR_SKB && !skb_writable(run));
+		   run->prog && kind == DYNPTR_SKB && !skb_writable(run));
 	return 0;
 }
 
