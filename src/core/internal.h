@@ -37,6 +37,7 @@ struct core_obj {
 	uint64_t tables_size;
 	uint32_t *buffers; /* indexes of ring and perf maps */
 	size_t nbuffers;
+	struct model *model;   /* whose objects its programs and maps see */
 	struct jit_pool *pool; /* NULL: nothing is compiled */
 	bool perf_map;
 	struct arena arena;

@@ -8,6 +8,7 @@
 #include "core/internal.h"
 #include "helper/helper.h"
 #include "jit/jit.h"
+#include "model/model.h"
 #include "spec/kfunc.h"
 
 struct prepared {
@@ -179,6 +180,15 @@ static int make_progs(struct core_obj *obj, const struct core_opts *opts,
 	return 0;
 }
 
+/* Programs and maps see the same objects; what values hold goes with them. */
+static void share_model(struct core_obj *obj)
+{
+	model_set_types(obj->model, obj->spec->btf);
+	for (size_t i = 0; i < obj->nmaps; i++)
+		if (obj->maps[i].map && map_fields(obj->maps[i].map))
+			map_on_release(obj->maps[i].map, helper_release_field, obj->model);
+}
+
 int core_new(const struct load_obj *spec, const struct core_opts *opts, struct core_obj **ret,
 	     struct skep_error **reterr)
 {
@@ -196,7 +206,11 @@ int core_new(const struct load_obj *spec, const struct core_opts *opts, struct c
 	obj->perf_map = opts && opts->perf_map;
 	if (jit_available() && !(opts && opts->interpret))
 		jit_pool_new(&obj->pool, NULL); /* without one the interpreter runs all */
-	r = core_maps_init(obj, opts, reterr);
+	r = model_new(&obj->model, reterr);
+	if (r == 0)
+		r = core_maps_init(obj, opts, reterr);
+	if (r == 0)
+		share_model(obj);
 	if (r == 0)
 		r = make_progs(obj, opts, reterr);
 	if (r == 0)
@@ -215,6 +229,10 @@ void core_free(struct core_obj *obj)
 {
 	if (!obj)
 		return;
+	for (size_t i = 0; obj->maps && i < obj->nmaps; i++) /* they may stay longer than we */
+		if (obj->maps[i].map && map_fields(obj->maps[i].map))
+			map_on_release(obj->maps[i].map, NULL, NULL);
+	model_free(obj->model);
 	for (size_t i = 0; i < obj->nprogs; i++) {
 		jit_free(obj->progs[i].jit);
 		free(obj->progs[i].facts);

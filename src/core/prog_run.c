@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One run of a program, counted; what it left reserved in a ring is discarded, so a fault loses no room. */
 #include "core/internal.h"
+#include "helper/helper.h"
 #include "jit/jit.h"
 
 static void discard_open(struct core_obj *obj, struct exec_run *run)
@@ -20,11 +21,22 @@ static void discard_open(struct core_obj *obj, struct exec_run *run)
 	}
 }
 
+static void set_model(struct exec_run *run, struct model *model)
+{
+	if (run->model_free)
+		run->model_free(run->model);
+	run->model = model;
+	run->model_find = helper_find_object;
+	run->model_free = NULL;
+}
+
 int core_run(struct core_prog *prog, struct exec_run *run, uint64_t ctx, uint64_t *ret_r0,
 	     struct skep_error **reterr)
 {
 	int r;
 
+	if (run->model != prog->obj->model)
+		set_model(run, prog->obj->model);
 	if (prog->jit && !run->watch)
 		r = jit_run(prog->jit, run, ctx, ret_r0, reterr);
 	else

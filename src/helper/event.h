@@ -77,6 +77,9 @@ struct helper_event {
 	uint64_t counter, enabled, running; /* of the perf event */
 	struct model_seq *seq;		    /* the output of an iterator */
 	uint32_t bprm_flags;
+	uint32_t attach_type; /* enum spec_attach_type: of the program, for storage of cgroups */
+	char sun_path[108];   /* bpf_sock_addr_set_sun_path() asked for it */
+	uint32_t sun_path_len;
 };
 
 /* The output of an iterator: what is written beyond `room` is lost, and counted. */

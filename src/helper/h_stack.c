@@ -7,6 +7,8 @@
 
 #define SKIP 0xffull
 #define USER_STACK (1ull << 8)
+#define FAST_STACK_CMP (1ull << 9)
+#define REUSE_STACKID (1ull << 10)
 #define BUILD_ID (1ull << 11)
 #define MAX_FRAMES 127u
 
@@ -96,4 +98,26 @@ BODY(get_task_stack)
 	if (!t)
 		return no_object(run, "bpf_get_task_stack", "task", a1);
 	return stack_into(run, t == current_task(run) ? regs_of(run) : NULL, a2, (uint32_t)a3, a4);
+}
+
+BODY(get_stackid)
+{
+	struct map *map = map_of(run, a2);
+	const struct model_pt_regs *regs = regs_of(run);
+	uint64_t ips[MAX_FRAMES];
+	struct build_id_entry entries[MAX_FRAMES] = { { 0 } };
+	uint32_t n;
+
+	if (!map || map_attr(map)->type != MAP_STACK_TRACE)
+		return exec_fault(run, &ERR_MAP_TYPE, "'%s' is no stack trace map",
+				  map ? map_attr(map)->name : "?");
+	if (a3 & ~(SKIP | USER_STACK | FAST_STACK_CMP | REUSE_STACKID))
+		return fail(EINVAL);
+	if (!(a3 & USER_STACK) || !regs)
+		return fail(EFAULT);
+	n = unwind(run, regs, ips);
+	for (uint32_t i = 0; i < n; i++)
+		entries[i] = (struct build_id_entry){ .status = STATUS_IP, .ip = ips[i] };
+	return result(map_stack_id(map, map_stack_entry(map) == 8 ? (void *)ips : (void *)entries,
+				   n, a3));
 }

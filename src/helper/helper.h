@@ -16,6 +16,8 @@ exec_helper_fn helper_kfunc(const char *name);
 /* How they are built into compiled code, as many. */
 const struct helper_form *helper_forms(void);
 /* For exec_run.model_find of a struct model. */
+/* For map_on_release(), with a struct model. */
+void helper_release_field(void *model, struct map *map, const struct map_field *field, void *at);
 bool helper_find_object(void *model, uint64_t addr, struct exec_region *ret);
 
 #endif

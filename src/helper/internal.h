@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "helper/event.h"
 #include "helper/helper.h"
+#include "map/object.h"
 
 #define ERR(name, ident, errnum, text) \
 	static const struct err_def ERR_##name __attribute__((unused)) = { ident, errnum, text };
@@ -96,6 +97,10 @@ struct model_cgroup_dir *cgroup_of(struct exec_run *run, uint64_t addr);
 struct model_end *socket_of(struct exec_run *run, uint64_t addr);
 /* Ends the run: the argument is no such object. 0. */
 uint64_t no_object(struct exec_run *run, const char *name, const char *what, uint64_t addr);
+
+/* h_storage.c: the object of a map's world that one of the model stands for. */
+struct map_object *world_object(struct exec_run *run, struct map *map, enum map_object_kind kind,
+				uint64_t id, const struct model_end *sk);
 
 /* k_obj.c: the start of the object of the model that holds @addr, or NULL. */
 void *object_start(struct exec_run *run, uint64_t addr);

@@ -8,7 +8,7 @@
  * a priority that is the hash of the node's address, so that it stays balanced whatever the program inserts.
  */
 #include "btf/btf.h"
-#include "helper/internal.h"
+#include "helper/async.h"
 
 #define MAX_DROPS (1u << 20)
 #define MAX_DEPTH 8
@@ -44,11 +44,18 @@ static bool good(struct exec_run *run, const void *p, uint64_t size)
 	return p && exec_may_access(run, (uintptr_t)p, size, true);
 }
 
+static const struct btf *types_of(const struct exec_run *run)
+{
+	const struct btf *types = exec_types(run);
+
+	return types || !run->model ? types : model_types(run->model);
+}
+
 /* Allocation ---------------------------------------------------------------------------------------- */
 
 static uint64_t new_object(struct exec_run *run, uint64_t type, enum model_kind kind)
 {
-	const struct btf *types = exec_types(run);
+	const struct btf *types = types_of(run);
 	struct model *m = world(run);
 	uint64_t size, cpus = kind == MODEL_PERCPU ? map_possible_cpus() : 1;
 	void *o;
@@ -105,7 +112,7 @@ static void drop_tree(struct exec_run *run, struct rb_root *root, unsigned int d
 /* What an object that goes holds of others. */
 static void release_fields(struct exec_run *run, uint32_t type, uint8_t *at, unsigned int depth)
 {
-	const struct btf *types = exec_types(run);
+	const struct btf *types = types_of(run);
 	uint32_t id = types && type < btf_count(types) ? btf_strip_all(types, type) : 0;
 
 	for (uint32_t i = 0; id && btf_is_composite(types, id) && i < btf_vlen(types, id); i++) {
@@ -445,4 +452,45 @@ KBODY(bpf_rbtree_left)
 KBODY(bpf_rbtree_right)
 {
 	return child(run, "bpf_rbtree_right", a1, a2, false);
+}
+
+/* Of a value of a map that goes, when no program runs. */
+void helper_release_field(void *model, struct map *map, const struct map_field *field, void *at)
+{
+	struct exec_run run = { .model = model, .model_find = helper_find_object };
+	struct list_node *n;
+	uint64_t old;
+
+	(void)map;
+	switch ((enum map_field_kind)field->kind) {
+	case MAP_FIELD_TIMER:
+	case MAP_FIELD_WORKQUEUE:
+	case MAP_FIELD_TASK_WORK:
+		async_forget(model, (uintptr_t)at);
+		memset(at, 0, field->size);
+		break;
+	case MAP_FIELD_KPTR:
+	case MAP_FIELD_KPTR_REF:
+	case MAP_FIELD_KPTR_PERCPU:
+	case MAP_FIELD_UPTR:
+		old = __atomic_exchange_n((uint64_t *)at, 0, __ATOMIC_ACQ_REL);
+		if (old && field->kind != MAP_FIELD_KPTR && field->kind != MAP_FIELD_UPTR)
+			drop_object(&run, object_start(&run, old), 0);
+		break;
+	case MAP_FIELD_LIST_HEAD:
+		for (uint32_t i = 0; i < MAX_DROPS && (n = unlink_first(&run, at)); i++)
+			drop_object(&run, local(&run, (uintptr_t)n), 0);
+		memset(at, 0, field->size);
+		break;
+	case MAP_FIELD_RB_ROOT:
+		drop_tree(&run, at, 0);
+		memset(at, 0, field->size);
+		break;
+	case MAP_FIELD_SPIN_LOCK:
+	case MAP_FIELD_RES_SPIN_LOCK:
+	case MAP_FIELD_LIST_NODE:
+	case MAP_FIELD_RB_NODE:
+	case MAP_FIELD_REFCOUNT:
+		break;
+	}
 }

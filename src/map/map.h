@@ -182,6 +182,8 @@ void map_spin_unlock(uint32_t *lock);
 /* Value memory for exec: range of addresses, and the one value that holds an address. */
 void map_value_range(const struct map *map, uint64_t *ret_base, uint64_t *ret_size);
 bool map_value_at(const struct map *map, uint64_t addr, uint64_t *ret_base, uint32_t *ret_size);
+/* The key of the live entry whose value lies at @addr, in arrays (then *scratch) and hash tables; NULL: there is none. */
+const void *map_key_of(const struct map *map, uint64_t addr, uint32_t *scratch);
 bool map_prog_may_write(const struct map *map);
 bool map_prog_may_read(const struct map *map);
 /* Start of an array map's value 0 (ISA_PSEUDO_MAP_IDX_VALUE), or 0. */

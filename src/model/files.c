@@ -25,6 +25,7 @@ struct model_open_file *model_file_open(struct model *m, const char *path)
 	}
 	memcpy(f->path, real, strlen(real) + 1);
 	free(real);
+	f->dev = st.st_dev;
 	f->sb.s_dev = (uint32_t)(major(st.st_dev) << 20 | minor(st.st_dev));
 	f->inode = (struct model_inode){ .i_mode = (uint16_t)st.st_mode,
 					 .i_uid = { st.st_uid },

@@ -48,6 +48,8 @@ void model_free(struct model *m)
 {
 	if (!m)
 		return;
+	if (m->stop)
+		m->stop(m->service);
 	net_done(m);
 	btf_unref(m->btf);
 	pthread_mutex_destroy(&m->lock);
@@ -63,6 +65,27 @@ void model_lock(struct model *m)
 void model_unlock(struct model *m)
 {
 	pthread_mutex_unlock(&m->lock);
+}
+
+void *model_service(const struct model *m)
+{
+	return m->service;
+}
+
+void model_set_service(struct model *m, void *service, void (*stop)(void *service))
+{
+	m->service = service;
+	m->stop = stop;
+}
+
+const struct btf *model_types(const struct model *m)
+{
+	return m->types;
+}
+
+void model_set_types(struct model *m, const struct btf *types)
+{
+	m->types = types;
 }
 
 const struct btf *model_btf(struct model *m)

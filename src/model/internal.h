@@ -39,6 +39,9 @@ struct model {
 	struct index tasks, cgroups, socks;
 	char cgroup_root[256]; /* where cgroup v2 is mounted; "-": nowhere */
 	struct btf *btf;
+	const struct btf *types;
+	void *service;
+	void (*stop)(void *service);
 	struct net *net;
 };
 

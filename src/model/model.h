@@ -52,6 +52,13 @@ void model_ref(const struct model *m, const void *object);
 bool model_unref(struct model *m, const void *object);
 uint32_t model_refs(const struct model *m, const void *object);
 
+/* A thread that works on the model: @stop is called when it goes, before anything else does. */
+void *model_service(const struct model *m);
+void model_set_service(struct model *m, void *service, void (*stop)(void *service));
+/* The types that tags of objects are numbers of: the program's. Borrowed. */
+const struct btf *model_types(const struct model *m);
+void model_set_types(struct model *m, const struct btf *types);
+
 /* Tasks and cgroups ---------------------------------------------------------------------------------- */
 
 /* One object, so that a program reaches its parts by the pointers in task. */
@@ -113,6 +120,7 @@ struct model_open_file {
 	struct model_dentry dentry;
 	struct model_inode inode;
 	struct model_super_block sb;
+	uint64_t dev;	 /* as stat(2) has it */
 	char path[1024]; /* as the host's file system knows it */
 };
 
