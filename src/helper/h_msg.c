@@ -207,7 +207,7 @@ static uint64_t sock_update(struct exec_run *run, struct map *map, uint64_t key,
 		return 0;
 	if (!e || !e->sk)
 		return fail(EINVAL);
-	o = world_object(run, map, MAP_OBJECT_SOCK, e->sk->cookie, e->sk);
+	o = object_in(run, map, MAP_OBJECT_SOCK, e->sk->cookie, e->sk);
 	return o ? result(map_sock_update(map, pointer(key), o, flags)) : fail(ENOMEM);
 }
 

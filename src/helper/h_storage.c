@@ -6,8 +6,8 @@
 #include "helper/internal.h"
 #include "map/object.h"
 
-struct map_object *world_object(struct exec_run *run, struct map *map, enum map_object_kind kind,
-				uint64_t id, const struct model_end *sk)
+struct map_object *object_in(struct exec_run *run, struct map *map, enum map_object_kind kind,
+			     uint64_t id, const struct model_end *sk)
 {
 	struct map_world *world = map_world_of(map);
 	struct map_object *o = world ? map_object_find(world, kind, id, true) : NULL;
@@ -41,13 +41,13 @@ static uint64_t get(struct exec_run *run, struct map *map, enum map_object_kind 
 
 	if (!map || a[3] & ~(uint64_t)MAP_STORAGE_CREATE)
 		return 0;
-	o = world_object(run, map, kind, id, sk);
+	o = object_in(run, map, kind, id, sk);
 	return o ? (uintptr_t)map_storage_get(map, o, pointer(a[2]), a[3]) : 0;
 }
 
 static uint64_t drop(struct exec_run *run, struct map *map, enum map_object_kind kind, uint64_t id)
 {
-	struct map_object *o = map ? world_object(run, map, kind, id, NULL) : NULL;
+	struct map_object *o = map ? object_in(run, map, kind, id, NULL) : NULL;
 
 	return o ? result(map_storage_delete(map, o)) : map ? fail(ENOMEM) : 0;
 }
@@ -153,7 +153,7 @@ BODY(get_local_storage)
 	     map_attr(map)->type != MAP_PERCPU_CGROUP_STORAGE))
 		return exec_fault(run, &ERR_MAP_TYPE, "'%s' is no storage of a cgroup",
 				  map ? map_attr(map)->name : "?");
-	o = world_object(run, map, MAP_OBJECT_CGROUP, c->kn.id, NULL);
+	o = object_in(run, map, MAP_OBJECT_CGROUP, c->kn.id, NULL);
 	value = o ? map_cgroup_storage_get(map, o, e ? e->attach_type : 0, cpu_of(run)) : NULL;
 	if (!value && o && map_cgroup_storage_attach(map, o, e ? e->attach_type : 0) == 0)
 		value = map_cgroup_storage_get(map, o, e ? e->attach_type : 0, cpu_of(run));

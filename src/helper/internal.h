@@ -99,8 +99,8 @@ struct model_end *socket_of(struct exec_run *run, uint64_t addr);
 uint64_t no_object(struct exec_run *run, const char *name, const char *what, uint64_t addr);
 
 /* h_storage.c: the object of a map's world that one of the model stands for. */
-struct map_object *world_object(struct exec_run *run, struct map *map, enum map_object_kind kind,
-				uint64_t id, const struct model_end *sk);
+struct map_object *object_in(struct exec_run *run, struct map *map, enum map_object_kind kind,
+			     uint64_t id, const struct model_end *sk);
 
 /* k_obj.c: the start of the object of the model that holds @addr, or NULL. */
 void *object_start(struct exec_run *run, uint64_t addr);

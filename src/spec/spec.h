@@ -111,9 +111,9 @@ enum spec_state {
 	SPEC_K, /* it needs a kernel: needs_kernel.def says what for */
 };
 
-static inline bool spec_state_served(enum spec_state state)
+static inline bool spec_state_served(enum spec_state s)
 {
-	return state == SPEC_Y || state == SPEC_M;
+	return s == SPEC_Y || s == SPEC_M;
 }
 
 /* HELPER(name, id, since, state, gate, flags, ret, a1, a2, a3, a4, a5): every helper of the kernel. */

@@ -110,9 +110,6 @@ static const char *const kfuncs[] = {
 #define KFUNC(name, ...) #name,
 #include "spec/kfuncs.def"
 #undef KFUNC
-#define KFUNC_SINCE(name, since) #name,
-#include "spec/versions.def"
-#undef KFUNC_SINCE
 };
 
 static struct spec_need kfunc(int i)

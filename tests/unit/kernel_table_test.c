@@ -62,24 +62,9 @@ static void headers(void)
 		}
 }
 
-/* Every kernel function with a rule has a version, and none is in two tables with two. */
+/* Every kernel function with a rule has a version. */
 static void kfuncs(void)
 {
-	static const struct {
-		const char *name, *since;
-	} rows[] = {
-#define KFUNC_SINCE(name, since) { #name, #since },
-#include "spec/versions.def"
-#undef KFUNC_SINCE
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct spec_kfunc *k = spec_kfunc_find(rows[i].name);
-
-		CHECK_CASE("%s", rows[i].name);
-		CHECK(!k || strcmp(k->since, rows[i].since) == 0);
-		CHECK(spec_need_kfunc(rows[i].name, -1).since != SPEC_NEVER);
-	}
 #define KFUNC_RULE(function, bits, types)    \
 	CHECK_CASE("rule of %s", #function); \
 	CHECK(spec_need_kfunc(#function, -1).since != SPEC_NEVER);

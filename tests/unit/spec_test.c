@@ -15,7 +15,8 @@
 #include <sys/un.h>
 
 #include "check.h"
-#include "spec/spec.h"
+#include "spec/kfunc.h"
+#include "spec/rules.h"
 
 /* Names, and what program_types.rst says of them; "-" no attach type. */
 static const struct {
@@ -217,9 +218,42 @@ static void helpers(void)
 		}
 	}
 	CHECK_CASE("ends");
-	CHECK(served >= 37);
+	CHECK(served >= 190);
+	for (int i = 1; i < HELPER_COUNT; i++) {
+		const struct spec_helper *h = spec_helper(i);
+
+		CHECK_CASE("bpf_%s: served, or why not", h->name);
+		CHECK((h->state == SPEC_K) == (h->why != NULL) && h->state != SPEC_N);
+		CHECK_EQ_INT(h->served, spec_state_served(h->state));
+	}
 	CHECK(!spec_helper(0) && !spec_helper(-1) && !spec_helper(HELPER_COUNT));
 	CHECK(!spec_helper(INT64_MAX) && !spec_helper_find("bpf_map_lookup_elem"));
+}
+
+/* Every kernel function that has a rule has a row, whose prototype is in the model kernel's types. */
+static void kfuncs(void)
+{
+	struct btf *btf = NULL;
+	int served = 0;
+
+	if (!CHECK_EQ_INT(spec_model_btf(&btf, NULL), 0))
+		return;
+	for (int i = 0; i < KFUNC_COUNT; i++) {
+		const struct spec_kfunc *k = spec_kfunc(i);
+		uint32_t id = btf_find(btf, k->name, BTF_FUNC, 0);
+
+		CHECK_CASE("%s", k->name);
+		CHECK(k->state != SPEC_N && (k->state == SPEC_K) == (k->why != NULL));
+		CHECK(k->served == (id != 0) && spec_kfunc_rule(k->name));
+		served += k->served;
+		if (id)
+			CHECK_EQ_INT(btf_vlen(btf, btf_ref_type(btf, id)), spec_kfunc_nargs(k));
+	}
+	CHECK_CASE("all");
+	CHECK(served >= 150);
+	CHECK_EQ_INT(spec_kfunc_callbacks(spec_kfunc_find("bpf_rbtree_add_impl")), 4);
+	CHECK_EQ_INT(spec_kfunc_callbacks(spec_kfunc_find("bpf_strlen")), 0);
+	btf_unref(btf);
 }
 
 static void gates(void)
@@ -446,7 +480,7 @@ static void model_types(void)
 		return;
 	CHECK(has_enumerator(btf, "bpf_func_id", "BPF_FUNC_map_lookup_elem", 1));
 	CHECK(has_enumerator(btf, "bpf_func_id", "BPF_FUNC_ringbuf_reserve", 131));
-	CHECK(!has_enumerator(btf, "bpf_func_id", "BPF_FUNC_sk_release", 86));
+	CHECK(!has_enumerator(btf, "bpf_func_id", "BPF_FUNC_get_branch_snapshot", 176));
 	CHECK(has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_RINGBUF", 27));
 	CHECK(has_enumerator(btf, "bpf_map_type", "BPF_MAP_TYPE_XSKMAP", 17));
 	CHECK(has_enumerator(btf, "bpf_prog_type", "BPF_PROG_TYPE_XDP", 6));
@@ -480,5 +514,6 @@ static void syscalls(void)
 }
 
 CHECK_MAIN({ "sections", sections }, { "no_sections", no_sections }, { "types", types },
-	   { "helpers", helpers }, { "gates", gates }, { "contexts", contexts }, { "model", model },
-	   { "model_types", model_types }, { "syscalls", syscalls })
+	   { "helpers", helpers }, { "kfuncs", kfuncs }, { "gates", gates },
+	   { "contexts", contexts }, { "model", model }, { "model_types", model_types },
+	   { "syscalls", syscalls })
