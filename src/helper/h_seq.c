@@ -4,6 +4,7 @@
  * a C initialiser with casts; members that are zero are left out, until BTF_F_ZERO asks for them. What does not fit into the
  * output of an iterator is not written: -EOVERFLOW, and counted. Compared with the kernel by tests/unit/print_oracle_test.c.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -15,6 +16,7 @@
 #define PTR_RAW 4u
 #define ZERO 8u
 #define MAX_DEPTH 32
+#define SLACK 65536u /* of the length that is counted, not written */
 
 struct show {
 	const struct btf *btf;
@@ -23,6 +25,14 @@ struct show {
 	uint64_t size, len;
 	uint32_t flags;
 	int depth, bad; /* an errno of a read */
+};
+
+/* What is shown: of a bit field the bytes of its structure. */
+struct value {
+	uint32_t type, id; /* id: without typedefs */
+	const uint8_t *at;
+	const char *name;
+	uint32_t bit, bits;
 };
 
 static void put(struct show *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -40,13 +50,17 @@ static void put(struct show *s, const char *fmt, ...)
 			s->out[s->len] = text[i];
 }
 
-static void new_line(struct show *s)
+/* A line starts with as many blanks as the value is deep. */
+static void indent(struct show *s)
 {
-	if (s->flags & COMPACT)
-		return;
-	put(s, "\n");
-	for (int i = 0; i < s->depth; i++)
+	for (int i = 0; i < s->depth && !(s->flags & COMPACT); i++)
 		put(s, " ");
+}
+
+static void end_line(struct show *s)
+{
+	if (!(s->flags & COMPACT))
+		put(s, "\n");
 }
 
 static bool is_zero(const uint8_t *at, uint64_t n)
@@ -57,201 +71,188 @@ static bool is_zero(const uint8_t *at, uint64_t n)
 	return true;
 }
 
-/* The name that the cast shows: the outermost of the typedefs and qualifiers. */
-static void cast(struct show *s, uint32_t type)
+/* Is a value that is zero left out? */
+static bool left_out(const struct show *s, bool zero)
+{
+	return zero && s->depth && !(s->flags & ZERO);
+}
+
+static void begin(struct show *s, uint32_t type, const char *name)
 {
 	struct buf text;
 
+	indent(s);
 	if (s->flags & NONAME)
 		return;
+	if (name && *name)
+		put(s, ".%s = ", name);
 	buf_init(&text);
 	btf_print_type(s->btf, type, &text);
 	put(s, "(%s)", buf_str(&text));
 	buf_done(&text);
 }
 
-static void show(struct show *s, uint32_t type, const uint8_t *at, const char *name, uint32_t bit,
-		 uint32_t bits);
-
-static void named(struct show *s, const char *name)
+static void end(struct show *s)
 {
-	if (name && *name && !(s->flags & NONAME))
-		put(s, ".%s = ", name);
+	if (s->depth)
+		put(s, ",");
+	end_line(s);
 }
 
-static void show_int(struct show *s, uint32_t type, uint32_t id, const uint8_t *at,
-		     const char *name, uint32_t bit, uint32_t bits)
+static void show(struct show *s, const struct value *v);
+
+static void show_number(struct show *s, const struct value *v, uint32_t n, uint64_t bits)
 {
-	uint32_t size = (uint32_t)btf_size(s->btf, id), n = bits ? bits : btf_int_bits(s->btf, id);
-	bool is_signed = btf_int_encoding(s->btf, id) & BTF_INT_SIGNED;
-	uint64_t v = 0;
+	bool is_signed = btf_int_encoding(s->btf, v->id) & BTF_INT_SIGNED;
+
+	if (is_signed && n < 64 && bits >> (n - 1) & 1)
+		bits |= ~0ull << n;
+	if (btf_int_encoding(s->btf, v->id) & BTF_INT_BOOL && !v->bits)
+		put(s, "%s", bits ? "true" : "false");
+	else if (v->bits)
+		put(s, "0x%llx", (unsigned long long)(n < 64 ? bits & ((1ull << n) - 1) : bits));
+	else
+		put(s, is_signed ? "%lld" : "%llu", (unsigned long long)bits);
+}
+
+static void show_int(struct show *s, const struct value *v)
+{
+	uint32_t n = v->bits ? v->bits : btf_int_bits(s->btf, v->id);
+	uint64_t word = 0, half[2];
 
 	if (n > 64) {
-		uint64_t half[2];
-
-		memcpy(half, at, 16);
-		named(s, name);
-		cast(s, type);
+		memcpy(half, v->at, 16);
+		begin(s, v->type, v->name);
 		put(s, "0x%llx%016llx", (unsigned long long)half[1], (unsigned long long)half[0]);
+		end(s);
 		return;
 	}
-	memcpy(&v, at + bit / 8, num_min(8, (bit % 8 + n + 7) / 8));
-	v = v >> bit % 8;
+	memcpy(&word, v->at + v->bit / 8, num_min(8, (v->bit % 8 + n + 7) / 8));
+	word >>= v->bit % 8;
 	if (n < 64)
-		v &= (1ull << n) - 1;
-	if (!v && !(s->flags & ZERO) && s->depth)
+		word &= (1ull << n) - 1;
+	if (left_out(s, !word))
 		return;
-	named(s, name);
-	cast(s, type);
-	if (is_signed && n < 64 && v >> (n - 1) & 1)
-		v |= ~0ull << n;
-	if (size == 1 && is_signed && !bits)
-		put(s, "%d", (int8_t)v);
-	else if (btf_int_encoding(s->btf, id) & BTF_INT_BOOL && !bits)
-		put(s, "%s", v ? "true" : "false");
-	else if (is_signed)
-		put(s, "%lld", (long long)v);
-	else
-		put(s, bits ? "0x%llx" : "%llu", (unsigned long long)v);
+	begin(s, v->type, v->name);
+	show_number(s, v, n, word);
+	end(s);
 }
 
-static void show_pointer(struct show *s, uint32_t type, const uint8_t *at, const char *name)
+static void show_pointer(struct show *s, const struct value *v)
 {
-	uint64_t v;
+	uint64_t p;
 
-	memcpy(&v, at, 8);
-	if (!v && !(s->flags & ZERO) && s->depth)
+	memcpy(&p, v->at, 8);
+	if (left_out(s, !p))
 		return;
-	named(s, name);
-	cast(s, type);
+	begin(s, v->type, v->name);
 	if (s->flags & PTR_RAW)
-		put(s, "0x%llx", (unsigned long long)v);
+		put(s, "0x%llx", (unsigned long long)p);
 	else
 		put(s, "0x%016llx",
-		    (unsigned long long)(v ? (v ^ 0x5bd1e995u) * 0x9e3779b97f4a7c15ull >> 32 : 0));
+		    (unsigned long long)(p ? (p ^ 0x5bd1e995u) * 0x9e3779b97f4a7c15ull >> 32 : 0));
+	end(s);
 }
 
-static void show_enum(struct show *s, uint32_t type, uint32_t id, const uint8_t *at,
-		      const char *name)
+static void show_enum(struct show *s, const struct value *v)
 {
-	int64_t v = 0;
+	const char *name = NULL;
+	int64_t n = 0;
 
-	memcpy(&v, at, num_min(8, btf_size(s->btf, id)));
-	if (btf_size(s->btf, id) == 4)
-		v = (int32_t)v;
-	if (!v && !(s->flags & ZERO) && s->depth)
+	memcpy(&n, v->at, num_min(8, btf_size(s->btf, v->id)));
+	if (btf_size(s->btf, v->id) == 4)
+		n = (int32_t)n;
+	if (left_out(s, !n))
 		return;
-	named(s, name);
-	cast(s, type);
-	for (uint32_t i = 0; i < btf_vlen(s->btf, id); i++)
-		if (btf_enumerator(s->btf, id, i).value == v) {
-			put(s, "%s", btf_enumerator(s->btf, id, i).name);
-			return;
-		}
-	put(s, "%lld", (long long)v);
+	for (uint32_t i = 0; i < btf_vlen(s->btf, v->id) && !name; i++)
+		if (btf_enumerator(s->btf, v->id, i).value == n)
+			name = btf_enumerator(s->btf, v->id, i).name;
+	begin(s, v->type, v->name);
+	if (name)
+		put(s, "%s", name);
+	else
+		put(s, "%lld", (long long)n);
+	end(s);
 }
 
-static void show_array(struct show *s, uint32_t type, uint32_t id, const uint8_t *at,
-		       const char *name)
+/* An array of bytes is text: it ends at a NUL, and shows what can be printed as characters. */
+static void show_array(struct show *s, const struct value *v)
 {
-	uint32_t elem = btf_array_elem(s->btf, id), n = btf_array_len(s->btf, id),
-		 of = btf_strip_all(s->btf, elem);
+	uint32_t elem = btf_array_elem(s->btf, v->id), n = btf_array_len(s->btf, v->id);
 	uint64_t size = btf_size(s->btf, elem);
-	bool text = btf_kind(s->btf, of) == BTF_INT && size == 1 &&
-		    !strcmp(btf_name(s->btf, of), "char"),
-	     more = false;
+	bool text = size == 1 && btf_kind(s->btf, btf_strip_all(s->btf, elem)) == BTF_INT;
 
-	if (!(s->flags & ZERO) && s->depth && is_zero(at, size * n))
+	if (left_out(s, is_zero(v->at, size * n)))
 		return;
-	named(s, name);
-	cast(s, type);
+	begin(s, v->type, v->name);
 	put(s, "[");
+	end_line(s);
 	s->depth++;
-	for (uint32_t i = 0; i < n && !s->bad; i++) {
-		if (text && !at[i])
-			break;
-		if (!text && !(s->flags & ZERO) && is_zero(at + i * size, size))
-			continue;
-		if (more)
-			put(s, ",");
-		new_line(s);
-		if (text)
-			put(s, "'%c'", at[i]);
-		else
-			show(s, elem, at + i * size, NULL, 0, 0);
-		more = true;
-	}
-	s->depth--;
-	if (more && !(s->flags & COMPACT))
-		put(s, ",");
-	if (more)
-		new_line(s);
-	put(s, "]");
-}
+	for (uint32_t i = 0; i < n && !(text && !v->at[i]) && s->len < s->size + SLACK; i++) {
+		const struct value e = { .type = elem, .at = v->at + i * size };
 
-static void show_struct(struct show *s, uint32_t type, uint32_t id, const uint8_t *at,
-			const char *name)
-{
-	bool more = false;
-
-	if (!(s->flags & ZERO) && s->depth && is_zero(at, btf_size(s->btf, id)))
-		return;
-	named(s, name);
-	cast(s, type);
-	put(s, "{");
-	s->depth++;
-	for (uint32_t i = 0; i < btf_vlen(s->btf, id) && s->depth < MAX_DEPTH; i++) {
-		struct btf_member m = btf_member(s->btf, id, i);
-		uint64_t before;
-		bool field = m.bit_size;
-
-		before = s->len;
-		if (more)
-			put(s, ",");
-		new_line(s);
-		{
-			uint64_t start = s->len;
-
-			show(s, m.type, at + (field ? 0 : m.bit_off / 8), m.name, m.bit_off,
-			     m.bit_size);
-			if (s->len == start)
-				s->len = before;
-			else
-				more = true;
+		if (text && isprint(v->at[i])) {
+			begin(s, elem, NULL);
+			put(s, "'%c'", v->at[i]);
+			end(s);
+		} else {
+			show(s, &e);
 		}
 	}
 	s->depth--;
-	if (more && !(s->flags & COMPACT))
-		put(s, ",");
-	if (more)
-		new_line(s);
-	put(s, "}");
+	indent(s);
+	put(s, "]");
+	end(s);
 }
 
-static void show(struct show *s, uint32_t type, const uint8_t *at, const char *name, uint32_t bit,
-		 uint32_t bits)
+static void show_struct(struct show *s, const struct value *v)
 {
-	uint32_t id = btf_strip_all(s->btf, type);
+	if (left_out(s, is_zero(v->at, btf_size(s->btf, v->id))))
+		return;
+	begin(s, v->type, v->name);
+	put(s, "{");
+	end_line(s);
+	s->depth++;
+	for (uint32_t i = 0; i < btf_vlen(s->btf, v->id) && s->depth < MAX_DEPTH; i++) {
+		struct btf_member m = btf_member(s->btf, v->id, i);
+		const struct value e = { .type = m.type,
+					 .at = v->at + (m.bit_size ? 0 : m.bit_off / 8),
+					 .name = m.name,
+					 .bit = m.bit_size ? m.bit_off : 0,
+					 .bits = m.bit_size };
 
+		show(s, &e);
+	}
+	s->depth--;
+	indent(s);
+	put(s, "}");
+	end(s);
+}
+
+static void show(struct show *s, const struct value *v)
+{
+	struct value of = *v;
+
+	of.id = btf_strip_all(s->btf, v->type);
 	if (s->depth >= MAX_DEPTH)
 		return;
-	switch ((int)btf_kind(s->btf, id)) {
+	switch ((int)btf_kind(s->btf, of.id)) {
 	case BTF_INT:
-		show_int(s, type, id, at, name, bits ? bit : 0, bits);
+		show_int(s, &of);
 		break;
 	case BTF_PTR:
-		show_pointer(s, type, at, name);
+		show_pointer(s, &of);
 		break;
 	case BTF_ENUM:
 	case BTF_ENUM64:
-		show_enum(s, type, id, at, name);
+		show_enum(s, &of);
 		break;
 	case BTF_ARRAY:
-		show_array(s, type, id, at, name);
+		show_array(s, &of);
 		break;
 	case BTF_STRUCT:
 	case BTF_UNION:
-		show_struct(s, type, id, at, name);
+		show_struct(s, &of);
 		break;
 	default:
 		break;
@@ -280,7 +281,7 @@ static int64_t show_value(struct exec_run *run, char *out, uint64_t size, const 
 		return -ENOMEM;
 	s.bad = mem_read_kernel(run, copy, (uintptr_t)p->ptr, bytes);
 	if (!s.bad)
-		show(&s, p->type_id, copy, NULL, 0, 0);
+		show(&s, &(struct value){ .type = p->type_id, .at = copy });
 	model_unref(m, copy);
 	if (size)
 		out[num_min(s.len, size - 1)] = '\0';

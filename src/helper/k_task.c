@@ -307,11 +307,6 @@ KBODY(bpf_rdonly_cast)
 	return a1;
 }
 
-KBODY(bpf_cast_to_kern_ctx)
-{
-	return a1;
-}
-
 KBODY(bpf_map_sum_elem_count)
 {
 	struct map *map = map_of(run, a1);

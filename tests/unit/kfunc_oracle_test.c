@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Kernel functions against the kernel: the programs of tests/bpf/kfuncs.bpf.c and arena.bpf.c leave the same answers
+ * Kernel functions against the kernel: the programs of tests/bpf/kfuncs.bpf.c, kobjects.bpf.c, kgraphs.bpf.c, shown.bpf.c and arena.bpf.c leave the same answers
  * in their variables on both engines, interpreted and compiled.
  */
 #include <bpf/bpf.h>
@@ -29,6 +29,7 @@ static int kernel_run(const char *prog, size_t *ret_size)
 {
 	struct bpf_object *obj = bpf_object__open_file(path, NULL);
 	uint64_t args[2] = { 0 };
+	uint8_t packet[64] = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
 	struct bpf_program *p;
 	struct bpf_map *map;
@@ -44,6 +45,12 @@ static int kernel_run(const char *prog, size_t *ret_size)
 	p = bpf_object__find_program_by_name(obj, prog);
 	map = bpf_object__find_map_by_name(obj, ".bss");
 	CHECK(p && map);
+	if (p && bpf_program__type(p) == BPF_PROG_TYPE_SCHED_CLS) {
+		opts.ctx_in = NULL;
+		opts.ctx_size_in = 0;
+		opts.data_in = packet;
+		opts.data_size_in = sizeof(packet);
+	}
 	if (r == 0 && p && map) {
 		CHECK_EQ_INT(bpf_prog_test_run_opts(bpf_program__fd(p), &opts), 0);
 		CHECK_EQ_INT(opts.retval, 0);
@@ -173,6 +180,29 @@ static void kfuncs(void)
 	same("kfuncs", progs);
 }
 
+static void objects(void)
+{
+	static const char *const progs[] = { "cpumasks", "bits", "dynptrs", "numbers", NULL };
+
+	same("kobjects", progs);
+}
+
+static void values(void)
+{
+	static const char *const progs[] = { "values", NULL };
+
+	same("shown", progs);
+}
+
+static void graphs(void)
+{
+	static const char *const progs[] = {
+		"lists", "trees", "counted", "exchanged", "each", NULL
+	};
+
+	same("kgraphs", progs);
+}
+
 static void arenas(void)
 {
 	static const char *const progs[] = { "pages", "list", NULL };
@@ -194,4 +224,5 @@ static void arena_variables(void)
 	}
 }
 
-CHECK_MAIN({ "kfuncs", kfuncs }, { "arenas", arenas }, { "arena_variables", arena_variables })
+CHECK_MAIN({ "kfuncs", kfuncs }, { "objects", objects }, { "graphs", graphs }, { "values", values },
+	   { "arenas", arenas }, { "arena_variables", arena_variables })

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/num.h"
+#include "helper/event.h"
 #include "hook/hook.h"
 
 #define ERR(name, ident, errnum, text) \
@@ -151,6 +152,7 @@ struct proc {
 	size_t nfds, max_fds; /* descriptors kept for threads */
 
 	/* memory of the event */
+	struct helper_event known; /* what helpers may ask beyond the context */
 	struct proc_regs regs;
 	uint64_t args[2];
 	uint64_t record[544]; /* the largest: sched_process_exec with a path of 4,096 bytes */

@@ -49,6 +49,10 @@ static void run_one(struct proc *p, const struct proc_attach *a, size_t size)
 	int r;
 
 	exec_run_start(&p->run, p->opts.budget);
+	p->known.regs = a->point.when == PROC_ENTER || a->point.when == PROC_RETURN ?
+				(const struct model_pt_regs *)&p->regs :
+				NULL;
+	p->run.event = &p->known;
 	if (a->point.form == FORM_RAW_TP) {
 		ctx = p->args;
 		add(p, ctx, sizeof(p->args), REGION_CTX, "arguments of the raw tracepoint");

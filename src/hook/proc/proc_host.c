@@ -252,6 +252,31 @@ static int host_read_user(void *ctx, void *out, uint64_t addr, size_t len)
 	return read_mem_file(p, p->current, out, addr, len);
 }
 
+static int host_write_user(void *ctx, uint64_t addr, const void *data, size_t len)
+{
+	const struct proc *p = ctx;
+	struct iovec local = { (void *)(uintptr_t)data, len },
+		     remote = { (void *)(uintptr_t)addr, len };
+
+	if (!p->current)
+		return -EFAULT;
+	return process_vm_writev(p->current->tid, &local, 1, &remote, 1, 0) == (ssize_t)len ?
+		       0 :
+		       -EFAULT;
+}
+
+/* Only to what is supervised. */
+static int host_signal(void *ctx, int32_t pid, bool thread, int sig, uint64_t value)
+{
+	struct proc *p = ctx;
+	const struct proc_task *t = proc_task_find(p, pid);
+
+	(void)value;
+	if (!t)
+		return -EPERM;
+	return tgkill(t->tgid, thread ? t->tid : t->tgid, sig) < 0 ? -errno : 0;
+}
+
 static void host_trace(void *ctx, const char *line, size_t len)
 {
 	const struct proc *p = ctx;
@@ -267,6 +292,8 @@ const struct exec_host proc_host = {
 	.cgroup_id = host_cgroup_id,
 	.cpu = host_cpu,
 	.read_user = host_read_user,
+	.write_user = host_write_user,
+	.signal = host_signal,
 	.trace = host_trace,
 };
 
