@@ -33,9 +33,12 @@ extern _Bool bpf_cpumask_test_and_set_cpu(__u32 cpu, struct bpf_cpumask *m) __ks
 extern _Bool bpf_cpumask_test_and_clear_cpu(__u32 cpu, struct bpf_cpumask *m) __ksym;
 extern void bpf_cpumask_setall(struct bpf_cpumask *m) __ksym;
 extern void bpf_cpumask_clear(struct bpf_cpumask *m) __ksym;
-extern _Bool bpf_cpumask_and(struct bpf_cpumask *d, const struct cpumask *a, const struct cpumask *b) __ksym;
-extern void bpf_cpumask_or(struct bpf_cpumask *d, const struct cpumask *a, const struct cpumask *b) __ksym;
-extern void bpf_cpumask_xor(struct bpf_cpumask *d, const struct cpumask *a, const struct cpumask *b) __ksym;
+extern _Bool bpf_cpumask_and(struct bpf_cpumask *d, const struct cpumask *a,
+			     const struct cpumask *b) __ksym;
+extern void bpf_cpumask_or(struct bpf_cpumask *d, const struct cpumask *a,
+			   const struct cpumask *b) __ksym;
+extern void bpf_cpumask_xor(struct bpf_cpumask *d, const struct cpumask *a,
+			    const struct cpumask *b) __ksym;
 extern _Bool bpf_cpumask_equal(const struct cpumask *a, const struct cpumask *b) __ksym;
 extern _Bool bpf_cpumask_intersects(const struct cpumask *a, const struct cpumask *b) __ksym;
 extern _Bool bpf_cpumask_subset(const struct cpumask *a, const struct cpumask *b) __ksym;
@@ -50,7 +53,8 @@ extern _Bool bpf_dynptr_is_null(const struct bpf_dynptr *p) __ksym;
 extern _Bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *p) __ksym;
 extern __u32 bpf_dynptr_size(const struct bpf_dynptr *p) __ksym;
 extern int bpf_dynptr_clone(const struct bpf_dynptr *p, struct bpf_dynptr *to) __ksym;
-extern int bpf_dynptr_copy(struct bpf_dynptr *d, __u32 doff, struct bpf_dynptr *s, __u32 soff, __u32 n) __ksym;
+extern int bpf_dynptr_copy(struct bpf_dynptr *d, __u32 doff, struct bpf_dynptr *s, __u32 soff,
+			   __u32 n) __ksym;
 extern int bpf_dynptr_memset(struct bpf_dynptr *p, __u32 off, __u32 n, __u8 v) __ksym;
 extern void *bpf_dynptr_slice(const struct bpf_dynptr *p, __u32 off, void *buf, __u32 n) __ksym;
 
@@ -208,8 +212,18 @@ static __always_inline void number(const char *text, int len, __u64 flags)
 SEC("syscall")
 int numbers(void *ctx)
 {
-	static const char texts[][24] = { "12", " -12 ", "0x1f", "017", "9223372036854775808", "-9223372036854775808",
-					  "99999999999999999999", "x", "", "0xg", "+5", "12abc" };
+	static const char texts[][24] = { "12",
+					  " -12 ",
+					  "0x1f",
+					  "017",
+					  "9223372036854775808",
+					  "-9223372036854775808",
+					  "99999999999999999999",
+					  "x",
+					  "",
+					  "0xg",
+					  "+5",
+					  "12abc" };
 
 	number(texts[0], 3, 0);
 	number(texts[0], 1, 10);

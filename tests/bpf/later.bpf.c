@@ -51,8 +51,8 @@ struct {
 
 extern int bpf_wq_init(struct bpf_wq *wq, void *map, unsigned int flags) __ksym;
 extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __ksym;
-extern int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*fn)(void *map, int *key, void *value), unsigned int flags,
-				    void *aux) __ksym;
+extern int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*fn)(void *map, int *key, void *value),
+				    unsigned int flags, void *aux) __ksym;
 extern void bpf_throw(__u64 cookie) __ksym;
 
 static int tick(void *map, int *key, struct timed *v)
@@ -115,7 +115,8 @@ int work(void *ctx)
 	int key = 1;
 	struct worker *w = bpf_map_lookup_elem(&workers, &key);
 
-	if (!w || bpf_wq_init(&w->work, &workers, 0) || bpf_wq_set_callback_impl(&w->work, do_work, 0, 0))
+	if (!w || bpf_wq_init(&w->work, &workers, 0) ||
+	    bpf_wq_set_callback_impl(&w->work, do_work, 0, 0))
 		return 1;
 	return bpf_wq_start(&w->work, 0);
 }
@@ -142,8 +143,7 @@ __noinline int handler(__u64 cookie)
 }
 
 SEC("syscall")
-__attribute__((btf_decl_tag("exception_callback:handler")))
-int handled(void *ctx)
+__attribute__((btf_decl_tag("exception_callback:handler"))) int handled(void *ctx)
 {
 	thrower(5);
 	wrong++;

@@ -40,7 +40,8 @@ int values(void *ctx)
 	show(1, &nothing, bpf_core_type_id_kernel(int), 0, ROOM);
 	show(2, &number, bpf_core_type_id_kernel(int), BTF_F_NONAME, ROOM);
 	show(3, eth, bpf_core_type_id_kernel(struct ethhdr), BTF_F_NONAME | BTF_F_COMPACT, ROOM);
-	show(4, eth, bpf_core_type_id_kernel(struct ethhdr), BTF_F_NONAME | BTF_F_COMPACT | BTF_F_ZERO, ROOM);
+	show(4, eth, bpf_core_type_id_kernel(struct ethhdr),
+	     BTF_F_NONAME | BTF_F_COMPACT | BTF_F_ZERO, ROOM);
 	show(5, eth, bpf_core_type_id_kernel(struct ethhdr), BTF_F_NONAME, ROOM);
 	show(6, udp, bpf_core_type_id_kernel(struct udphdr), BTF_F_NONAME | BTF_F_COMPACT, ROOM);
 	show(7, udp, bpf_core_type_id_kernel(struct udphdr), BTF_F_NONAME | BTF_F_ZERO, ROOM);
