@@ -350,9 +350,9 @@ static void ask(unsigned int number)
 	kernel = ask_kernel(&t, list, nmaps, index, &setup);
 	ours = ask_skep(&t, list, nmaps, index, &result, &err);
 	printf("{\"number\": %u, \"result\": %d, \"result_unpriv\": %d, \"unpriv\": %s, \"setup\": %d, "
-	       "\"kernel\": %d, \"ours\": %d, \"at\": %lld, ",
+	       "\"kernel\": %d, \"ours\": %d, \"memory\": %zu, \"at\": %lld, ",
 	       number, t.result, t.result_unpriv, t.unprivileged ? "true" : "false", -setup,
-	       -kernel, -ours,
+	       -kernel, -ours, result.stats.memory,
 	       err && skep_error_place(err) ? (long long)skep_error_place(err)->at : -1ll);
 	put_json("name", t.name, false);
 	put_json("err", t.err, false);
