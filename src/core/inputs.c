@@ -146,6 +146,7 @@ static void packet_context(struct inputs *in, const struct core_prog *prog, stru
 	in->skb.data = in->skb.data_meta = in->skb.hard_start = start;
 	in->skb.data_end = in->skb.frame_end = start + len;
 	in->skb.len = in->skb.wire_len = len;
+	in->skb.sk = 0;
 	in->skb.protocol = (uint32_t)data[12] | (uint32_t)data[13] << 8;
 	run->ctx_backing = xdp ? (void *)&in->xdp : (void *)&in->skb;
 	run->packet = xdp ? NULL : data;

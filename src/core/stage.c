@@ -181,6 +181,7 @@ static void set_packet(struct stage *s, const struct witness *w, struct exec_run
 	s->skb.data = s->skb.data_meta = s->skb.hard_start = start;
 	s->skb.data_end = s->skb.frame_end = start + w->packet_len;
 	s->skb.len = s->skb.wire_len = w->packet_len;
+	s->skb.sk = 0;
 	run->ctx_backing = xdp ? (void *)&s->xdp : (void *)&s->skb;
 	run->packet = xdp ? NULL : data;
 	run->packet_len = xdp ? 0 : w->packet_len;

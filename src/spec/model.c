@@ -257,7 +257,7 @@ static uint32_t add_ctx(struct model *m, const char *name, uint32_t size,
 
 		if (from[i].kind == FIELD_ARRAY)
 			type = array_of(m, SCALAR_u32, from[i].size / 4);
-		if (from[i].kind == FIELD_ABSENT)
+		if (from[i].kind == FIELD_ABSENT || strcmp(from[i].name, "sk") == 0)
 			type = (uint32_t)m->void_ptr;
 		members[i] = (struct btf_member){ from[i].name, type, from[i].off * 8, 0 };
 	}

@@ -193,7 +193,7 @@ struct ctx_skb {
 	uint32_t priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, napi_id;
 	uint32_t family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port,
 		local_port;
-	uint64_t tstamp, hwtstamp;
+	uint64_t tstamp, hwtstamp, sk;
 	uint32_t wire_len, gso_segs, gso_size;
 	uint8_t tstamp_type;
 	uint64_t hard_start, frame_end;

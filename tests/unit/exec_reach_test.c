@@ -84,8 +84,9 @@ static const struct {
 	  "field 'mark' of '__sk_buff' is read-only for socket_filter programs" },
 	{ "ldxw %r0, [%r1+76]\nexit\n", PROG_SOCKET_FILTER, 0,
 	  "field 'data' of '__sk_buff' is not for socket_filter programs" },
-	{ "ldxdw %r0, [%r1+168]\nexit\n", PROG_SCHED_CLS, 0,
-	  "this engine does not serve field 'sk' of '__sk_buff'" },
+	{ "ldxdw %r0, [%r1+168]\nexit\n", PROG_SCHED_CLS, 0, NULL },
+	{ "ldxdw %r0, [%r1+144]\nexit\n", PROG_FLOW_DISSECTOR, 0,
+	  "this engine does not serve field 'flow_keys' of '__sk_buff'" },
 	{ "ldxb %r0, [%r1+181]\nexit\n", PROG_SCHED_CLS, 0, "is not inside one field" },
 	/* a converted context is no buffer */
 	{ "mov %r3, %r1\nmov %r4, 4\nmov %r1, 0\nmov %r2, 0\nmov %r5, 0\ncall 28\nexit\n", PROG_XDP,

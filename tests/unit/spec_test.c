@@ -348,7 +348,7 @@ static void contexts(void)
 		SKB(local_port, FIELD_DENIED),	SKB(data_meta, FIELD_PKT_META),
 		SKB(flow_keys, FIELD_DENIED),	SKB(tstamp, FIELD_SCALAR),
 		SKB(wire_len, FIELD_SCALAR),	SKB(gso_segs, FIELD_SCALAR),
-		SKB(sk, FIELD_ABSENT),		SKB(gso_size, FIELD_SCALAR),
+		SKB(sk, FIELD_SCALAR),		SKB(gso_size, FIELD_SCALAR),
 		SKB(tstamp_type, FIELD_SCALAR), SKB(hwtstamp, FIELD_SCALAR),
 	};
 
