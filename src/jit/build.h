@@ -83,8 +83,14 @@ uint64_t build_arg_mask(const struct jit_unit *u, uint32_t insn); /* registers t
 void build_insn(struct build *b, uint32_t i);
 
 /* flow.c */
-uint32_t build_get(struct build *b, int var);
-void build_set(struct build *b, int var, uint32_t value);
+static inline uint32_t build_get(const struct build *b, int var)
+{
+	return var == ISA_REG_FP ? b->fp : b->var[var];
+}
+static inline void build_set(struct build *b, int var, uint32_t value)
+{
+	b->var[var] = value;
+}
 uint32_t build_access(struct build *b, struct ir_ins *in);
 void build_call(struct build *b, uint32_t i);
 void build_at(struct build *b, uint32_t i); /* where a fault of the call to come is */

@@ -13,18 +13,6 @@
 #define MANY_CALLS 8
 #define SCRUBBED 0xbad0c0debad0c0deull
 
-uint32_t build_get(struct build *b, int var)
-{
-	if (var == ISA_REG_FP)
-		return b->fp;
-	return b->var[var];
-}
-
-void build_set(struct build *b, int var, uint32_t value)
-{
-	b->var[var] = value;
-}
-
 uint32_t build_access(struct build *b, struct ir_ins *in)
 {
 	return ir_emit(b->f, *in);
@@ -583,12 +571,15 @@ static bool joins(const struct build *b, const struct span *s)
 
 static void build_span(struct build *b, struct span *s, uint32_t *leaf)
 {
-	for (uint32_t i = s->start; i < s->end; i++) {
-		if (!b->u->view[i].reached)
+	const struct exec_view *view = b->u->view;
+	const uint32_t end = s->end;
+
+	for (uint32_t i = s->start; i < end; i++) {
+		if (!view[i].reached)
 			continue;
 		b->at = b->f->at = i;
 		b->charge++;
-		if ((!b->u->view[i].tail_call || build_jumps_on(b)) && !jit_loop_callee(b->u, i))
+		if (!view[i].tail_call || build_jumps_on(b))
 			build_insn(b, i);
 	}
 	b->f->at = s->last;

@@ -142,34 +142,34 @@ static uint64_t zero_of_division(const struct ir_fn *f, const struct ir_ins *in,
 
 uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 {
-	uint64_t za = ir_operands[in->op] ? f->zero[in->a] : 0, zb = f->zero[in->b];
-	uint64_t mask = width_mask(in->w), z = 0;
+	const uint64_t *zero = f->zero, mask = width_mask(in->w);
+	uint64_t z = 0;
 
 	switch ((int)in->op) { /* values */
 	case IR_CONST:
 		return ~in->imm;
 	case IR_ADD:
-		z = zero_of_sum(za | ~mask, zb | ~mask, mask);
+		z = zero_of_sum(zero[in->a] | ~mask, zero[in->b] | ~mask, mask);
 		break;
 	case IR_AND:
-		z = za | zb;
+		z = zero[in->a] | zero[in->b];
 		break;
 	case IR_OR:
 	case IR_XOR:
-		z = za & zb;
+		z = zero[in->a] & zero[in->b];
 		break;
 	case IR_SHL:
 	case IR_SHR:
-		z = zero_of_shift(f, in, za);
+		z = zero_of_shift(f, in, zero[in->a]);
 		break;
 	case IR_UDIV:
 	case IR_UMOD:
-		z = zero_of_division(f, in, ~za & mask);
+		z = zero_of_division(f, in, ~zero[in->a] & mask);
 		break;
 	case IR_BSWAP:
 		return ~byte_mask(in->x);
 	case IR_ZEXT:
-		return za | ~byte_mask(in->x);
+		return zero[in->a] | ~byte_mask(in->x);
 	case IR_LOAD:
 		if (in->y == LOAD_SUM)
 			return ~0xfffull;
@@ -177,7 +177,7 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in)
 	case IR_ATOMIC:
 		return in->w ? 0 : ~mask;
 	case IR_SELECT:
-		return f->zero[f->args[in->a + 2]] & f->zero[f->args[in->a + 3]];
+		return zero[f->args[in->a + 2]] & zero[f->args[in->a + 3]];
 	case IR_GUARD:
 		return ~1ull;
 	case IR_SUB:
@@ -545,6 +545,7 @@ static void fold_branch(struct ir_fn *f, struct ir_ins *in)
 	}
 }
 
+<<<<<<< HEAD
 /* A choice that is made already, or between one thing and the same. */
 static uint32_t fold_choice(const struct ir_fn *f, const struct ir_ins *in)
 {
@@ -556,10 +557,26 @@ static uint32_t fold_choice(const struct ir_fn *f, const struct ir_ins *in)
 	if (!constant(f, args[0], &a) || !constant(f, args[1], &b))
 		return 0;
 	return args[ir_compare((enum ir_cc)in->x, in->y, a, b) ? 2 : 3];
+=======
+static uint32_t fold_pure(struct ir_fn *f, struct ir_ins *in)
+{
+	uint32_t v = 0;
+	bool again = true;
+
+	for (int i = 0; again && !v && i < MAX_AGAIN; i++) {
+		again = false;
+		if (ir_operands[in->op] == 2)
+			v = fold_binary(f, in, &again);
+		else if (ir_operands[in->op] == 1)
+			v = fold_unary(f, in);
+	}
+	return v;
+>>>>>>> a249a17 (jit: emission of an instruction without copies, filters before idioms, facts of memory counted)
 }
 
 uint32_t ir_fold(struct ir_fn *f, struct ir_ins *in)
 {
+<<<<<<< HEAD
 	for (int i = 0; i < MAX_AGAIN; i++) {
 		bool again = false;
 		uint32_t v = 0;
@@ -579,5 +596,15 @@ uint32_t ir_fold(struct ir_fn *f, struct ir_ins *in)
 		if (v || !again)
 			return v;
 	}
+=======
+	if (ir_has(in, IR_IS_PURE))
+		return fold_pure(f, in);
+	if (in->op == IR_LOAD || in->op == IR_STORE || in->op == IR_ATOMIC)
+		fold_address(f, in);
+	else if (in->op == IR_BR)
+		fold_branch(f, in);
+	if (in->op == IR_STORE && ir_is(f, in->b, IR_ZEXT) && f->ins[in->b].x >= in->x)
+		in->b = f->ins[in->b].a;
+>>>>>>> a249a17 (jit: emission of an instruction without copies, filters before idioms, facts of memory counted)
 	return 0;
 }

@@ -171,7 +171,7 @@ uint32_t ir_divide(struct ir_fn *f, struct ir_ins *in)
 	return ir_binary(f, IR_SUB, in->w, in->a, ir_binary(f, IR_MUL, in->w, q, ir_const(f, d)));
 }
 
-uint32_t ir_idiom(struct ir_fn *f, struct ir_ins *in)
+uint32_t ir_combine(struct ir_fn *f, struct ir_ins *in)
 {
 	uint32_t v = 0;
 

@@ -4,6 +4,7 @@
  * dominates (dominator intervals; Cooper, Harvey and Kennedy 2001 for the tree); loads also need the same memory
  * epoch. Folding happens at every append, so a pass is: walk the old function, append to the new one.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "jit/ir.h"
@@ -106,16 +107,26 @@ static bool grow(struct ir_fn *f)
 	return true;
 }
 
+static inline uint32_t append(struct ir_fn *f, const struct ir_ins *in)
+{
+	uint32_t v = f->n;
+
+	if (f->failed || (v == f->room && !grow(f)))
+		return 0;
+	f->ins[v] = *in;
+	f->home[v] = f->block;
+	if (f->origin)
+		f->origin[v] = f->at;
+	f->zero[v] = in->op == IR_CONST		   ? ~in->imm :
+		     ir_flags[in->op] & IR_IS_VOID ? 0 :
+						     ir_known_zero(f, in);
+	f->n = v + 1;
+	return v;
+}
+
 uint32_t ir_append(struct ir_fn *f, struct ir_ins in)
 {
-	if (f->failed || (f->n == f->room && !grow(f)))
-		return 0;
-	f->ins[f->n] = in;
-	f->home[f->n] = f->block;
-	if (f->origin)
-		f->origin[f->n] = f->at;
-	f->zero[f->n] = ir_known_zero(f, &in);
-	return f->n++;
+	return append(f, &in);
 }
 
 uint32_t ir_args(struct ir_fn *f, const uint32_t *v, uint32_t n)
@@ -140,29 +151,31 @@ uint32_t ir_args(struct ir_fn *f, const uint32_t *v, uint32_t n)
 	return at;
 }
 
-static uint32_t bucket(const struct ir_fn *f, const struct ir_ins *in)
+static inline uint32_t bucket(const struct ir_fn *f, const struct ir_ins *in)
 {
-	uint64_t h = in->op | in->w << 8 | in->x << 16 | (uint32_t)in->y << 24;
+	const uint64_t k = 0x9e3779b97f4a7c15ull;
+	uint64_t word[2], h;
 
-	h = (h ^ (uint64_t)in->a << 32) * 0x9e3779b97f4a7c15ull;
-	h = (h ^ in->b ^ (uint64_t)in->c << 32 ^ in->imm) * 0x9e3779b97f4a7c15ull;
+	memcpy(word, in, sizeof(word)); /* all but imm */
+	h = ((word[0] * k ^ word[1]) * k ^ in->imm) * k;
 	return (uint32_t)(h >> 32) & f->hash_mask;
 }
+_Static_assert(offsetof(struct ir_ins, imm) == 16 && sizeof(struct ir_ins) == 24, "no gaps");
 
 /* Older equal value that holds here, or the new one. */
-static uint32_t number(struct ir_fn *f, struct ir_ins in, bool anywhere)
+static uint32_t number(struct ir_fn *f, const struct ir_ins *in, bool anywhere)
 {
 	uint32_t *head, v;
 	int chain = 0;
 
 	if (f->failed)
 		return 0;
-	head = &f->hash[bucket(f, &in)];
+	head = &f->hash[bucket(f, in)];
 	for (v = *head; v && chain < MAX_CHAIN; v = f->next[v], chain++)
-		if (!memcmp(&f->ins[v], &in, sizeof(in)) &&
+		if (!memcmp(&f->ins[v], in, sizeof(*in)) &&
 		    (anywhere || ir_dominates(f, f->home[v], f->block)))
 			return v;
-	v = ir_append(f, in);
+	v = append(f, in);
 	if (!v)
 		return 0;
 	f->next[v] = *head;
@@ -176,7 +189,7 @@ uint32_t ir_const(struct ir_fn *f, uint64_t value)
 
 	if (value < SMALL_CONSTS && f->small[value])
 		return f->small[value];
-	v = number(f, (struct ir_ins){ .op = IR_CONST, .w = 1, .imm = value }, true);
+	v = number(f, &(struct ir_ins){ .op = IR_CONST, .w = 1, .imm = value }, true);
 	if (value < SMALL_CONSTS)
 		f->small[value] = v;
 	return v;
@@ -185,13 +198,19 @@ uint32_t ir_const(struct ir_fn *f, uint64_t value)
 void ir_forget(struct ir_fn *f)
 {
 	f->epoch++;
-	memset(f->mem, 0, sizeof(f->mem));
+	f->mem_next = 0;
+}
+
+/* How many of mem[] are facts: the last ones. */
+static inline uint32_t facts(const struct ir_fn *f)
+{
+	return f->mem_next < MEM_FACTS ? f->mem_next : MEM_FACTS;
 }
 
 /* The value that a load would give, if the last accesses tell. */
 static uint32_t forwarded(struct ir_fn *f, const struct ir_ins *in)
 {
-	for (uint32_t i = 0; i < MEM_FACTS; i++) {
+	for (uint32_t i = 0, n = facts(f); i < n; i++) {
 		const struct ir_mem *m = &f->mem[i];
 
 		if (!m->size || m->base != in->a || m->off != (int64_t)in->imm ||
@@ -220,7 +239,7 @@ static void stored(struct ir_fn *f, const struct ir_ins *in)
 	int64_t off = (int64_t)in->imm;
 
 	f->epoch++;
-	for (uint32_t i = 0; i < MEM_FACTS; i++) {
+	for (uint32_t i = 0, n = facts(f); i < n; i++) {
 		struct ir_mem *m = &f->mem[i];
 
 		if (m->base != in->a || (off < m->off + m->size && m->off < off + in->x))
@@ -229,52 +248,70 @@ static void stored(struct ir_fn *f, const struct ir_ins *in)
 	remember(f, in, in->b, false);
 }
 
-uint32_t ir_emit(struct ir_fn *f, struct ir_ins in)
+/* Memory, control, and what stands for itself. */
+static uint32_t emit_effect(struct ir_fn *f, struct ir_ins *in)
 {
-	bool plain = in.op == IR_LOAD && in.y != LOAD_ORDERED, value = plain && in.y != LOAD_SUM;
+	bool plain = in->op == IR_LOAD && in->y != LOAD_ORDERED, value = plain && in->y != LOAD_SUM;
+	uint32_t v;
+
+	v = in->op == IR_CHECK ? ir_check(f, in) : ir_fold(f, in);
+	if (!v && value)
+		v = forwarded(f, in);
+	if (v)
+		return v;
+	if (in->op == IR_CHECK)
+		return ir_check_add(f, *in);
+	if (in->op == IR_STORE && !in->y)
+		stored(f, in);
+	else if (in->op == IR_STORE || in->op == IR_ATOMIC || in->op == IR_CALL ||
+		 in->op == IR_CALL_LOCAL || (in->op == IR_LOAD && !plain))
+		ir_forget(f);
+	f->checks.epoch += (in->op == IR_CALL || in->op == IR_CALL_LOCAL) && in->y;
+	if (!plain)
+		return append(f, in);
+	in->c = f->epoch;
+	v = number(f, in, false);
+	if (value)
+		remember(f, in, v, true);
+	return v;
+}
+
+static uint32_t emit(struct ir_fn *f, struct ir_ins *in)
+{
 	uint32_t v;
 
 	if (f->failed)
 		return 0;
 	if (!f->fold)
-		return ir_append(f, in);
-	v = in.op == IR_CHECK ? ir_check(f, &in) : ir_fold(f, &in);
+		return append(f, in);
+	if (!ir_has(in, IR_IS_PURE))
+		return emit_effect(f, in);
+	v = ir_fold(f, in);
 	if (!v)
-		v = ir_idiom(f, &in);
-	if (!v && value)
-		v = forwarded(f, &in);
+		v = ir_idiom(f, in);
 	if (v)
 		return v;
-	if (in.op == IR_CHECK)
-		return ir_check_add(f, in);
-	if (in.op == IR_STORE && !in.y)
-		stored(f, &in);
-	else if (in.op == IR_STORE || in.op == IR_ATOMIC || in.op == IR_CALL ||
-		 in.op == IR_CALL_LOCAL || (in.op == IR_LOAD && !plain))
-		ir_forget(f);
-	f->checks.epoch += (in.op == IR_CALL || in.op == IR_CALL_LOCAL) && in.y;
-	if (plain)
-		in.c = f->epoch;
-	if (in.op == IR_ADD)
-		f->bytes += ir_adds_byte(f, &in);
-	if (in.op != IR_SELECT && (plain || ir_has(&in, IR_IS_PURE)))
-		v = number(f, in, false);
-	else
-		v = ir_append(f, in);
-	if (value)
-		remember(f, &in, v, true);
-	return v;
+	if (in->op == IR_SELECT)
+		return append(f, in);
+	if (in->op == IR_ADD)
+		f->bytes += ir_adds_byte(f, in);
+	return number(f, in, false);
+}
+
+uint32_t ir_emit(struct ir_fn *f, struct ir_ins in)
+{
+	return emit(f, &in);
 }
 
 uint32_t ir_binary(struct ir_fn *f, enum ir_op op, int w, uint32_t a, uint32_t b)
 {
-	return ir_emit(f, (struct ir_ins){ .op = (uint8_t)op, .w = (uint8_t)w, .a = a, .b = b });
+	return emit(f, &(struct ir_ins){ .op = (uint8_t)op, .w = (uint8_t)w, .a = a, .b = b });
 }
 
 uint32_t ir_unary(struct ir_fn *f, enum ir_op op, int w, int x, uint32_t a)
 {
-	return ir_emit(
-		f, (struct ir_ins){ .op = (uint8_t)op, .w = (uint8_t)w, .x = (uint8_t)x, .a = a });
+	return emit(
+		f, &(struct ir_ins){ .op = (uint8_t)op, .w = (uint8_t)w, .x = (uint8_t)x, .a = a });
 }
 
 bool ir_dominates(const struct ir_fn *f, uint32_t a, uint32_t b)

@@ -104,6 +104,8 @@ enum ir_rmw {
 	RMW_CMPXCHG,
 };
 
+_Static_assert(IR_COUNT <= 64, "a set of them fits a word");
+
 struct ir_ins {
 	uint8_t op, w, x, y;
 	uint32_t a, b, c;
@@ -220,11 +222,30 @@ uint64_t ir_known_zero(const struct ir_fn *f, const struct ir_ins *in);
 uint64_t ir_compute(enum ir_op op, int w, uint64_t a, uint64_t b);
 bool ir_compare(enum ir_cc cc, int w, uint64_t a, uint64_t b);
 /* idiom.c: patterns of several instructions; the same contract as ir_fold(). */
-uint32_t ir_idiom(struct ir_fn *f, struct ir_ins *in);
+uint32_t ir_combine(struct ir_fn *f, struct ir_ins *in);
+static inline uint32_t ir_idiom(struct ir_fn *f, struct ir_ins *in)
+{
+	const uint64_t parts = 1ull << IR_SHL | 1ull << IR_SHR | 1ull << IR_ZEXT | 1ull << IR_OR |
+			       1ull << IR_LOAD;
+
+	if (in->op == IR_ADD || in->op == IR_OR || in->op == IR_XOR) {
+		if (!(parts >> f->ins[in->a].op & parts >> f->ins[in->b].op & 1))
+			return 0;
+	} else if (in->op != IR_UDIV && in->op != IR_UMOD) {
+		return 0;
+	}
+	return ir_combine(f, in);
+}
 uint32_t ir_divide(struct ir_fn *f, struct ir_ins *in);
 /* sum.c: sums of bytes. How many bytes a function adds at least, for it to be worthwhile. */
 #define IR_MANY_BYTES 8
-bool ir_adds_byte(const struct ir_fn *f, const struct ir_ins *in);
+static inline bool ir_adds_byte(const struct ir_fn *f, const struct ir_ins *in)
+{
+	const struct ir_ins *a = &f->ins[in->a], *b = &f->ins[in->b];
+
+	return (a->op == IR_LOAD && a->x == 1 && a->y == LOAD_ZERO) ||
+	       (b->op == IR_LOAD && b->x == 1 && b->y == LOAD_ZERO);
+}
 /* By value: an operand of another sum? NULL: no memory. */
 uint8_t *ir_inner_sums(const struct ir_fn *f, struct arena *arena);
 /* Sum @v of @from, whose values are map[] in @to, made of wide loads; 0: it cannot be. */

@@ -31,6 +31,7 @@ enum rule_kind {
 
 struct rule {
 	uint8_t kind, op, w, x, y;
+	uint8_t fill[3]; /* one load */
 };
 
 #define IR_OF_ADD IR_ADD
@@ -86,7 +87,7 @@ __attribute__((unused)) static const uint16_t complete[] = {
 #undef INSN
 };
 static const struct rule rules[ISA_COUNT] = {
-#define _(id, kind, op, w, x, y) [ISA_##id] = { kind, op, w, x, y },
+#define _(id, kind, op, w, x, y) [ISA_##id] = { kind, op, w, x, y, { 0 } },
 	FAMILY_RULES
 #include "jit/rules.def"
 #undef _
@@ -197,7 +198,7 @@ static void cast(struct build *b, const struct exec_view *v, bool null)
 void build_insn(struct build *b, uint32_t i)
 {
 	const struct exec_view *v = &b->u->view[i];
-	struct rule rule = rules[v->op];
+	const struct rule rule = rules[v->op];
 	uint64_t imm = rule.w || rule.kind != RULE_MOV_IMM ? v->imm : (uint32_t)v->imm;
 	struct ir_fn *f = b->f;
 
@@ -243,7 +244,8 @@ void build_insn(struct build *b, uint32_t i)
 		atomic(b, v, rule);
 		break;
 	case RULE_CALL:
-		build_call(b, i);
+		if (!jit_loop_callee(b->u, i))
+			build_call(b, i);
 		break;
 	case RULE_NONE:
 	case RULE_FLOW:

@@ -22,14 +22,6 @@ struct sum {
 	uint32_t at[2 * NEAR]; /* loads, by displacement from first - NEAR */
 };
 
-bool ir_adds_byte(const struct ir_fn *f, const struct ir_ins *in)
-{
-	const struct ir_ins *a = &f->ins[in->a], *b = &f->ins[in->b];
-
-	return (a->op == IR_LOAD && a->x == 1 && a->y == LOAD_ZERO) ||
-	       (b->op == IR_LOAD && b->x == 1 && b->y == LOAD_ZERO);
-}
-
 static bool is_sum(const struct ir_fn *f, uint32_t v, uint32_t w)
 {
 	const struct ir_ins *in = &f->ins[v];
