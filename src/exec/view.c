@@ -68,10 +68,15 @@ _Static_assert(MARK_FILLER == 1 && MARK_FUNC == 2 && MARK_JUMP == 4 && MARK_REAC
 		       MARK_TABLE == 16,
 	       "as view_at() shifts them");
 
-void exec_view_read(const struct exec_prog *prog, struct exec_view *ret)
+uint32_t exec_view_read(const struct exec_prog *prog, struct exec_view *ret)
 {
-	for (uint32_t i = 0; i < prog->n; i++)
+	uint32_t functions = 0;
+
+	for (uint32_t i = 0; i < prog->n; i++) {
 		view_at(prog, i, &ret[i]);
+		functions += ret[i].func;
+	}
+	return functions;
 }
 
 const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr)

@@ -29,7 +29,8 @@ struct exec_view {
 };
 
 uint32_t exec_view_count(const struct exec_prog *prog);
-void exec_view_read(const struct exec_prog *prog, struct exec_view *ret); /* all of them */
+/* All of them; gives the number of functions. */
+uint32_t exec_view_read(const struct exec_prog *prog, struct exec_view *ret);
 int exec_view_type(const struct exec_prog *prog);    /* enum spec_prog_type, or -1 */
 bool exec_view_scrubs(const struct exec_prog *prog); /* calls destroy r1 to r5 */
 struct skep_place exec_view_place(const struct exec_prog *prog, uint32_t insn); /* source line */

@@ -58,7 +58,7 @@ struct jit_alloc {
 	struct jit_fixed *fixed; /* by position */
 	uint32_t nfixed;
 	struct jit_life *life; /* by value */
-	float *weight;	       /* of all uses of a value; NULL: not asked for yet */
+	float *weight;	       /* by value; NULL: not asked for yet */
 	bool jumbled;	       /* some values start before one of an earlier block */
 	bool failed;
 	/* checked code */
@@ -191,7 +191,7 @@ void jit_inside(struct jit_alloc *a, bool swaps);
 int jit_layout(struct jit_alloc *a);
 /* live.c */
 int jit_live(struct jit_alloc *a);
-/* What a slot for each value would cost: how often it is read and written, by the loops around. False: no memory. */
+/* What a slot for each value would cost for its length: uses, by the loops around. False: no memory. */
 bool jit_weigh(struct jit_alloc *a);
 /* regalloc.c */
 int jit_registers(struct jit_alloc *a);

@@ -333,23 +333,21 @@ static var_set word_slots(const struct build *b, uint32_t i)
 }
 
 /* What the instruction adds to what its span reads and writes. */
-static inline void effects(const struct build *b, struct span *s, uint32_t i)
+static inline void effects(const struct build *b, struct span *s, uint32_t i,
+			   const struct exec_view *v, const struct jit_op *op)
 {
-	const struct exec_view *v = &b->u->view[i];
-	const struct jit_op *op = &jit_ops[v->op];
-	uint32_t how = op->reads, to = op->writes;
-	uint32_t regs = (how & ISA_USE_DST) << v->dst | (how >> 1 & 1) << v->src | (how >> 2 & 1);
-	uint32_t sets = (to & ISA_USE_DST) << v->dst | (to >> 1 & 1) << v->src | (to >> 2 & 1);
+	const uint32_t dst = 1u << v->dst, src = 1u << v->src;
+	uint32_t regs = (dst & op->reads_dst) | (src & op->reads_src) | op->reads_r0;
+	uint32_t sets = (dst & op->writes_dst) | (src & op->writes_src) | op->writes_r0;
 	var_set reads, writes;
 	int slot;
 
-	regs &= (1u << ISA_REG_FP) - 1; /* r10 is no variable */
 	if (op->plain && (!b->slots || !op->bytes)) {
 		s->reads |= regs & ~(uint64_t)s->writes;
 		s->writes |= sets;
 		return;
 	}
-	if (to & ISA_USE_CALLER)
+	if (op->writes & ISA_USE_CALLER)
 		sets |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
 	reads = regs;
 	writes = sets;
@@ -363,15 +361,14 @@ static inline void effects(const struct build *b, struct span *s, uint32_t i)
 	s->reads |= reads & ~s->writes;
 	s->writes |= writes;
 }
-_Static_assert(ISA_USE_DST == 1 && ISA_USE_SRC == 2 && ISA_USE_R0 == 4, "as effects() shifts them");
-
 static void find_spans(struct build *b)
 {
 	const uint32_t first = b->fn->start;
+	const struct exec_view *v = &b->u->view[first];
 	struct span *s = NULL;
 
-	for (uint32_t i = first; i < b->fn->end; i++) {
-		const struct exec_view *v = &b->u->view[i];
+	for (uint32_t i = first; i < b->fn->end; i++, v++) {
+		const struct jit_op *op = &jit_ops[v->op];
 
 		if (!v->reached)
 			continue;
@@ -383,8 +380,8 @@ static void find_spans(struct build *b)
 		}
 		s->last = i;
 		s->end = i + 1;
-		effects(b, s, i);
-		if (jit_ops[v->op].plain)
+		effects(b, s, i, v, op);
+		if (op->plain)
 			continue;
 		if (jit_loop_callee(b->u, i)) {
 			var_set counts = VAR(b->turn) | (b->left >= 0 ? VAR(b->left) : 0);

@@ -571,15 +571,17 @@ static bool joins(const struct build *b, const struct span *s)
 
 static void build_span(struct build *b, struct span *s, uint32_t *leaf)
 {
-	const struct exec_view *view = b->u->view;
+	const struct exec_view *v = &b->u->view[s->start];
 	const uint32_t end = s->end;
 
-	for (uint32_t i = s->start; i < end; i++) {
-		if (!view[i].reached)
+	for (uint32_t i = s->start; i < end; i++, v++) {
+		if (!v->reached)
 			continue;
 		b->at = b->f->at = i;
 		b->charge++;
-		if (!view[i].tail_call || build_jumps_on(b))
+		if (v->op == ISA_MOV64_REG)
+			build_set(b, v->dst, build_get(b, v->src));
+		else if (!v->tail_call || build_jumps_on(b))
 			build_insn(b, i);
 	}
 	b->f->at = s->last;

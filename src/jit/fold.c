@@ -545,7 +545,6 @@ static void fold_branch(struct ir_fn *f, struct ir_ins *in)
 	}
 }
 
-<<<<<<< HEAD
 /* A choice that is made already, or between one thing and the same. */
 static uint32_t fold_choice(const struct ir_fn *f, const struct ir_ins *in)
 {
@@ -557,7 +556,8 @@ static uint32_t fold_choice(const struct ir_fn *f, const struct ir_ins *in)
 	if (!constant(f, args[0], &a) || !constant(f, args[1], &b))
 		return 0;
 	return args[ir_compare((enum ir_cc)in->x, in->y, a, b) ? 2 : 3];
-=======
+}
+
 static uint32_t fold_pure(struct ir_fn *f, struct ir_ins *in)
 {
 	uint32_t v = 0;
@@ -569,34 +569,14 @@ static uint32_t fold_pure(struct ir_fn *f, struct ir_ins *in)
 			v = fold_binary(f, in, &again);
 		else if (ir_operands[in->op] == 1)
 			v = fold_unary(f, in);
+		else
+			v = fold_choice(f, in);
 	}
 	return v;
->>>>>>> a249a17 (jit: emission of an instruction without copies, filters before idioms, facts of memory counted)
 }
 
 uint32_t ir_fold(struct ir_fn *f, struct ir_ins *in)
 {
-<<<<<<< HEAD
-	for (int i = 0; i < MAX_AGAIN; i++) {
-		bool again = false;
-		uint32_t v = 0;
-
-		if (ir_operands[in->op] == 2 && ir_has(in, IR_IS_PURE))
-			v = fold_binary(f, in, &again);
-		else if (ir_operands[in->op] == 1 && ir_has(in, IR_IS_PURE))
-			v = fold_unary(f, in);
-		else if (in->op == IR_LOAD || in->op == IR_STORE || in->op == IR_ATOMIC)
-			fold_address(f, in);
-		else if (in->op == IR_BR)
-			fold_branch(f, in);
-		else if (in->op == IR_SELECT)
-			v = fold_choice(f, in);
-		if (in->op == IR_STORE && ir_is(f, in->b, IR_ZEXT) && f->ins[in->b].x >= in->x)
-			in->b = f->ins[in->b].a;
-		if (v || !again)
-			return v;
-	}
-=======
 	if (ir_has(in, IR_IS_PURE))
 		return fold_pure(f, in);
 	if (in->op == IR_LOAD || in->op == IR_STORE || in->op == IR_ATOMIC)
@@ -605,6 +585,5 @@ uint32_t ir_fold(struct ir_fn *f, struct ir_ins *in)
 		fold_branch(f, in);
 	if (in->op == IR_STORE && ir_is(f, in->b, IR_ZEXT) && f->ins[in->b].x >= in->x)
 		in->b = f->ins[in->b].a;
->>>>>>> a249a17 (jit: emission of an instruction without copies, filters before idioms, facts of memory counted)
 	return 0;
 }

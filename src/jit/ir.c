@@ -425,6 +425,7 @@ void ir_dominators(struct ir_fn *f)
 		}
 		changed &= back; /* else once is enough */
 	}
+	f->loops = back;
 	if (changed) /* a graph that needs more rounds: nothing dominates but the entry */
 		for (uint32_t i = first + 1; i < f->nblocks; i++)
 			f->blocks[rpo[i]].idom = 0;

@@ -158,6 +158,7 @@ struct ir_fn {
 	bool spliced;	 /* with what it called */
 	bool promotes;	 /* the frame's memory starts as 0, and stack slots may become values */
 	bool summed;	 /* ir_sum() has seen it */
+	bool loops;	 /* ir_dominators() saw an edge back */
 	uint32_t bytes;	 /* that are added */
 	bool maybe_null; /* it has a choice between a pointer and NULL */
 	/* from ir_drop_dead() on: uses of each value, of all (at most); are there accesses at sums, shifts to the left? */
@@ -277,6 +278,8 @@ struct jit_op {
 	bool plain;			    /* one slot, computes or accesses memory, goes on */
 	bool jumps, stops;		    /* has a target; control does not fall through */
 	bool newer;			    /* than RFC 9669 */
+	/* sets of registers: of the one that dst or src names, of r0 */
+	uint16_t reads_dst, reads_src, reads_r0, writes_dst, writes_src, writes_r0;
 };
 extern const struct jit_op jit_ops[ISA_COUNT];
 /* checks.c: an IR_CHECK that says nothing new: an older value, or any other; 0: it stands. */

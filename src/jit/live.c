@@ -373,6 +373,7 @@ bool jit_weigh(struct jit_alloc *a)
 {
 	const struct ir_fn *f = a->f;
 	uint32_t ops[8], n;
+	struct jit_range *r;
 
 	a->weight = ARENA_ARRAY(a->arena, float, f->n);
 	for (uint32_t i = 0; i < a->nlayout && a->weight; i++) {
@@ -393,6 +394,10 @@ bool jit_weigh(struct jit_alloc *a)
 			for (uint32_t k = 0; k < n; k++)
 				a->weight[ops[k]] += weight;
 		}
+	}
+	for (uint32_t v = 0; a->weight && v < f->n; v++) {
+		r = &a->life[v].whole; /* short ones leave the register to others soon */
+		a->weight[v] /= (float)(r->end - r->start + 4);
 	}
 	return a->weight;
 }

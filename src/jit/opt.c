@@ -69,34 +69,39 @@ static uint32_t phi_value(const struct ir_fn *f, uint32_t *map, uint32_t phi, ui
 	return one;
 }
 
-/* True: some PHI stands for another value now. */
+/* One look at all PHIs. True: some PHI stands for another value now. */
+static bool look_at_phis(struct ir_fn *f, uint32_t *map)
+{
+	bool changed = false;
+
+	for (uint32_t at = 0; at < f->nblocks; at++) {
+		uint32_t k = f->order[at], end;
+
+		if (k == NO_BLOCK)
+			continue;
+		end = f->blocks[k].end;
+		for (uint32_t v = f->blocks[k].start; v < end && ir_in_head(f, v); v++) {
+			uint32_t value;
+
+			if (!ir_is(f, v, IR_PHI) || map[v] != v)
+				continue;
+			value = phi_value(f, map, v, k);
+			changed |= value != v;
+			map[v] = value;
+		}
+	}
+	return changed;
+}
+
 static bool decide_phis(struct ir_fn *f, uint32_t *map)
 {
-	bool changed = true, any = false;
+	int round = 0;
 
 	for (uint32_t v = 0; v < f->n; v++)
 		map[v] = v;
-	for (int round = 0; changed && round < MAX_ROUNDS; round++) {
-		changed = false;
-		for (uint32_t at = 0; at < f->nblocks; at++) {
-			uint32_t k = f->order[at];
-
-			if (k == NO_BLOCK)
-				continue;
-			for (uint32_t v = f->blocks[k].start;
-			     v < f->blocks[k].end && ir_in_head(f, v); v++) {
-				uint32_t value;
-
-				if (!ir_is(f, v, IR_PHI) || map[v] != v)
-					continue;
-				value = phi_value(f, map, v, k);
-				changed |= value != v;
-				map[v] = value;
-			}
-		}
-		any |= changed;
-	}
-	return any;
+	while (round < MAX_ROUNDS && look_at_phis(f, map))
+		round++;
+	return round;
 }
 
 static bool drop_phis(struct ir_fn *f, uint32_t *map)
@@ -162,12 +167,14 @@ static bool is_news(const struct ir_fn *f)
 		uint32_t back;
 		bool taken;
 
-		for (uint32_t v = b->start; b->reached && v < b->end && ir_in_head(f, v); v++)
+		if (!b->reached)
+			continue;
+		for (uint32_t v = b->start; v < b->end && ir_in_head(f, v); v++)
 			if (ir_is(f, v, IR_PHI) && zero_of_phi(f, v) & ~f->zero[v])
 				return true;
-		if (b->reached && decided(f, &f->ins[b->end - 1], &taken))
+		if (decided(f, &f->ins[b->end - 1], &taken))
 			return true;
-		if (ir_unroll(f, k, &back) > 1)
+		if (f->loops && ir_unroll(f, k, &back) > 1)
 			return true;
 	}
 	return false;
@@ -480,7 +487,8 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
  */
 struct marks {
 	struct ir_fn *f;
-	uint32_t *uses, *work, top, at;
+	uint32_t *uses, *work, top, at, nuses;
+	uint64_t ops; /* a set of those that were seen */
 };
 
 /* What stays although no one needs its result. */
@@ -506,20 +514,20 @@ static inline void need_operands(struct marks *m, uint32_t v)
 		list = in->op == IR_SELECT ? 4 : in->b;
 		for (uint32_t k = 0; k < list; k++)
 			need(m, f->args[in->a + k]);
-		f->nuses += list;
+		m->nuses += list;
 	} else if (n) {
 		need(m, in->a);
 		if (n >= 2)
 			need(m, in->b);
 	}
-	f->nuses += n + 1;
+	m->nuses += n + 1;
 	if (in->op == IR_LOAD || in->op == IR_STORE) {
 		f->sums |= ir_is(f, in->a, IR_ADD);
 		in->c = in->op == IR_LOAD ? 0 : in->c; /* an operand from here on */
 	} else if (in->op == IR_ATOMIC || in->op == IR_CALL) {
 		need(m, in->c);
 	}
-	f->scaled |= in->op == IR_SHL;
+	m->ops |= 1ull << in->op;
 }
 
 bool ir_drop_dead(struct ir_fn *f, struct arena *arena)
@@ -530,8 +538,7 @@ bool ir_drop_dead(struct ir_fn *f, struct arena *arena)
 
 	/* layout.c adds a jump for each edge that it splits */
 	f->uses = m.uses = ARENA_ARRAY(arena, uint32_t, f->n + 2 * (size_t)f->nblocks);
-	f->nuses = 0;
-	f->sums = f->scaled = false;
+	f->sums = false;
 	if (!work || !m.uses)
 		return false;
 	m.uses[0] = 1;
@@ -548,6 +555,8 @@ bool ir_drop_dead(struct ir_fn *f, struct arena *arena)
 		if (!m.uses[idle[--nidle]])
 			f->ins[idle[nidle]] = (struct ir_ins){ .op = IR_NOP };
 	m.uses[0] = 0;
+	f->nuses = m.nuses;
+	f->scaled = m.ops >> IR_SHL & 1;
 	return true;
 }
 

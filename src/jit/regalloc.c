@@ -17,7 +17,6 @@ struct event { /* an instruction that destroys registers */
 
 struct active {
 	uint32_t value, at; /* at: first range that has not ended */
-	float weight;	    /* 0: not asked for yet */
 };
 
 /* What is known without looking at the list: taken before `taken`, free from `over` on. */
@@ -78,7 +77,7 @@ static inline const struct jit_range *ranges(const struct jit_life *life)
 }
 
 /* Registers that are destroyed while the value lives, which starts at the place of the scan or later. */
-static uint32_t destroyed(struct scan *s, uint32_t v, bool later)
+static uint32_t destroyed_by(struct scan *s, uint32_t v, bool later)
 {
 	const struct jit_life *life = &s->a->life[v];
 	const struct jit_range *range = ranges(life);
@@ -98,6 +97,11 @@ static uint32_t destroyed(struct scan *s, uint32_t v, bool later)
 		}
 	}
 	return mask;
+}
+
+static inline uint32_t destroyed(struct scan *s, uint32_t v, bool later)
+{
+	return s->next_event < s->nevents ? destroyed_by(s, v, later) : 0;
 }
 
 /* Do the ranges of @v meet those of an active value? */
@@ -169,14 +173,6 @@ static inline bool is_free(struct scan *s, uint32_t number, uint32_t v)
 	return reg->taken <= s->start && is_hole(s, number, v);
 }
 
-/* What a slot for the value costs, by its length: short ones leave the register to others soon. */
-static float weight_of(const struct jit_alloc *a, uint32_t v)
-{
-	const struct jit_range *whole = &a->life[v].whole;
-
-	return a->weight[v] / (float)(whole->end - whole->start + 4);
-}
-
 /* The weight of what is in the way of @v, or a part of it that is @enough. */
 static float cost_of(struct scan *s, uint32_t number, uint32_t v, float enough)
 {
@@ -187,9 +183,7 @@ static float cost_of(struct scan *s, uint32_t number, uint32_t v, float enough)
 
 		if (s->a->reg[act->value] != number || !meets(s, act, v))
 			continue;
-		if (act->weight <= 0)
-			act->weight = weight_of(s->a, act->value);
-		cost += act->weight;
+		cost += s->a->weight[act->value];
 	}
 	return cost;
 }
@@ -218,7 +212,7 @@ static bool give(struct scan *s, uint32_t number, uint32_t v)
 	if (!reg->n || reg->over < life->whole.end)
 		reg->over = life->whole.end;
 	reg->taken = ranges(life)->end;
-	reg->list[reg->n++] = (struct active){ v, 0, 0 };
+	reg->list[reg->n++] = (struct active){ v, 0 };
 	s->a->reg[v] = (uint8_t)number;
 	s->a->used |= 1u << number;
 	return true;
@@ -286,7 +280,7 @@ static uint32_t hinted(struct scan *s, uint32_t v, uint32_t *left)
 /* The register whose values weigh least, if they weigh less than @v. */
 static uint32_t lightest(struct scan *s, uint32_t v, uint32_t allowed)
 {
-	float least = weight_of(s->a, v);
+	float least = s->a->weight[v];
 	uint32_t best = NO_REG;
 
 	for (const uint8_t *reg = s->a->target->order; *reg != NO_REG; reg++) {

@@ -24,6 +24,7 @@ enum {
 	 (kind) == ISA_KIND_PACKET)
 #define BYTES(code) \
 	(((code) >> 3 & 3) == 0 ? 4 : ((code) >> 3 & 3) == 1 ? 2 : ((code) >> 3 & 3) == 2 ? 1 : 8)
+#define VARIABLES ((1 << ISA_REG_FP) - 1) /* r10 is none */
 const struct jit_op jit_ops[ISA_COUNT] = {
 #define INSN(id, code, src, off, imm, kind, reads, writes, group, ...)                           \
 	[ISA_##id] = { ISA_KIND_##kind,                                                          \
@@ -35,7 +36,13 @@ const struct jit_op jit_ops[ISA_COUNT] = {
 		       ISA_KIND_##kind == ISA_KIND_JUMP || ISA_KIND_##kind == ISA_KIND_BRANCH,   \
 		       ISA_##id == ISA_EXIT || ISA_##id == ISA_JA || ISA_##id == ISA_JA32 ||     \
 			       ISA_##id == ISA_JA_REG,                                           \
-		       ISA_GROUP_##group == ISA_GROUP_LINUX },
+		       ISA_GROUP_##group == ISA_GROUP_LINUX,                                     \
+		       (reads)&DST ? VARIABLES : 0,                                              \
+		       (reads)&SRC ? VARIABLES : 0,                                              \
+		       (reads)&R0 ? 1 : 0,                                                       \
+		       (writes)&DST ? VARIABLES : 0,                                             \
+		       (writes)&SRC ? VARIABLES : 0,                                             \
+		       (writes)&R0 ? 1 : 0 },
 #include "isa/isa.def"
 #undef INSN
 };
@@ -67,26 +74,19 @@ static const char *unsupported(const struct jit_unit *u, uint32_t i)
 	return u->view[i].op == ISA_CALL_KFUNC ? "a kernel function is called" : NULL;
 }
 
-static int find_functions(struct jit_unit *u)
+static int find_functions(struct jit_unit *u, uint32_t count)
 {
-	uint32_t count = 0;
-
-	u->func_of = ARENA_RAW(u->arena, uint32_t, u->n);
-	if (!u->func_of)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < u->n; i++) {
-		count += u->view[i].func;
-		u->func_of[i] = count - 1;
-	}
+	u->func_of = ARENA_ARRAY(u->arena, uint32_t, u->n);
 	u->funcs = ARENA_ARRAY(u->arena, struct jit_func, count + 1); /* and a twin */
-	if (!u->funcs)
+	if (!u->func_of || !u->funcs)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < u->n && u->nfuncs < count; i++) {
-		if (!u->view[i].func)
-			continue;
-		if (u->nfuncs)
+	u->nfuncs = 1;
+	for (uint32_t i = 1; i < u->n && count > 1; i++) {
+		if (u->view[i].func) {
 			u->funcs[u->nfuncs - 1].end = i;
-		u->funcs[u->nfuncs++].start = i;
+			u->funcs[u->nfuncs++].start = i;
+		}
+		u->func_of[i] = u->nfuncs - 1;
 	}
 	u->funcs[u->nfuncs - 1].end = u->n;
 	for (uint32_t f = 0; f < u->nfuncs; f++)
@@ -258,23 +258,23 @@ static int assign_frames(struct jit_unit *u)
 
 static int scan_function(struct jit_unit *u, struct jit_func *fn)
 {
+	const struct exec_view *v = &u->view[fn->start];
 	uint32_t targets = 0;
-	bool touches = false;
 	const char *why;
 
-	for (uint32_t i = fn->start; i < fn->end; i++) {
-		const struct exec_view *v = &u->view[i];
+	for (uint32_t i = fn->start; i < fn->end; i++, v++) {
+		const struct jit_op *op = &jit_ops[v->op];
 
 		if (!v->reached)
 			continue;
 		targets += v->target;
 		if (v->dst == ISA_REG_FP || v->src == ISA_REG_FP)
 			note_stack(fn, v);
-		if (jit_ops[v->op].bytes) {
-			touches = true;
+		if (op->bytes && u->checked) {
+			fn->uses_run = true;
 			u->vouched &= jit_fact(u, i, FACT_SAFE | FACT_PROBE);
 		}
-		if (jit_ops[v->op].plain)
+		if (op->plain)
 			continue;
 		why = unsupported(u, i);
 		if (why)
@@ -282,24 +282,24 @@ static int scan_function(struct jit_unit *u, struct jit_func *fn)
 		note_insn(u, fn, i);
 	}
 	fn->targets = targets;
-	fn->uses_run |= u->checked && touches;
 	return 0;
 }
 
 int jit_scan(struct jit_unit *u)
 {
+	uint32_t count;
 	int r;
 
 	u->n = exec_view_count(u->prog);
 	u->view = ARENA_RAW(u->arena, struct exec_view, u->n);
 	if (!u->view)
 		return -ENOMEM;
-	exec_view_read(u->prog, u->view);
+	count = exec_view_read(u->prog, u->view);
 	for (uint32_t i = 0; u->opts->facts && i < u->n; i++)
 		if (u->opts->facts[i].flags & FACT_PROBE)
 			u->view[i].probe = true;
 	u->vouched = true;
-	r = find_functions(u);
+	r = find_functions(u, count);
 	for (uint32_t f = 0; f < u->nfuncs && r == 0; f++)
 		if (u->funcs[f].reached)
 			r = scan_function(u, &u->funcs[f]);

@@ -167,10 +167,11 @@ static inline bool x86_fits(uint64_t imm, int w)
 {
 	return !w || imm == (uint64_t)(int64_t)(int32_t)imm;
 }
+_Static_assert((int8_t)NO_REG == -1, "as x86_reg_of() says");
 /* -1: in no register */
 static inline int x86_reg_of(const struct x86_emit *e, uint32_t v)
 {
-	return jit_placed(e->f, v) && e->a->reg[v] != NO_REG ? e->a->reg[v] : -1;
+	return (int8_t)e->a->reg[v];
 }
 /* the upper half is known to be 0 */
 static inline bool x86_is_small(const struct x86_emit *e, uint32_t v)
