@@ -19,7 +19,8 @@ struct sum {
 	uint32_t base, nbytes;
 	uint64_t first;
 	uint32_t others[MAX_OTHERS], nothers;
-	uint32_t at[2 * NEAR]; /* loads, by displacement from first - NEAR */
+	uint32_t load[MAX_LEAVES];   /* of bytes near the first one */
+	uint32_t lo, hi, at[2 * NEAR]; /* those by displacement from first - NEAR, in [lo, hi) */
 };
 
 static bool is_sum(const struct ir_fn *f, uint32_t v, uint32_t w)
@@ -44,27 +45,54 @@ uint8_t *ir_inner_sums(const struct ir_fn *f, struct arena *arena)
 	return inner;
 }
 
-static bool leaf(struct sum *s, uint32_t v)
+static bool other(struct sum *s, uint32_t v)
 {
-	const struct ir_ins *in = &s->to->ins[v];
-	uint64_t at;
-
-	if (in->op == IR_LOAD && in->x == 1 && in->y == LOAD_ZERO && in->c == s->to->epoch) {
-		if (!s->base) {
-			s->base = in->a;
-			s->first = in->imm;
-		}
-		at = in->imm - s->first + NEAR;
-		if (in->a == s->base && at < 2 * NEAR && !s->at[at]) {
-			s->at[at] = v;
-			s->nbytes++;
-			return true;
-		}
-	}
 	if (s->nothers == MAX_OTHERS)
 		return false;
 	s->others[s->nothers++] = v;
 	return true;
+}
+
+static uint32_t place_of(const struct sum *s, uint32_t v)
+{
+	return (uint32_t)(s->to->ins[v].imm - s->first + NEAR);
+}
+
+static bool leaf(struct sum *s, uint32_t v)
+{
+	const struct ir_ins *in = &s->to->ins[v];
+	uint32_t at;
+
+	if (in->op != IR_LOAD || in->x != 1 || in->y != LOAD_ZERO || in->c != s->to->epoch)
+		return other(s, v);
+	if (!s->base) {
+		s->base = in->a;
+		s->first = in->imm;
+	}
+	if (in->a != s->base || in->imm - s->first + NEAR >= 2 * NEAR)
+		return other(s, v);
+	at = place_of(s, v);
+	s->lo = at < s->lo ? at : s->lo;
+	s->hi = at >= s->hi ? at + 1 : s->hi;
+	s->load[s->nbytes++] = v;
+	return true;
+}
+
+/* Sorts the loads by their place; the second one from a place is like any other leaf. */
+static bool sort(struct sum *s)
+{
+	uint32_t n = s->nbytes;
+
+	memset(&s->at[s->lo], 0, (s->hi - s->lo) * sizeof(s->at[0]));
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t *at = &s->at[place_of(s, s->load[i])];
+
+		if (*at && !other(s, s->load[i]))
+			return false;
+		s->nbytes -= *at != 0;
+		*at = *at ? *at : s->load[i];
+	}
+	return s->nbytes >= IR_MANY_BYTES;
 }
 
 static bool leaves(struct sum *s, const struct ir_fn *from, const uint32_t *map, uint32_t root)
@@ -112,25 +140,31 @@ static uint32_t run_at(const struct sum *s, uint32_t i)
 {
 	uint32_t n = 0;
 
-	while (i + n < 2 * NEAR && s->at[i + n])
+	while (i + n < s->hi && s->at[i + n])
 		n++;
 	return n;
 }
 
 uint32_t ir_sum(const struct ir_fn *from, struct ir_fn *to, const uint32_t *map, uint32_t v)
 {
-	struct sum s = { .to = to, .w = from->ins[v].w };
 	uint32_t wide = 0, n;
+	struct sum s;
 
-	if (!leaves(&s, from, map, v) || s.nbytes < IR_MANY_BYTES)
+	if (!is_sum(from, v, from->ins[v].w))
 		return 0;
-	for (uint32_t i = 0; i < 2 * NEAR; i += n + 1) {
+	s.to = to;
+	s.w = from->ins[v].w;
+	s.value = s.base = s.nbytes = s.nothers = s.hi = 0;
+	s.lo = 2 * NEAR;
+	if (!leaves(&s, from, map, v) || s.nbytes < IR_MANY_BYTES || !sort(&s))
+		return 0;
+	for (uint32_t i = s.lo; i < s.hi; i += n + 1) {
 		n = run_at(&s, i);
 		wide += n & ~3u;
 	}
 	if (wide < IR_MANY_BYTES)
 		return 0;
-	for (uint32_t i = 0; i < 2 * NEAR; i += n + 1) {
+	for (uint32_t i = s.lo; i < s.hi; i += n + 1) {
 		n = run_at(&s, i);
 		add_run(&s, &s.at[i], n);
 	}
