@@ -33,27 +33,13 @@ void *exec_view_custom_ctx(const struct exec_prog *prog)
 	return prog->custom_ctx;
 }
 
-static inline void view_at(const struct exec_prog *prog, uint32_t insn, struct exec_view *ret)
-{
-	static const struct exec_call none;
-	const struct exec_op *op = &prog->ops[insn];
-	uint8_t marks = prog->marks[insn];
+static const struct exec_call no_call;
 
-	*ret = (struct exec_view){ .op = (uint8_t)(op->code < ISA_COUNT ? op->code : ISA_INVALID),
-				   .dst = op->dst,
-				   .src = op->src,
-				   .filler = marks & MARK_FILLER,
-				   .func = marks >> 1 & 1,
-				   .target = marks >> 2 & 1,
-				   .reached = marks >> 3 & 1,
-				   .in_table = marks >> 4 & 1,
-				   .tail_call = false,
-				   .probe = false,
-				   .off = op->off,
-				   .imm = op->imm,
-				   .call = &none };
-	if (op->code < ISA_COUNT)
-		return;
+/* What is no instruction of the set. */
+static void view_extra(const struct exec_prog *prog, const struct exec_op *op,
+		       struct exec_view *ret)
+{
+	ret->op = ISA_INVALID;
 	if (op->code == OP_PROBE) {
 		ret->op = (uint8_t)op->imm;
 		ret->probe = true;
@@ -64,20 +50,37 @@ static inline void view_at(const struct exec_prog *prog, uint32_t insn, struct e
 	ret->tail_call = op->code == OP_TAIL_CALL;
 	ret->call = &prog->calls[op->imm];
 }
-_Static_assert(MARK_FILLER == 1 && MARK_FUNC == 2 && MARK_JUMP == 4 && MARK_REACHED == 8 &&
-		       MARK_TABLE == 16,
-	       "as view_at() shifts them");
 
 uint32_t exec_view_read(const struct exec_prog *prog, struct exec_view *ret)
 {
-	uint32_t functions = 0;
+	const struct exec_op *op = prog->ops;
+	uint32_t functions = 0, n = prog->n;
 
-	for (uint32_t i = 0; i < prog->n; i++) {
-		view_at(prog, i, &ret[i]);
-		functions += ret[i].func;
+	for (uint32_t i = 0; i < n; i++, op++, ret++) {
+		uint8_t marks = prog->marks[i];
+
+		functions += marks / MARK_FUNC & 1;
+		*ret = (struct exec_view){ .op = (uint8_t)op->code,
+					   .dst = op->dst,
+					   .src = op->src,
+					   .filler = marks & 1,
+					   .func = marks >> 1 & 1,
+					   .target = marks >> 2 & 1,
+					   .reached = marks >> 3 & 1,
+					   .in_table = marks >> 4 & 1,
+					   .tail_call = false,
+					   .probe = false,
+					   .off = op->off,
+					   .imm = op->imm,
+					   .call = &no_call };
+		if (op->code >= ISA_COUNT)
+			view_extra(prog, op, ret);
 	}
 	return functions;
 }
+_Static_assert(MARK_FILLER == 1 && MARK_FUNC == 2 && MARK_JUMP == 4 && MARK_REACHED == 8 &&
+		       MARK_TABLE == 16,
+	       "as exec_view_read() shifts them");
 
 const struct exec_map *exec_view_map(const struct exec_prog *prog, uint64_t addr)
 {

@@ -47,6 +47,7 @@ struct jit_alloc {
 	uint32_t features;	   /* of the CPU, as the target knows them */
 	uint32_t *layout, nlayout; /* blocks in the order of the code */
 	uint32_t nlate;		   /* of those, at its end: of edges that are seldom taken */
+	uint32_t ninsns;	   /* in them, but for constants */
 	uint32_t *sequence; /* in the order of positions: those of edges follow their branch */
 	uint32_t *block_pos, *block_end; /* by block */
 	uint8_t *reg;			 /* by value; NO_REG: slot, or none */

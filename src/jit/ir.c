@@ -364,6 +364,34 @@ static uint32_t postorder(struct ir_fn *f, uint32_t *rpo, uint32_t *order, uint3
 	return at;
 }
 
+/* The same where every edge goes forward, so that the order of the blocks is one; 0: some do not. */
+static uint32_t in_order(struct ir_fn *f, uint32_t *rpo, uint32_t *order)
+{
+	uint32_t count = 1, at;
+
+	for (uint32_t k = 1; k < f->nblocks; k++)
+		f->blocks[k].reached = false;
+	f->blocks[0].reached = true;
+	for (uint32_t k = 0; k < f->nblocks; k++)
+		for (int e = 0; e < 2 && f->blocks[k].reached; e++) {
+			uint32_t s = f->blocks[k].succ[e];
+
+			if (s == NO_BLOCK)
+				continue;
+			if (s <= k)
+				return 0;
+			count += !f->blocks[s].reached;
+			f->blocks[s].reached = true;
+		}
+	at = f->nblocks - count;
+	for (uint32_t k = 0, i = at; k < f->nblocks; k++)
+		if (f->blocks[k].reached) {
+			order[k] = i;
+			rpo[i++] = k;
+		}
+	return at + 1;
+}
+
 /* Entry and exit times in the dominator tree, from children counted bottom up. */
 static void number_tree(struct ir_fn *f, const uint32_t *rpo, uint32_t first, uint32_t *size)
 {
@@ -397,7 +425,8 @@ void ir_dominators(struct ir_fn *f)
 	f->failed |= !rpo || !order || !stack;
 	if (f->failed)
 		return;
-	first = postorder(f, rpo, order, stack);
+	first = in_order(f, rpo, order);
+	first = first ? first - 1 : postorder(f, rpo, order, stack);
 	if (f->failed)
 		return;
 	memset(rpo, 0xff, first * sizeof(*rpo));

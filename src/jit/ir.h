@@ -161,7 +161,7 @@ struct ir_fn {
 	bool loops;	 /* ir_dominators() saw an edge back */
 	uint32_t bytes;	 /* that are added */
 	bool maybe_null; /* it has a choice between a pointer and NULL */
-	/* from ir_drop_dead() on: uses of each value, of all (at most); are there accesses at sums, shifts to the left? */
+	/* from ir_drop_dead() on: uses of each value, of all (at most); are there accesses at sums, sums of shifted values? */
 	uint32_t *uses, nuses;
 	bool sums, scaled;
 	struct arena *arena;

@@ -139,6 +139,8 @@ static int note_calls(struct jit_unit *u, const struct ir_fn *f, struct jit_code
 	uint32_t calls = 0, room;
 	struct jit_call_fix *fixes;
 
+	if (!u->has_locals && !f->spliced)
+		return 0;
 	for (uint32_t v = 1; v < f->n; v++) {
 		calls += ir_is(f, v, IR_CALL) || ir_is(f, v, IR_CALL_LOCAL);
 		if (ir_is(f, v, IR_CALL_LOCAL))
@@ -198,7 +200,10 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 		r = jit_live(&a);
 	if (r == 0)
 		r = jit_registers(&a);
-	fn->touches = u->checked ? fn->uses_stack : r == 0 && reads_stack(&f);
+	if (u->checked)
+		fn->touches = fn->uses_stack;
+	else
+		fn->touches = r == 0 && (fn->uses_stack || f.spliced) && reads_stack(&f);
 	if (r == 0) {
 		while (out->len % 16 && out->len < out->room)
 			out->bytes[out->len++] = a.target->fill;
@@ -206,8 +211,7 @@ static int compile_function(struct jit_unit *u, struct jit_func *fn, struct jit_
 		jit_note(out, NOTE_FUNC, 0, fn->start);
 		a.target->emit(&a, out);
 		r = out->failed ? -ENOMEM : 0;
-		for (uint32_t v = 1; v < f.n; v++)
-			u->ir_insns += f.ins[v].op != IR_NOP && f.ins[v].op != IR_CONST;
+		u->ir_insns += a.ninsns;
 	}
 	return r;
 }

@@ -203,16 +203,19 @@ static bool make_room(struct jit_alloc *a, uint32_t edges)
 {
 	struct ir_fn *f = a->f;
 	uint32_t preds = 0;
-	struct ir_block *blocks = ARENA_ARRAY(a->arena, struct ir_block, f->nblocks + edges);
+	struct ir_block *blocks;
 	uint32_t *list;
 
+	a->layout = ARENA_RAW(a->arena, uint32_t, f->nblocks + edges);
+	a->sequence = ARENA_RAW(a->arena, uint32_t, f->nblocks + edges);
+	if (!a->layout || !a->sequence || !edges)
+		return a->layout && a->sequence;
+	blocks = ARENA_RAW(a->arena, struct ir_block, f->nblocks + edges);
 	for (uint32_t k = 0; k < f->nblocks; k++)
 		if (f->blocks[k].pred + f->blocks[k].npreds > preds)
 			preds = f->blocks[k].pred + f->blocks[k].npreds;
-	list = ARENA_ARRAY(a->arena, uint32_t, preds + edges);
-	a->layout = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + edges);
-	a->sequence = ARENA_ARRAY(a->arena, uint32_t, f->nblocks + edges);
-	if (!blocks || !list || !a->layout || !a->sequence)
+	list = ARENA_RAW(a->arena, uint32_t, preds + edges);
+	if (!blocks || !list)
 		return false;
 	memcpy(blocks, f->blocks, f->nblocks * sizeof(*blocks));
 	memcpy(list, f->preds, preds * sizeof(*list));
@@ -222,11 +225,24 @@ static bool make_room(struct jit_alloc *a, uint32_t edges)
 	return true;
 }
 
+/* Edges from a block with several successors to one with PHIs. */
+static uint32_t count_edges(const struct ir_fn *f)
+{
+	uint32_t edges = 0;
+
+	for (uint32_t k = 0; k < f->nblocks; k++) {
+		const struct ir_block *b = &f->blocks[k];
+
+		if (b->reached && b->succ[1] != NO_BLOCK)
+			edges += has_phis(f, b->succ[0]) + has_phis(f, b->succ[1]);
+	}
+	return edges;
+}
+
 static void order_blocks(struct jit_alloc *a, uint32_t edges)
 {
 	struct ir_fn *f = a->f;
-	uint32_t n = 0, count = f->nblocks, *late = ARENA_ARRAY(a->arena, uint32_t, edges),
-		 nlate = 0;
+	uint32_t n = 0, count = f->nblocks, *late = ARENA_RAW(a->arena, uint32_t, edges), nlate = 0;
 
 	a->failed |= !late;
 	if (a->failed)
@@ -236,7 +252,7 @@ static void order_blocks(struct jit_alloc *a, uint32_t edges)
 			continue;
 		a->layout[a->nlayout++] = a->sequence[n++] = k;
 		/* the second successor is where the branch falls to: its moves come first */
-		for (int e = 1; e >= 0 && f->blocks[k].succ[1] != NO_BLOCK; e--) {
+		for (int e = 1; edges && e >= 0 && f->blocks[k].succ[1] != NO_BLOCK; e--) {
 			uint32_t to = f->blocks[k].succ[e], edge;
 
 			if (!has_phis(f, to))
@@ -337,7 +353,7 @@ static bool count_loops(struct jit_alloc *a)
 int jit_layout(struct jit_alloc *a)
 {
 	struct ir_fn *f = a->f;
-	uint32_t edges = 0;
+	uint32_t edges;
 
 	a->uses = f->uses;
 	if (f->fold && f->sums && !fold_addresses(a))
@@ -346,8 +362,7 @@ int jit_layout(struct jit_alloc *a)
 		fuse(a, f->scaled);
 	if (f->fold && a->target->inside)
 		jit_inside(a, a->features & a->target->swaps);
-	for (uint32_t k = 0; k < f->nblocks; k++)
-		edges += f->blocks[k].reached && f->blocks[k].succ[1] != NO_BLOCK ? 2 : 0;
+	edges = count_edges(f);
 	if (!make_room(a, edges))
 		return -ENOMEM;
 	order_blocks(a, edges);

@@ -130,6 +130,7 @@ static uint32_t number_block(struct walk *w, uint32_t k, uint32_t here)
 
 		if (in->op <= IR_CONST)
 			continue;
+		a->ninsns++;
 		if (in->op <= IR_PHI) {
 			add_result(w, v, here, here + 2);
 			if (in->op == IR_PHI)

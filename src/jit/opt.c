@@ -49,7 +49,10 @@ static uint32_t phi_value(const struct ir_fn *f, uint32_t *map, uint32_t phi, ui
 	uint32_t one = 0, undef = 0;
 
 	for (uint32_t k = 0; k < in->b; k++) {
-		uint32_t v = find(map, f->args[in->a + k]);
+		uint32_t v = f->args[in->a + k];
+
+		if (map)
+			v = find(map, v);
 
 		if (v == phi || v == one)
 			continue;
@@ -69,7 +72,7 @@ static uint32_t phi_value(const struct ir_fn *f, uint32_t *map, uint32_t phi, ui
 	return one;
 }
 
-/* One look at all PHIs. True: some PHI stands for another value now. */
+/* One look at all PHIs. True: some PHI stands for another value now, or would if there were a map. */
 static bool look_at_phis(struct ir_fn *f, uint32_t *map)
 {
 	bool changed = false;
@@ -83,31 +86,32 @@ static bool look_at_phis(struct ir_fn *f, uint32_t *map)
 		for (uint32_t v = f->blocks[k].start; v < end && ir_in_head(f, v); v++) {
 			uint32_t value;
 
-			if (!ir_is(f, v, IR_PHI) || map[v] != v)
+			if (!ir_is(f, v, IR_PHI) || (map && map[v] != v))
 				continue;
 			value = phi_value(f, map, v, k);
 			changed |= value != v;
-			map[v] = value;
+			if (map)
+				map[v] = value;
 		}
 	}
 	return changed;
 }
 
-static bool decide_phis(struct ir_fn *f, uint32_t *map)
+static bool drop_phis(struct ir_fn *f, struct arena *arena)
 {
+	uint32_t *map;
 	int round = 0;
 
+	if (!look_at_phis(f, NULL))
+		return false;
+	map = ARENA_RAW(arena, uint32_t, f->n);
+	f->failed |= !map;
+	if (f->failed)
+		return false;
 	for (uint32_t v = 0; v < f->n; v++)
 		map[v] = v;
 	while (round < MAX_ROUNDS && look_at_phis(f, map))
 		round++;
-	return round;
-}
-
-static bool drop_phis(struct ir_fn *f, uint32_t *map)
-{
-	if (!decide_phis(f, map))
-		return false;
 	for (uint32_t v = 1; v < f->n; v++) {
 		struct ir_ins *in = &f->ins[v];
 
@@ -488,7 +492,6 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 struct marks {
 	struct ir_fn *f;
 	uint32_t *uses, *work, top, at, nuses;
-	uint64_t ops; /* a set of those that were seen */
 };
 
 /* What stays although no one needs its result. */
@@ -521,13 +524,14 @@ static inline void need_operands(struct marks *m, uint32_t v)
 			need(m, in->b);
 	}
 	m->nuses += n + 1;
-	if (in->op == IR_LOAD || in->op == IR_STORE) {
+	if (in->op == IR_ADD) {
+		f->scaled |= ir_is(f, in->a, IR_SHL) || ir_is(f, in->b, IR_SHL);
+	} else if (in->op == IR_LOAD || in->op == IR_STORE) {
 		f->sums |= ir_is(f, in->a, IR_ADD);
 		in->c = in->op == IR_LOAD ? 0 : in->c; /* an operand from here on */
 	} else if (in->op == IR_ATOMIC || in->op == IR_CALL) {
 		need(m, in->c);
 	}
-	m->ops |= 1ull << in->op;
 }
 
 bool ir_drop_dead(struct ir_fn *f, struct arena *arena)
@@ -538,7 +542,7 @@ bool ir_drop_dead(struct ir_fn *f, struct arena *arena)
 
 	/* layout.c adds a jump for each edge that it splits */
 	f->uses = m.uses = ARENA_ARRAY(arena, uint32_t, f->n + 2 * (size_t)f->nblocks);
-	f->sums = false;
+	f->sums = f->scaled = false;
 	if (!work || !m.uses)
 		return false;
 	m.uses[0] = 1;
@@ -556,28 +560,21 @@ bool ir_drop_dead(struct ir_fn *f, struct arena *arena)
 			f->ins[idle[nidle]] = (struct ir_ins){ .op = IR_NOP };
 	m.uses[0] = 0;
 	f->nuses = m.nuses;
-	f->scaled = m.ops >> IR_SHL & 1;
 	return true;
 }
 
 int jit_optimise(struct ir_fn *f, struct arena *scratch)
 {
-	uint32_t *map = ARENA_ARRAY(scratch, uint32_t, f->n), found = UINT32_MAX;
-	bool again;
+	uint32_t found = UINT32_MAX;
+	bool again = drop_phis(f, scratch);
 
-	if (!map)
-		return -ENOMEM;
-	again = drop_phis(f, map);
 	again = f->fold && (is_news(f) || again);
 	/* a second time if the first one found much for the size of the function */
 	for (int round = 0; again && round < 2; round++) {
 		if (!rebuild(f, scratch, &found))
 			return -ENOMEM;
-		map = ARENA_ARRAY(scratch, uint32_t, f->n);
-		if (!map)
-			return -ENOMEM;
-		drop_phis(f, map);
+		drop_phis(f, scratch);
 		again = found > f->n / WORTHWHILE || adds_bytes(f);
 	}
-	return ir_drop_dead(f, scratch) ? 0 : -ENOMEM;
+	return !f->failed && ir_drop_dead(f, scratch) ? 0 : -ENOMEM;
 }

@@ -19,7 +19,7 @@ struct sum {
 	uint32_t base, nbytes;
 	uint64_t first;
 	uint32_t others[MAX_OTHERS], nothers;
-	uint32_t load[MAX_LEAVES];   /* of bytes near the first one */
+	uint32_t load[MAX_LEAVES];     /* of bytes near the first one */
 	uint32_t lo, hi, at[2 * NEAR]; /* those by displacement from first - NEAR, in [lo, hi) */
 };
 
