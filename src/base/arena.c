@@ -2,7 +2,8 @@
 /*
  * A list of chunks, each twice the last up to 1 MiB; large requests get a chunk of their own. Those come as zeroed pages
  * from the system; what others hold is zeroed when it is handed out, so that no more is touched than is used.
- * Invariant: `used` never exceeds `limit` when there is one; a chunk is zero from `dirty` on.
+ * Invariant: `used` never exceeds `limit` when there is one; the top chunk is zero from `clean` on, and from `at`
+ * on if that is more.
  */
 #include "base/arena.h"
 
@@ -19,16 +20,14 @@
 
 #define FIRST_CHUNK 4096
 #define LARGEST_CHUNK ((size_t)1 << 20)
-#define ALIGN 16
 #define PAGE 4096
 #define BATCH ((size_t)64 << 10)
 
 struct arena_chunk {
 	struct arena_chunk *next;
-	size_t size, used, dirty;
-	size_t ready; /* the pages up to here were asked for */
+	size_t size;
 	bool borrowed;
-	_Alignas(ALIGN) unsigned char data[];
+	_Alignas(ARENA_ALIGN) unsigned char data[];
 };
 
 void arena_init(struct arena *a, size_t limit)
@@ -36,16 +35,25 @@ void arena_init(struct arena *a, size_t limit)
 	*a = (struct arena){ .limit = limit };
 }
 
+/* @ready: how many of its bytes were asked for; @dirty: how many may not be zero */
+static void use_chunk(struct arena *a, struct arena_chunk *c, size_t ready, size_t dirty)
+{
+	a->top = c;
+	a->at = c->data;
+	a->end = c->data + ready;
+	a->clean = c->data + dirty;
+}
+
 void arena_init_on(struct arena *a, size_t limit, void *memory, size_t size)
 {
 	struct arena_chunk *c = memory;
 
 	arena_init(a, limit);
-	if (size <= sizeof(*c))
+	if (size < sizeof(*c) + ARENA_ALIGN)
 		return;
-	*c = (struct arena_chunk){ .size = size - sizeof(*c), .borrowed = true };
-	c->dirty = c->ready = c->size;
-	a->top = c;
+	size = (size - sizeof(*c)) & ~(size_t)(ARENA_ALIGN - 1);
+	*c = (struct arena_chunk){ .size = size, .borrowed = true };
+	use_chunk(a, c, size, size);
 }
 
 void arena_done(struct arena *a)
@@ -57,11 +65,10 @@ void arena_done(struct arena *a)
 		if (!c->borrowed)
 			free(c);
 	}
-	a->top = NULL;
-	a->used = 0;
+	arena_init(a, a->limit);
 }
 
-static struct arena_chunk *chunk_new(struct arena *a, size_t need)
+static bool chunk_new(struct arena *a, size_t need)
 {
 	size_t size = a->top ? a->top->size * 2 : FIRST_CHUNK;
 	struct arena_chunk *c;
@@ -69,30 +76,28 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t need)
 	if (size > LARGEST_CHUNK)
 		size = LARGEST_CHUNK;
 	if (size < need)
-		size = need;
+		size = (need + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	c = size > LARGEST_CHUNK ? calloc(1, sizeof(*c) + size) : malloc(sizeof(*c) + size);
 	if (!c)
-		return NULL;
-	*c = (struct arena_chunk){ .next = a->top,
-				   .size = size,
-				   .dirty = size > LARGEST_CHUNK ? 0 : size,
-				   .ready = size > LARGEST_CHUNK || size < BATCH ? size : 0 };
-	a->top = c;
-	return c;
+		return false;
+	*c = (struct arena_chunk){ .next = a->top, .size = size };
+	use_chunk(a, c, size > LARGEST_CHUNK || size < BATCH ? size : 0,
+		  size > LARGEST_CHUNK ? 0 : size);
+	return true;
 }
 
 void arena_reset(struct arena *a, size_t keep)
 {
-	size_t used = a->used, limit = a->limit;
+	size_t used = a->used;
 	struct arena_chunk *c = a->top;
 
 	if (c && !c->next && c->size <= keep) {
-		c->dirty = c->used > c->dirty ? c->used : c->dirty;
-		c->used = a->used = 0;
+		a->clean = a->at > a->clean ? a->at : a->clean;
+		a->at = c->data;
+		a->used = 0;
 		return;
 	}
 	arena_done(a);
-	arena_init(a, limit);
 	if (used && used <= keep)
 		arena_reserve(a, used);
 }
@@ -107,59 +112,47 @@ void arena_reserve(struct arena *a, size_t size)
  * Pages that are touched one after the other fault one by one, which costs several times what they cost together. That the
  * system refuses is no matter.
  */
-static void get_ready(struct arena_chunk *c, size_t upto)
+static void get_ready(struct arena *a, size_t len)
 {
-	uintptr_t from = ((uintptr_t)c->data + c->ready) & -(uintptr_t)PAGE, to;
+	unsigned char *end = a->top->data + a->top->size;
+	uintptr_t from = (uintptr_t)a->end & -(uintptr_t)PAGE, to;
 
-	c->ready = upto + BATCH < c->size ? upto + BATCH : c->size;
-	to = ((uintptr_t)c->data + c->ready) & -(uintptr_t)PAGE;
+	a->end = (size_t)(end - a->at) - len > BATCH ? a->at + len + BATCH : end;
+	to = (uintptr_t)a->end & -(uintptr_t)PAGE;
 	if (to > from)
 		(void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 }
 
-/* @ret_dirty: how many of the bytes may not be zero */
-static void *take(struct arena *a, size_t n, size_t size, size_t *ret_dirty)
+void *arena_more(struct arena *a, size_t n, size_t size)
 {
 	struct arena_chunk *c = a->top;
+	unsigned char *p;
 	size_t len;
-	void *p;
 
 	if (__builtin_mul_overflow(n, size, &len) || len > SIZE_MAX / 2)
 		return NULL;
-	len = (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	len = (len + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	if (!len)
-		len = ALIGN;
+		len = ARENA_ALIGN;
 	if (a->limit && (len > a->limit || a->used > a->limit - len))
 		return NULL;
-	if (!c || c->size - c->used < len) {
-		c = chunk_new(a, len);
-		if (!c)
-			return NULL;
-	}
-	if (c->used + len > c->ready)
-		get_ready(c, c->used + len);
-	p = c->data + c->used;
-	*ret_dirty = c->dirty <= c->used ? 0 : c->dirty - c->used < len ? c->dirty - c->used : len;
-	c->used += len;
+	if ((!c || (size_t)(c->data + c->size - a->at) < len) && !chunk_new(a, len))
+		return NULL;
+	if ((size_t)(a->end - a->at) < len)
+		get_ready(a, len);
+	p = a->at;
+	a->at += len;
 	a->used += len;
 	return p;
 }
 
 void *arena_alloc(struct arena *a, size_t n, size_t size)
 {
-	size_t dirty;
-	void *p = take(a, n, size, &dirty);
+	unsigned char *p = arena_alloc_raw(a, n, size);
 
-	if (p && dirty)
-		memset(p, 0, dirty);
+	if (p && p < a->clean)
+		memset(p, 0, (size_t)((a->at < a->clean ? a->at : a->clean) - p));
 	return p;
-}
-
-void *arena_alloc_raw(struct arena *a, size_t n, size_t size)
-{
-	size_t dirty;
-
-	return take(a, n, size, &dirty);
 }
 
 void *arena_dup(struct arena *a, const void *src, size_t len)

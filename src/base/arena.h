@@ -14,8 +14,10 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *top;
-	size_t used;  /* bytes handed out */
-	size_t limit; /* 0: none */
+	unsigned char *at, *end; /* what is free of the top chunk, and was asked for */
+	unsigned char *clean;	 /* from here on it is zero */
+	size_t used;		 /* bytes handed out */
+	size_t limit;		 /* 0: none */
 };
 
 /* @limit 0 means no limit. Needs no memory; cannot fail. */
@@ -27,11 +29,26 @@ void arena_done(struct arena *a);
 void arena_reset(struct arena *a, size_t keep);
 /* Room for @size bytes in one piece, in an arena that has no memory yet; that there is none is no matter. */
 void arena_reserve(struct arena *a, size_t size);
-/* Zeroed memory, or NULL when out of memory, over the limit, or n * size overflows. n or size 0 gives
- * a valid pointer. */
+/* What there is no room for at hand. */
+void *arena_more(struct arena *a, size_t n, size_t size);
+
+#define ARENA_ALIGN 16
+/* Memory, or NULL when out of memory, over the limit, or n * size overflows. n or size 0 gives a valid pointer. */
+static inline void *arena_alloc_raw(struct arena *a, size_t n, size_t size)
+{
+	unsigned char *p = a->at;
+	size_t len;
+
+	/* what is left is a multiple of the alignment */
+	if (__builtin_mul_overflow(n, size, &len) || !len || len > (size_t)(a->end - p) || a->limit)
+		return arena_more(a, n, size);
+	len = (len + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+	a->at = p + len;
+	a->used += len;
+	return p;
+}
+/* The same, zeroed. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);
-/* The same, but not zeroed. */
-void *arena_alloc_raw(struct arena *a, size_t n, size_t size);
 void *arena_dup(struct arena *a, const void *src, size_t len);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);

@@ -332,69 +332,102 @@ static var_set word_slots(const struct build *b, uint32_t i)
 	return mask;
 }
 
-/* What the instruction adds to what its span reads and writes. */
-static inline void effects(const struct build *b, struct span *s, uint32_t i,
-			   const struct exec_view *v, const struct jit_op *op)
+/* Registers that are read before they are written, and written. */
+struct regs {
+	uint32_t reads, writes;
+};
+
+/* An instruction that may be more than its registers: its slots go to the span, more registers are given. */
+static __attribute__((noinline)) struct regs special(const struct build *b, struct span *s,
+						     uint32_t i)
 {
-	const uint32_t dst = 1u << v->dst, src = 1u << v->src;
-	uint32_t regs = (dst & op->reads_dst) | (src & op->reads_src) | op->reads_r0;
-	uint32_t sets = (dst & op->writes_dst) | (src & op->writes_src) | op->writes_r0;
-	var_set reads, writes;
+	const struct exec_view *v = &b->u->view[i];
+	const struct jit_op *op = &jit_ops[v->op];
+	struct regs more = { 0, 0 };
 	int slot;
 
-	if (op->plain && (!b->slots || !op->bytes)) {
-		s->reads |= regs & ~(uint64_t)s->writes;
-		s->writes |= sets;
-		return;
-	}
-	if (op->writes & ISA_USE_CALLER)
-		sets |= b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
-	reads = regs;
-	writes = sets;
 	if (op->kind == ISA_KIND_LOAD || op->kind == ISA_KIND_STORE) {
 		slot = build_slot(b, jit_frame_off(b->u, i), op->bytes);
-		if (slot >= 0)
-			*(op->kind == ISA_KIND_LOAD ? &reads : &writes) |= VAR(slot);
+		if (slot >= 0 && op->kind == ISA_KIND_LOAD)
+			s->reads |= VAR(slot) & ~s->writes;
+		else if (slot >= 0)
+			s->writes |= VAR(slot);
 	} else if (op->kind == ISA_KIND_CALL) {
-		reads |= build_arg_mask(b->u, i) | word_slots(b, i);
+		more.reads = (uint32_t)build_arg_mask(b->u, i);
+		s->reads |= word_slots(b, i) & ~s->writes;
 	}
-	s->reads |= reads & ~s->writes;
-	s->writes |= writes;
+	if (op->writes & ISA_USE_CALLER)
+		more.writes = b->u->keeps_args && v->op != ISA_CALL_LOCAL ? 1 : 0x3f;
+	return more;
 }
+
+static inline void add_regs(struct span *s, struct regs regs)
+{
+	if (!s)
+		return;
+	s->reads |= regs.reads & ~s->writes;
+	s->writes |= regs.writes;
+}
+
+/* The span that goes on behind instruction @i of @s, or NULL. */
+static __attribute__((noinline)) struct span *next_span(struct build *b, struct span *s, uint32_t i)
+{
+	if (jit_loop_callee(b->u, i)) {
+		var_set counts = VAR(b->turn) | (b->left >= 0 ? VAR(b->left) : 0);
+
+		s->writes |= counts;
+		s = new_span(b, i);
+		s->loop = true;
+		s->reads = counts;
+		s->writes = counts | 1;
+	}
+	return ends_span(b, i) || !falls(b, i) ? NULL : s;
+}
+
+static struct span *start_span(struct build *b, uint32_t i)
+{
+	struct span *s = new_span(b, i);
+
+	b->span_at[i - b->fn->start] = b->nspans - 1;
+	if (b->left >= 0) /* every span reads the budget, and changes it */
+		s->reads = s->writes = VAR(b->left);
+	return s;
+}
+
 static void find_spans(struct build *b)
 {
-	const uint32_t first = b->fn->start;
-	const struct exec_view *v = &b->u->view[first];
+	const uint32_t end = b->fn->end;
+	const struct exec_view *v = &b->u->view[b->fn->start];
+	struct regs now = { 0, 0 }, more = { 0, 0 };
 	struct span *s = NULL;
 
-	for (uint32_t i = first; i < b->fn->end; i++, v++) {
+	for (uint32_t i = b->fn->start; i < end; i++, v++) {
 		const struct jit_op *op = &jit_ops[v->op];
+		const uint32_t dst = 1u << v->dst, src = 1u << v->src;
 
 		if (!v->reached)
 			continue;
 		if (!s || v->target) {
-			s = new_span(b, i);
-			b->span_at[i - first] = b->nspans - 1;
-			if (b->left >= 0) /* every span reads the budget, and changes it */
-				s->reads = s->writes = VAR(b->left);
+			add_regs(s, now);
+			now = (struct regs){ 0, 0 };
+			s = start_span(b, i);
 		}
 		s->last = i;
 		s->end = i + 1;
-		effects(b, s, i, v, op);
+		if (!op->plain || (b->slots && op->bytes))
+			more = special(b, s, i);
+		now.reads |= ((dst & op->reads_dst) | (src & op->reads_src) | op->reads_r0 |
+			      more.reads) &
+			     ~now.writes;
+		now.writes |= (dst & op->writes_dst) | (src & op->writes_src) | op->writes_r0 |
+			      more.writes;
 		if (op->plain)
 			continue;
-		if (jit_loop_callee(b->u, i)) {
-			var_set counts = VAR(b->turn) | (b->left >= 0 ? VAR(b->left) : 0);
-
-			s->writes |= counts;
-			s = new_span(b, i);
-			s->loop = true;
-			s->reads = counts;
-			s->writes = counts | 1;
-		}
-		if (ends_span(b, i) || !falls(b, i))
-			s = NULL;
+		add_regs(s, now);
+		now = more = (struct regs){ 0, 0 };
+		s = next_span(b, s, i);
 	}
+	add_regs(s, now);
 }
 
 int build_spans(struct build *b)

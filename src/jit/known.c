@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "jit/code_mem.h"
 #include "jit/known.h"
 
 #define MAX_ROUNDS 16
@@ -283,7 +284,7 @@ static int walk_function(struct jit_unit *u, struct jit_func *fn)
 	struct walk w = { .u = u, .fn = fn };
 	uint32_t number = 0, round = 0;
 
-	arena_reset(u->scratch, 0);
+	arena_reset(u->scratch, JIT_KEPT_SCRATCH);
 	w.states = ARENA_ARRAY(u->scratch, struct state, fn->targets + 1);
 	w.state_of = ARENA_ARRAY(u->scratch, uint32_t, fn->end - fn->start);
 	if (!w.states || !w.state_of)

@@ -211,17 +211,22 @@ static void spread(struct walk *w, uint32_t value, uint32_t block)
 	const struct ir_fn *f = w->a->f;
 	uint32_t home = f->home[value];
 
-	w->stack[w->top++] = block;
-	while (w->top) {
-		const struct ir_block *b = &f->blocks[w->stack[--w->top]];
+	while (true) {
+		const struct ir_block *b = &f->blocks[block];
+		uint32_t next = NO_BLOCK;
 
 		for (uint32_t p = 0; p < b->npreds; p++) {
 			uint32_t from = f->preds[b->pred + p];
-			bool fresh = reach_block(w, value, from, w->a->block_end[from]);
 
-			if (fresh && from != home)
-				w->stack[w->top++] = from;
+			if (!reach_block(w, value, from, w->a->block_end[from]) || from == home)
+				continue;
+			if (next != NO_BLOCK)
+				w->stack[w->top++] = next;
+			next = from;
 		}
+		if (next == NO_BLOCK && !w->top)
+			return;
+		block = next != NO_BLOCK ? next : w->stack[--w->top];
 	}
 }
 

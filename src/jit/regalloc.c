@@ -188,7 +188,7 @@ static float cost_of(struct scan *s, uint32_t number, uint32_t v, float enough)
 	return cost;
 }
 
-static bool more_room(struct scan *s, struct reg_state *reg)
+static __attribute__((noinline)) bool more_room(struct scan *s, struct reg_state *reg)
 {
 	uint32_t room = reg->n ? reg->n * 2 : 16;
 	struct active *list = ARENA_RAW(s->a->arena, struct active, room);
@@ -202,7 +202,7 @@ static bool more_room(struct scan *s, struct reg_state *reg)
 	return true;
 }
 
-static bool give(struct scan *s, uint32_t number, uint32_t v)
+static inline bool give(struct scan *s, uint32_t number, uint32_t v)
 {
 	const struct jit_life *life = &s->a->life[v];
 	struct reg_state *reg = &s->regs[number];
@@ -307,17 +307,15 @@ static uint32_t first_free(struct scan *s, uint32_t v, uint32_t mask)
 	return NO_REG;
 }
 
-static bool place(struct scan *s, uint32_t v)
+/* A free register; NO_REG: there is none. */
+static uint32_t choose(struct scan *s, uint32_t v, uint32_t allowed)
 {
 	struct jit_alloc *a = s->a;
-	uint32_t allowed = a->target->registers & ~destroyed(s, v, false), best;
 	uint32_t phi = a->life[v].phi, left = allowed, cheap;
-	uint32_t reg;
+	uint32_t reg = hinted(s, v, &left);
 
-	s->start = a->life[v].whole.start;
-	reg = hinted(s, v, &left);
 	if (reg != NO_REG)
-		return give(s, reg, v);
+		return reg;
 	/* a PHI that takes the value but starts later: a register that is good for both */
 	if (phi && a->reg[phi] == NO_REG && !a->slot[phi] && a->life[phi].n &&
 	    a->life[phi].whole.start > s->start) {
@@ -327,24 +325,39 @@ static bool place(struct scan *s, uint32_t v)
 		if (reg == NO_REG && both != left)
 			reg = first_free(s, v, both);
 		if (reg != NO_REG)
-			return give(s, reg, v);
+			return reg;
 	}
 	/* those that have to be saved first only when there is no other */
 	cheap = left & (a->target->caller_saved | a->used);
-	for (int pass = 0; pass < 2; pass++) {
-		reg = first_free(s, v, pass ? left & ~cheap : cheap);
-		if (reg != NO_REG)
-			return give(s, reg, v);
-	}
-	if (!a->weight && !jit_weigh(a))
-		return false;
+	reg = first_free(s, v, cheap);
+	return reg != NO_REG ? reg : first_free(s, v, left & ~cheap);
+}
+
+/* Makes room for the value in a register, or gives it a slot. */
+static uint32_t make_way(struct scan *s, uint32_t v, uint32_t allowed)
+{
+	uint32_t best;
+
+	s->a->failed |= !s->a->weight && !jit_weigh(s->a);
+	if (s->a->failed)
+		return NO_REG;
 	best = lightest(s, v, allowed);
-	if (best == NO_REG) {
-		to_slot(a, v);
-		return true;
-	}
-	evict(s, best, v);
-	return give(s, best, v);
+	if (best == NO_REG)
+		to_slot(s->a, v);
+	else
+		evict(s, best, v);
+	return best;
+}
+
+static bool place(struct scan *s, uint32_t v)
+{
+	uint32_t allowed = s->a->target->registers & ~destroyed(s, v, false), reg;
+
+	s->start = s->a->life[v].whole.start;
+	reg = choose(s, v, allowed);
+	if (reg == NO_REG)
+		reg = make_way(s, v, allowed);
+	return reg == NO_REG ? !s->a->failed : give(s, reg, v);
 }
 
 /* What users of values would like. */
