@@ -16,9 +16,9 @@
 
 struct pass {
 	struct ir_fn *from, *to;
-	struct arena *arena;
 	uint32_t *map; /* value of `from` to value of `to` (or of itself, for PHIs) */
 	uint32_t found;
+	bool cut;	/* an edge */
 	uint8_t *inner; /* by value: of another sum; NULL: sums stay as they are */
 	struct ir_slots slots;
 };
@@ -366,14 +366,16 @@ static void copy_block(struct pass *p, uint32_t k, uint32_t before)
 		ir_enter_slots(&p->slots, p->to, k);
 	for (uint32_t v = old->start; v + 1 < old->end; v++)
 		copy_value(p, v, k);
-	times = ir_unroll(p->from, k, &back);
-	copy_again(p, k, times, back);
+	times = p->from->loops ? ir_unroll(p->from, k, &back) : 1;
+	if (times > 1)
+		copy_again(p, k, times, back);
 	copy_value(p, old->end - 1, k);
 	if (p->slots.n)
 		ir_leave_slots(&p->slots, k);
 	block->end = p->to->n;
 	if (!p->to->failed && decided(p->to, &p->to->ins[block->end - 1], &taken)) {
 		p->found += WORTHWHILE;
+		p->cut = true;
 		p->to->ins[block->end - 1] = (struct ir_ins){ .op = IR_JMP };
 		block->succ[0] = block->succ[taken ? 0 : 1];
 		block->succ[1] = NO_BLOCK;
@@ -390,25 +392,32 @@ static uint32_t along(struct pass *p, uint32_t v, uint32_t k, uint32_t pred)
 	return found ? p->map[found] : use(p, v, pred);
 }
 
+static void fill_phi(struct pass *p, struct ir_ins *in, uint32_t k)
+{
+	const uint32_t *preds = &p->from->preds[p->from->blocks[k].pred];
+	uint32_t *args = &p->to->args[in->a];
+	int slot = ir_slot_of(in);
+
+	for (uint32_t i = 0; i < in->b && slot >= 0; i++)
+		args[i] = p->slots.end[(size_t)preds[i] * p->slots.n + (uint32_t)slot];
+	for (uint32_t i = 0; i < in->b && slot < 0; i++)
+		args[i] = along(p, p->from->args[p->from->ins[in->c].a + i], k, preds[i]);
+	in->c = 0;
+}
+
 static void fill_phis(struct pass *p)
 {
 	struct ir_fn *to = p->to;
 
-	for (uint32_t v = 1; v < to->n; v++) {
-		struct ir_ins *in = &to->ins[v];
-		const struct ir_block *block = &p->from->blocks[to->home[v]];
-		int slot = ir_slot_of(in);
+	for (uint32_t at = 0; at < to->nblocks; at++) {
+		const uint32_t k = to->order[at];
 
-		if (in->op != IR_PHI)
+		if (k == NO_BLOCK)
 			continue;
-		for (uint32_t k = 0; k < in->b && slot >= 0; k++)
-			to->args[in->a + k] =
-				p->slots.end[(size_t)p->from->preds[block->pred + k] * p->slots.n +
-					     (uint32_t)slot];
-		for (uint32_t k = 0; k < in->b && slot < 0; k++)
-			to->args[in->a + k] = along(p, p->from->args[p->from->ins[in->c].a + k],
-						    to->home[v], p->from->preds[block->pred + k]);
-		in->c = 0;
+		for (uint32_t v = to->blocks[k].start; v < to->blocks[k].end && ir_in_head(to, v);
+		     v++)
+			if (ir_is(to, v, IR_PHI))
+				fill_phi(p, &to->ins[v], k);
 	}
 }
 
@@ -442,14 +451,14 @@ static void prune_edges(struct ir_fn *f)
 static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 {
 	struct ir_fn to;
-	struct pass p = { .from = f, .to = &to, .arena = arena };
+	/* what no edge leads to is forgotten, too */
+	struct pass p = { .from = f, .to = &to, .cut = f->order[0] == NO_BLOCK };
 	uint32_t before = NO_BLOCK;
 
 	p.map = ARENA_ARRAY(arena, uint32_t, f->n);
 	if (!p.map)
 		return false;
 	renew_facts(f);
-	memset(p.map, 0, f->n * sizeof(*p.map));
 	ir_init(&to, arena, f->n, f->nblocks, true);
 	if (!to.failed && f->origin)
 		ir_trace(&to, 0);
@@ -477,10 +486,13 @@ static bool rebuild(struct ir_fn *f, struct arena *arena, uint32_t *ret_found)
 	}
 	if (to.failed)
 		return false;
+	to.loops = f->loops;
 	fill_phis(&p);
 	*f = to;
-	ir_dominators(f);
-	prune_edges(f);
+	if (p.cut) {
+		ir_dominators(f);
+		prune_edges(f);
+	}
 	*ret_found = p.found;
 	return !f->failed;
 }
