@@ -449,7 +449,7 @@ static var_set assume(struct build *b, uint32_t k)
 	return ~written;
 }
 
-/* The value that a variable has at the end of all predecessors that are built, or 0; *ret_done: those are all. */
+/* The value that a variable has at the end of all predecessors that are built, or 0; *ret_done: those may be all. */
 static uint32_t common(const struct build *b, const struct ir_block *block, uint32_t r,
 		       bool *ret_done)
 {
