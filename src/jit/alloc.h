@@ -213,7 +213,7 @@ static inline uint32_t jit_operands(const struct ir_fn *f, const struct ir_ins *
 /* Operands are where the instruction says, and end with it. */
 static inline bool jit_is_simple(const struct ir_ins *in)
 {
-	return !(ir_flags[in->op] & IR_IS_LIST) && in->op != IR_ATOMIC && in->op != IR_SPEND;
+	return !(ir_flags[in->op] & (IR_IS_LIST | IR_HAS_LATE));
 }
 /* Has the value a place? Constants and undefined ones have none. */
 static inline bool jit_placed(const struct ir_fn *f, uint32_t v)

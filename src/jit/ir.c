@@ -19,8 +19,11 @@
 #define THIRD IR_IS_THIRD
 #define LIST IR_IS_LIST
 #define FIXED IR_IS_FIXED
+#define READS(id, operands)                                                    \
+	(((operands) >= 1 ? IR_HAS_A : 0) | ((operands) >= 2 ? IR_HAS_B : 0) | \
+	 ((id) == IR_ATOMIC || (id) == IR_SPEND ? IR_HAS_LATE : 0))
 const uint16_t ir_flags[IR_COUNT] = {
-#define IR(id, operands, flags) [IR_##id] = flags,
+#define IR(id, operands, flags) [IR_##id] = (flags) | READS(IR_##id, operands),
 #include "jit/ir.def"
 #undef IR
 };

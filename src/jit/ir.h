@@ -31,6 +31,10 @@ enum ir_flag {
 	IR_IS_THIRD = 64,
 	IR_IS_LIST = 128,
 	IR_IS_FIXED = 256,
+	/* of the table, not of ir.def: what it reads, and that this has to be there when the result is written */
+	IR_HAS_A = 512,
+	IR_HAS_B = 1024,
+	IR_HAS_LATE = 2048,
 };
 
 /* Conditions in pairs: the opposite of cc is cc ^ 1. */

@@ -4,7 +4,6 @@
  * It holds for any control flow, loops or not, and the work is the size of the result, which a program of eleven
  * registers keeps small; MAX_LIVE bounds what a hostile one can make of it.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "jit/alloc.h"
@@ -29,10 +28,11 @@ struct walk {
 	uint32_t nuses;
 	uint32_t *wide, nwide; /* the values that have such uses */
 	uint32_t *phis, nphis;
-	struct reach *reach;	/* by block: up to where this value lives in it */
-	uint32_t *stack, *list; /* of blocks */
+	struct reach *reach;	/* by place: up to where this value lives in its block */
+	uint32_t *stack;	/* of blocks */
 	uint32_t *place;	/* of a block in the sequence */
-	uint64_t *bits;		/* by place; 0 but in sort_dense() */
+	uint64_t *bits;		/* the places that were reached */
+	uint32_t first, last;	/* of those */
 	struct jit_range *pool; /* not in use yet */
 	uint32_t npool;
 	uint32_t n, top;
@@ -56,19 +56,17 @@ static void add_far(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
 
 static void add_inside(struct walk *w, uint32_t v, uint32_t block, uint32_t pos);
 
+/* Positions of a block ascend: its last use is the end. */
 static inline void add_use(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
 {
-	struct jit_life *life = &w->a->life[v];
-
 	if (!jit_placed(w->a->f, v)) {
 		if (ir_is(w->a->f, v, IR_INSIDE))
 			add_inside(w, v, block, pos);
-		return;
-	}
-	if (w->a->f->home[v] != block)
+	} else if (w->a->f->home[v] == block) {
+		w->a->life[v].whole.end = pos;
+	} else {
 		add_far(w, v, block, pos);
-	else if (life->whole.end < pos)
-		life->whole.end = pos;
+	}
 }
 
 /* What an operand in memory needs. */
@@ -81,29 +79,34 @@ static void add_inside(struct walk *w, uint32_t v, uint32_t block, uint32_t pos)
 		add_use(w, in->c, block, pos);
 }
 
+/* Unused results are written, too. */
+static inline void add_result(struct walk *w, uint32_t v, uint32_t start, uint32_t end)
+{
+	struct jit_life *life = &w->a->life[v];
+
+	life->whole = (struct jit_range){ start, end };
+	life->n = 1;
+}
+
 /* Must the operand be there when the result is written? */
 static bool outlives(const struct ir_ins *in, uint32_t operand)
 {
 	return in->op == IR_ATOMIC || (in->op == IR_SPEND && operand);
 }
 
-static void add_operands(struct walk *w, const struct ir_ins *in, uint32_t k, uint32_t pos)
+/* What has operands in a list, or such that outlive it. */
+static __attribute__((noinline)) void add_special(struct walk *w, uint32_t v, uint32_t k,
+						  uint32_t pos)
 {
+	const struct ir_ins *in = &w->a->f->ins[v];
 	uint32_t ops[8], n = jit_operands(w->a->f, in, ops);
 
-	for (uint32_t j = 0; j < n; j++)
-		add_use(w, ops[j], k, pos + (outlives(in, j) ? 2 : 1));
-}
-
-/* Unused results are written too; a loop's PHI was used before. */
-static inline void add_result(struct walk *w, uint32_t v, uint32_t start, uint32_t end)
-{
-	struct jit_life *life = &w->a->life[v];
-
-	life->n = 1;
-	life->whole.start = start;
-	if (life->whole.end < end)
-		life->whole.end = end;
+	if (jit_has_result(in))
+		add_result(w, v, pos + 1, pos + 2);
+	for (uint32_t late = 0; late < 2; late++)
+		for (uint32_t j = 0; j < n; j++)
+			if (outlives(in, j) == late)
+				add_use(w, ops[j], k, pos + 1 + late);
 }
 
 static void add_fixed(struct jit_alloc *a, uint32_t v, uint32_t pos)
@@ -120,18 +123,16 @@ static void add_fixed(struct jit_alloc *a, uint32_t v, uint32_t pos)
 static uint32_t number_block(struct walk *w, uint32_t k, uint32_t here)
 {
 	struct jit_alloc *a = w->a;
-	const struct ir_fn *f = a->f;
-	const struct ir_block *b = &f->blocks[k];
+	const struct ir_block *b = &a->f->blocks[k];
+	const struct ir_ins *in = &a->f->ins[b->start];
 	uint32_t pos = here + 2;
 
-	for (uint32_t v = b->start; v < b->end; v++) {
-		const struct ir_ins *in = &f->ins[v];
+	for (uint32_t v = b->start, end = b->end; v < end; v++, in++) {
 		uint32_t flags = ir_flags[in->op];
 
-		if (in->op <= IR_CONST)
-			continue;
-		a->ninsns++;
 		if (in->op <= IR_PHI) {
+			if (in->op <= IR_CONST)
+				continue;
 			add_result(w, v, here, here + 2);
 			if (in->op == IR_PHI)
 				w->phis[w->nphis++] = v;
@@ -139,17 +140,17 @@ static uint32_t number_block(struct walk *w, uint32_t k, uint32_t here)
 				add_fixed(a, v, here);
 			continue;
 		}
-		if (jit_has_result(in))
-			add_result(w, v, pos + 1, pos + 2);
-		if (jit_is_simple(in)) {
-			if (ir_operands[in->op] >= 1)
+		if (flags & (IR_IS_LIST | IR_HAS_LATE)) {
+			add_special(w, v, k, pos);
+		} else {
+			if (!(flags & IR_IS_VOID))
+				add_result(w, v, pos + 1, pos + 2);
+			if (flags & IR_HAS_A)
 				add_use(w, in->a, k, pos + 1);
-			if (ir_operands[in->op] >= 2)
+			if (flags & IR_HAS_B)
 				add_use(w, in->b, k, pos + 1);
 			if (flags & IR_IS_THIRD && in->c)
 				add_use(w, in->c, k, pos + 1);
-		} else {
-			add_operands(w, in, k, pos);
 		}
 		if (flags & IR_IS_FIXED)
 			add_fixed(a, v, pos);
@@ -170,7 +171,8 @@ static void add_phis(struct walk *w)
 		for (uint32_t p = 0; p < in->b; p++) {
 			uint32_t from = f->preds[b->pred + p], arg = f->args[in->a + p];
 
-			add_use(w, arg, from, a->block_end[from]);
+			if (f->home[arg] != from || a->life[arg].whole.end < a->block_end[from])
+				add_use(w, arg, from, a->block_end[from]);
 			a->life[arg].phi = w->phis[i];
 		}
 	}
@@ -188,17 +190,22 @@ static void collect_uses(struct walk *w)
 		a->block_pos[k] = pos;
 		pos = a->block_end[k] = number_block(w, k, pos);
 	}
+	a->ninsns = pos / 2 - a->nlayout + w->nphis;
 	add_phis(w);
 }
 
-/* The value lives in the block up to @end. */
-static bool reach_block(struct walk *w, uint32_t value, uint32_t block, uint32_t end)
+/* The value lives in the block up to @end. True: that it lives there is news. */
+static inline bool reach_block(struct walk *w, uint32_t value, uint32_t block, uint32_t end)
 {
-	struct reach *r = &w->reach[block];
+	uint32_t at = w->place[block];
+	struct reach *r = &w->reach[at];
 
 	if (r->value != value) {
 		*r = (struct reach){ value, end };
-		w->list[w->n++] = block;
+		w->bits[at / 64] |= 1ull << at % 64;
+		w->first = at < w->first ? at : w->first;
+		w->last = at > w->last ? at : w->last;
+		w->n++;
 		return true;
 	}
 	if (end > r->end)
@@ -230,55 +237,6 @@ static void spread(struct walk *w, uint32_t value, uint32_t block)
 	}
 }
 
-static int by_number(const void *x, const void *y)
-{
-	const uint32_t *a = x, *b = y;
-
-	return *a < *b ? -1 : *a > *b;
-}
-
-/* Many of all blocks: each sets a bit. */
-static void sort_dense(struct walk *w, uint32_t first, uint32_t last)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < w->n; i++)
-		w->bits[w->list[i] / 64] |= 1ull << w->list[i] % 64;
-	for (uint32_t word = first / 64; word <= last / 64; word++) {
-		uint64_t bits = w->bits[word];
-
-		w->bits[word] = 0;
-		for (; bits; bits &= bits - 1)
-			w->list[n++] = word * 64 + (uint32_t)__builtin_ctzll(bits);
-	}
-}
-
-/* The blocks of a value by position: a few at a time, and mostly in the opposite order. */
-static void sort(struct walk *w)
-{
-	uint32_t first = NO_BLOCK, last = 0;
-
-	for (uint32_t i = 0; i < w->n; i++) {
-		uint32_t at = w->list[i] = w->place[w->list[i]];
-
-		first = at < first ? at : first;
-		last = at > last ? at : last;
-	}
-	if (w->n > 16 && (last - first) / 64 < w->n) {
-		sort_dense(w, first, last);
-	} else if (w->n > 16) {
-		qsort(w->list, w->n, sizeof(*w->list), by_number);
-	} else {
-		for (uint32_t i = 1; i < w->n; i++) {
-			uint32_t x = w->list[i], k = i;
-
-			for (; k && w->list[k - 1] > x; k--)
-				w->list[k] = w->list[k - 1];
-			w->list[k] = x;
-		}
-	}
-}
-
 static struct jit_range *take_ranges(struct walk *w, uint32_t n)
 {
 	struct jit_range *r;
@@ -295,6 +253,7 @@ static struct jit_range *take_ranges(struct walk *w, uint32_t n)
 	return r;
 }
 
+/* From the blocks that were reached, in the order of their places. */
 static bool write_ranges(struct walk *w, uint32_t v)
 {
 	struct jit_alloc *a = w->a;
@@ -304,15 +263,20 @@ static bool write_ranges(struct walk *w, uint32_t v)
 
 	if (!r)
 		return false;
-	sort(w);
-	for (uint32_t i = 0; i < w->n; i++) {
-		uint32_t k = a->sequence[w->list[i]];
-		uint32_t start = k == home ? life->whole.start : a->block_pos[k];
+	for (uint32_t word = w->first / 64; word <= w->last / 64; word++) {
+		uint64_t bits = w->bits[word];
 
-		if (n && r[n - 1].end == start)
-			r[n - 1].end = w->reach[k].end;
-		else
-			r[n++] = (struct jit_range){ start, w->reach[k].end };
+		w->bits[word] = 0;
+		for (; bits; bits &= bits - 1) {
+			uint32_t at = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			uint32_t k = a->sequence[at], end = w->reach[at].end;
+			uint32_t start = k == home ? life->whole.start : a->block_pos[k];
+
+			if (n && r[n - 1].end == start)
+				r[n - 1].end = end;
+			else
+				r[n++] = (struct jit_range){ start, end };
+		}
 	}
 	life->whole = (struct jit_range){ r[0].start, r[n - 1].end };
 	life->ranges = r;
@@ -324,7 +288,8 @@ static bool write_ranges(struct walk *w, uint32_t v)
 /* A value that is used in other blocks than its own. */
 static bool live_of(struct walk *w, uint32_t v)
 {
-	w->n = 0;
+	w->n = w->last = 0;
+	w->first = UINT32_MAX;
 	reach_block(w, v, w->a->f->home[v], w->a->life[v].whole.end);
 	for (uint32_t u = w->far[v]; u; u = w->uses[u].next)
 		if (reach_block(w, v, w->uses[u].block, w->uses[u].pos))
@@ -344,15 +309,14 @@ static bool make_room(struct walk *w)
 	w->phis = ARENA_RAW(a->arena, uint32_t, f->n);
 	w->reach = ARENA_ARRAY(a->arena, struct reach, f->nblocks);
 	w->stack = ARENA_RAW(a->arena, uint32_t, f->nblocks + 1);
-	w->list = ARENA_RAW(a->arena, uint32_t, f->nblocks);
 	w->place = ARENA_RAW(a->arena, uint32_t, f->nblocks);
 	w->bits = ARENA_ARRAY(a->arena, uint64_t, f->nblocks / 64 + 1);
 	a->block_pos = ARENA_RAW(a->arena, uint32_t, f->nblocks);
 	a->block_end = ARENA_RAW(a->arena, uint32_t, f->nblocks);
 	a->fixed = ARENA_RAW(a->arena, struct jit_fixed, f->n);
 	a->life = ARENA_ARRAY(a->arena, struct jit_life, f->n);
-	return w->uses && w->far && w->wide && w->phis && w->reach && w->stack && w->list &&
-	       w->place && w->bits && a->block_pos && a->block_end && a->fixed && a->life;
+	return w->uses && w->far && w->wide && w->phis && w->reach && w->stack && w->place &&
+	       w->bits && a->block_pos && a->block_end && a->fixed && a->life;
 }
 
 int jit_live(struct jit_alloc *a)
