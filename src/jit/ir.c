@@ -120,9 +120,12 @@ static inline uint32_t append(struct ir_fn *f, const struct ir_ins *in)
 	f->home[v] = f->block;
 	if (f->origin)
 		f->origin[v] = f->at;
-	f->zero[v] = in->op == IR_CONST		   ? ~in->imm :
-		     ir_flags[in->op] & IR_IS_VOID ? 0 :
-						     ir_known_zero(f, in);
+	if (in->op == IR_CONST)
+		f->zero[v] = ~in->imm;
+	else if (ir_flags[in->op] & IR_IS_VOID || in->op == IR_PHI)
+		f->zero[v] = 0;
+	else
+		f->zero[v] = ir_known_zero(f, in);
 	f->n = v + 1;
 	return v;
 }
@@ -216,8 +219,8 @@ static uint32_t forwarded(struct ir_fn *f, const struct ir_ins *in)
 	for (uint32_t i = 0, n = facts(f); i < n; i++) {
 		const struct ir_mem *m = &f->mem[i];
 
-		if (!m->size || m->base != in->a || m->off != (int64_t)in->imm ||
-		    m->size != in->x || (m->loaded && m->sign != ir_load_signs(in->y)))
+		if (m->off != (int64_t)in->imm || m->base != in->a || m->size != in->x ||
+		    (m->loaded && m->sign != ir_load_signs(in->y)))
 			continue;
 		if (m->loaded)
 			return m->value;

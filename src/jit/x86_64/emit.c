@@ -182,7 +182,7 @@ static void block_code(struct x86_emit *e, uint32_t k)
 		case IR_ZEXT:
 		case IR_SEXT:
 		case IR_SELECT:
-			x86_value(e, v);
+			x86_values[in->op](e, v);
 			break;
 		}
 	}

@@ -335,45 +335,10 @@ static void choose(struct x86_emit *e, uint32_t v)
 	x86_finish(e, v, reg);
 }
 
-void x86_value(struct x86_emit *e, uint32_t v)
-{
-	switch ((int)e->f->ins[v].op) { /* values */
-	case IR_ADD:
-	case IR_SUB:
-	case IR_AND:
-	case IR_OR:
-	case IR_XOR:
-		simple(e, v);
-		break;
-	case IR_MUL:
-		multiply(e, v);
-		break;
-	case IR_MULHU:
-		high_product(e, v);
-		break;
-	case IR_SHL:
-	case IR_SHR:
-	case IR_SAR:
-	case IR_ROL:
-		shift(e, v);
-		break;
-	case IR_UDIV:
-	case IR_UMOD:
-	case IR_SDIV:
-	case IR_SMOD:
-		divide(e, v);
-		break;
-	case IR_ZEXT:
-	case IR_SEXT:
-		extend(e, v);
-		break;
-	case IR_BSWAP:
-		swap(e, v);
-		break;
-	case IR_NEG:
-		negate(e, v);
-		break;
-	default:
-		choose(e, v);
-	}
-}
+void (*const x86_values[IR_COUNT])(struct x86_emit *, uint32_t) = {
+	[IR_ADD] = simple,  [IR_SUB] = simple,	 [IR_AND] = simple,	    [IR_OR] = simple,
+	[IR_XOR] = simple,  [IR_MUL] = multiply, [IR_MULHU] = high_product, [IR_SHL] = shift,
+	[IR_SHR] = shift,   [IR_SAR] = shift,	 [IR_ROL] = shift,	    [IR_UDIV] = divide,
+	[IR_UMOD] = divide, [IR_SDIV] = divide,	 [IR_SMOD] = divide,	    [IR_ZEXT] = extend,
+	[IR_SEXT] = extend, [IR_BSWAP] = swap,	 [IR_NEG] = negate,	    [IR_SELECT] = choose,
+};

@@ -199,7 +199,7 @@ struct x86_records {
 void x86_relax(struct x86_emit *e, size_t start, struct x86_records first);
 
 /* ops.c */
-void x86_value(struct x86_emit *e, uint32_t v);
+extern void (*const x86_values[IR_COUNT])(struct x86_emit *, uint32_t); /* by operation */
 /* mem.c; the address of a load or store, or an operand in memory: what is in no register goes through r10 */
 struct x86_mem x86_address(struct x86_emit *e, const struct ir_ins *in, bool indexed);
 void x86_memory(struct x86_emit *e, uint32_t v);
