@@ -396,6 +396,10 @@ static struct span *start_span(struct build *b, uint32_t i)
 
 static void find_spans(struct build *b)
 {
+#define ONE(r) [r] = 1ull << (r) | 1ull << (32 + (r))
+	static const uint64_t one[16] = { ONE(0), ONE(1), ONE(2), ONE(3), ONE(4),
+					  ONE(5), ONE(6), ONE(7), ONE(8), ONE(9) };
+#undef ONE
 	const uint32_t end = b->fn->end;
 	const struct exec_view *v = &b->u->view[b->fn->start];
 	struct regs now = { 0, 0 }, more = { 0, 0 };
@@ -403,7 +407,7 @@ static void find_spans(struct build *b)
 
 	for (uint32_t i = b->fn->start; i < end; i++, v++) {
 		const struct jit_op *op = &jit_ops[v->op];
-		const uint32_t dst = 1u << v->dst, src = 1u << v->src;
+		uint64_t regs;
 
 		if (!v->reached)
 			continue;
@@ -416,11 +420,9 @@ static void find_spans(struct build *b)
 		s->end = i + 1;
 		if (!op->plain || (b->slots && op->bytes))
 			more = special(b, s, i);
-		now.reads |= ((dst & op->reads_dst) | (src & op->reads_src) | op->reads_r0 |
-			      more.reads) &
-			     ~now.writes;
-		now.writes |= (dst & op->writes_dst) | (src & op->writes_src) | op->writes_r0 |
-			      more.writes;
+		regs = (one[v->dst] & op->dst) | (one[v->src] & op->src) | op->r0;
+		now.reads |= ((uint32_t)regs | more.reads) & ~now.writes;
+		now.writes |= (uint32_t)(regs >> 32) | more.writes;
 		if (op->plain)
 			continue;
 		add_regs(s, now);

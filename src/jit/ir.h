@@ -282,8 +282,8 @@ struct jit_op {
 	bool plain;			    /* one slot, computes or accesses memory, goes on */
 	bool jumps, stops;		    /* has a target; control does not fall through */
 	bool newer;			    /* than RFC 9669 */
-	/* sets of registers: of the one that dst or src names, of r0 */
-	uint16_t reads_dst, reads_src, reads_r0, writes_dst, writes_src, writes_r0;
+	/* what it reads of the registers that dst and src name and of r0, a set; writes in the upper half */
+	uint64_t dst, src, r0;
 };
 extern const struct jit_op jit_ops[ISA_COUNT];
 /* checks.c: an IR_CHECK that says nothing new: an older value, or any other; 0: it stands. */

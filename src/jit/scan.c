@@ -24,7 +24,8 @@ enum {
 	 (kind) == ISA_KIND_PACKET)
 #define BYTES(code) \
 	(((code) >> 3 & 3) == 0 ? 4 : ((code) >> 3 & 3) == 1 ? 2 : ((code) >> 3 & 3) == 2 ? 1 : 8)
-#define VARIABLES ((1 << ISA_REG_FP) - 1) /* r10 is none */
+#define VARIABLES ((1ull << ISA_REG_FP) - 1) /* r10 is none */
+#define SET(reads, writes, regs) (((reads) ? (regs) : 0) | ((writes) ? (uint64_t)(regs) << 32 : 0))
 const struct jit_op jit_ops[ISA_COUNT] = {
 #define INSN(id, code, src, off, imm, kind, reads, writes, group, ...)                           \
 	[ISA_##id] = { ISA_KIND_##kind,                                                          \
@@ -37,12 +38,9 @@ const struct jit_op jit_ops[ISA_COUNT] = {
 		       ISA_##id == ISA_EXIT || ISA_##id == ISA_JA || ISA_##id == ISA_JA32 ||     \
 			       ISA_##id == ISA_JA_REG,                                           \
 		       ISA_GROUP_##group == ISA_GROUP_LINUX,                                     \
-		       (reads)&DST ? VARIABLES : 0,                                              \
-		       (reads)&SRC ? VARIABLES : 0,                                              \
-		       (reads)&R0 ? 1 : 0,                                                       \
-		       (writes)&DST ? VARIABLES : 0,                                             \
-		       (writes)&SRC ? VARIABLES : 0,                                             \
-		       (writes)&R0 ? 1 : 0 },
+		       SET((reads)&DST, (writes)&DST, VARIABLES),                                \
+		       SET((reads)&SRC, (writes)&SRC, VARIABLES),                                \
+		       SET((reads)&R0, (writes)&R0, 1) },
 #include "isa/isa.def"
 #undef INSN
 };
