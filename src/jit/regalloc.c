@@ -135,26 +135,28 @@ static bool meets(const struct scan *s, struct active *act, uint32_t v)
 /* Is the register free for @v in a hole of what has it? Forgets what is over. */
 static bool is_hole(struct scan *s, uint32_t number, uint32_t v)
 {
+	const struct jit_life *other = &s->a->life[v];
+	const uint32_t first_end = ranges(other)->end;
 	struct reg_state *reg = &s->regs[number];
 	uint32_t kept = 0, over = 0;
 	bool is = true;
 
 	for (uint32_t i = 0; i < reg->n; i++) {
-		struct active *act = &reg->list[i];
-		const struct jit_life *life = &s->a->life[act->value];
-		const struct jit_range *r;
+		struct active act = reg->list[i];
+		const struct jit_life *life = &s->a->life[act.value];
+		const struct jit_range *r = ranges(life);
 
-		if (s->a->reg[act->value] != number)
-			continue; /* gave way */
-		is &= !meets(s, act, v);
-		if (act->at == life->n)
-			continue; /* over */
-		r = &ranges(life)[act->at];
-		if (r->start <= s->start)
-			reg->taken = r->end;
+		if (s->a->reg[act.value] != number || life->whole.end <= s->start)
+			continue; /* gave way, or over */
+		while (r[act.at].end <= s->start)
+			act.at++;
+		/* most values have one range, which the next one of the other does not reach */
+		is = is && r[act.at].start >= first_end && (other->n == 1 || !meets(s, &act, v));
+		if (r[act.at].start <= s->start)
+			reg->taken = r[act.at].end;
 		if (life->whole.end > over)
 			over = life->whole.end;
-		reg->list[kept++] = *act;
+		reg->list[kept++] = act;
 	}
 	reg->n = kept;
 	reg->over = over;
