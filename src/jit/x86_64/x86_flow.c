@@ -104,8 +104,9 @@ static void write_moves(struct x86_emit *e, struct moves *m)
 void x86_arguments(struct x86_emit *e)
 {
 	const struct ir_block *b = &e->f->blocks[0];
-	struct moves m = { .n = 0 };
+	struct moves m;
 
+	m.n = 0;
 	for (uint32_t v = b->start; v < b->end; v++) {
 		int from, to;
 
@@ -339,10 +340,11 @@ void x86_call_helper(struct x86_emit *e, uint64_t fn)
 /* Results: rax, and rdx of a call whose second result is taken. */
 static void results(struct x86_emit *e, uint32_t v)
 {
-	struct moves m = { .n = 0 };
+	struct moves m;
 	uint32_t next = v + 1;
 	int to = place_of(e, v), second;
 
+	m.n = 0;
 	while (next < e->f->n && (ir_is(e->f, next, IR_NOP) || ir_is(e->f, next, IR_CONST)))
 		next++;
 	if (next < e->f->n && ir_is(e->f, next, IR_SECOND)) {
@@ -359,8 +361,9 @@ static void results(struct x86_emit *e, uint32_t v)
 
 void x86_pass(struct x86_emit *e, const struct ir_ins *call, uint32_t which)
 {
-	struct moves m = { .n = 0 };
+	struct moves m;
 
+	m.n = 0;
 	for (uint32_t k = 0; k < call->b; k++)
 		if (which >> k & 1)
 			add_move(e, &m, e->a->target->args[k], e->f->args[call->a + k]);
