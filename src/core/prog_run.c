@@ -35,7 +35,7 @@ int core_run(struct core_prog *prog, struct exec_run *run, uint64_t ctx, uint64_
 {
 	int r;
 
-	if (run->model != prog->obj->model)
+	if (prog->obj && run->model != prog->obj->model)
 		set_model(run, prog->obj->model);
 	if (prog->jit && !run->watch)
 		r = jit_run(prog->jit, run, ctx, ret_r0, reterr);

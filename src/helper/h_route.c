@@ -12,6 +12,8 @@
 #define TC_REDIRECT 7u
 #define FIB_SRC (1u << 4)
 #define FIB_MARK (1u << 5)
+/* headers of 6.1 do not have these */
+#define FIB_SKIP_NEIGH (1u << 2)
 #define FIB_TBID (1u << 3)
 #define FIB_NO_SRC 9
 
@@ -70,7 +72,7 @@ static int next_hop(struct model *m, const struct model_route *r, const struct m
 		memcpy(p->ipv6_src, r->source.bytes, r->source.family == AF_INET ? 4 : 16);
 	}
 	p->h_vlan_proto = p->h_vlan_TCI = 0;
-	if (flags & BPF_FIB_LOOKUP_SKIP_NEIGH)
+	if (flags & FIB_SKIP_NEIGH)
 		return BPF_FIB_LKUP_RET_SUCCESS;
 	if (!model_neigh_find(m, via, r->ifindex, p->dmac))
 		return BPF_FIB_LKUP_RET_NO_NEIGH;
@@ -111,8 +113,8 @@ static int lookup(struct model *m, struct bpf_fib_lookup *p, uint32_t flags)
 
 BODY(fib_lookup)
 {
-	const uint32_t known = BPF_FIB_LOOKUP_DIRECT | BPF_FIB_LOOKUP_OUTPUT |
-			       BPF_FIB_LOOKUP_SKIP_NEIGH | FIB_TBID | FIB_SRC | FIB_MARK;
+	const uint32_t known = BPF_FIB_LOOKUP_DIRECT | BPF_FIB_LOOKUP_OUTPUT | FIB_SKIP_NEIGH |
+			       FIB_TBID | FIB_SRC | FIB_MARK;
 	struct bpf_fib_lookup *p = pointer(a2);
 	struct model *m;
 
