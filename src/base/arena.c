@@ -56,6 +56,13 @@ void arena_init_on(struct arena *a, size_t limit, void *memory, size_t size)
 	use_chunk(a, c, size, size);
 }
 
+void arena_init_from(struct arena *a, struct arena_chunk *chunk)
+{
+	arena_init(a, 0);
+	if (chunk)
+		use_chunk(a, chunk, chunk->size, chunk->size);
+}
+
 void arena_done(struct arena *a)
 {
 	struct arena_chunk *c, *next;

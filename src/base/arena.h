@@ -24,6 +24,8 @@ struct arena {
 void arena_init(struct arena *a, size_t limit);
 /* The same, and begins with @memory of the caller's, aligned to 16 bytes, such as a piece of its stack. */
 void arena_init_on(struct arena *a, size_t limit, void *memory, size_t size);
+/* An arena without a limit, on the one chunk that another had left; NULL: on none. */
+void arena_init_from(struct arena *a, struct arena_chunk *chunk);
 void arena_done(struct arena *a);
 /* Empty again; memory of up to @keep bytes stays for what comes next, in one piece. */
 void arena_reset(struct arena *a, size_t keep);

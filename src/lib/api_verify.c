@@ -306,7 +306,8 @@ int lib_verify(const struct skep_prog *prog, const struct skep_verify_opts *opts
 		o.watch = watch->see;
 		o.watch_ctx = watch->ctx;
 	}
-	memory.top = __atomic_exchange_n(&prog->obj->verify_memory, NULL, __ATOMIC_ACQUIRE);
+	arena_init_from(&memory,
+			__atomic_exchange_n(&prog->obj->verify_memory, NULL, __ATOMIC_ACQUIRE));
 	o.memory = &memory;
 	r = verify_prog(&o, ret, reterr);
 	memory.top = __atomic_exchange_n(&prog->obj->verify_memory, memory.top, __ATOMIC_ACQ_REL);
